@@ -1,0 +1,38 @@
+/* Plain log lines: to a file, and to standard error. A log is a value that is passed; NULL is a
+ * log that drops everything, which is what all ranks but one use. */
+#ifndef LAE_BASE_LOG_H
+#define LAE_BASE_LOG_H
+
+#include "lae/base/status.h"
+
+#include <stdbool.h>
+#include <stdio.h>
+
+struct lae_log {
+    FILE *screen;  /* standard error, or NULL */
+    FILE *file;    /* log.txt of the run, or NULL */
+    bool live;     /* a progress line is on the screen and must be cleared before other output */
+    bool terminal; /* screen is a terminal */
+};
+
+/* A log to standard error; `quiet`: to nowhere until a file is added. */
+void lae_log_open(struct lae_log *log, bool quiet);
+
+/* Also append to the file at `path`. Errors: cannot be opened. */
+lae_status lae_log_add_file(struct lae_log *log, const char *path) LAE_MUST_CHECK;
+
+void lae_log_close(struct lae_log *log);
+
+/* One line, to screen and file; the file's lines carry the time. */
+void lae_log_info(struct lae_log *log, const char *format, ...) LAE_PRINTF(2, 3);
+
+/* The same, marked "warning:". */
+void lae_log_warn(struct lae_log *log, const char *format, ...) LAE_PRINTF(2, 3);
+
+/* One line to the file alone. */
+void lae_log_note(struct lae_log *log, const char *format, ...) LAE_PRINTF(2, 3);
+
+/* The one live line of a terminal: replaces the one before. Does nothing off terminals. */
+void lae_log_live(struct lae_log *log, const char *format, ...) LAE_PRINTF(2, 3);
+
+#endif

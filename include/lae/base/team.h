@@ -1,0 +1,34 @@
+/* The thread team: a fixed set of threads that do one job together, again and again.
+ *
+ * The calling thread is worker 0; the others sleep between jobs. Items of a job are dealt
+ * dynamically, so which worker does which item is not determined: results must not depend on it.
+ * Signals are blocked in the workers, so that the main thread gets them.
+ */
+#ifndef LAE_BASE_TEAM_H
+#define LAE_BASE_TEAM_H
+
+#include "lae/base/status.h"
+
+#include <stddef.h>
+
+struct lae_team;
+
+/* One item of a job, done by `worker` in 0..threads-1. */
+typedef void lae_team_work(void *context, int worker, size_t item);
+
+/* `threads` >= 1, the caller included. */
+lae_status lae_team_create(int threads, struct lae_team **team) LAE_MUST_CHECK;
+void lae_team_free(struct lae_team *team);
+
+int lae_team_threads(const struct lae_team *team);
+
+/* Does items 0..count-1 and returns when all are done. Called by the thread that made the team. */
+void lae_team_run(struct lae_team *team, size_t count, lae_team_work *work, void *context);
+
+/* Calls work(context, worker, worker) exactly once on each worker: to place memory, for one. */
+void lae_team_each(struct lae_team *team, lae_team_work *work, void *context);
+
+/* Cores this process may run on (its affinity mask), at least 1. */
+int lae_team_usable_cores(void);
+
+#endif

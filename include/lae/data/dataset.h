@@ -1,0 +1,67 @@
+/* A dataset: labelled 8-bit RGB images, with a training and a test part.
+ *
+ * CIFAR's images are records of a binary file, kept as they are stored; the synthetic data have no
+ * records and are drawn when asked for. The records may lie in memory that ranks of a node share,
+ * which is why the struct is plain: whoever opens it may replace `records` by a copy elsewhere.
+ */
+#ifndef LAE_DATA_DATASET_H
+#define LAE_DATA_DATASET_H
+
+#include "lae/base/status.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum lae_split { LAE_TRAIN, LAE_TEST, LAE_SPLITS };
+enum lae_dataset_kind { LAE_DATASET_SYNTHETIC, LAE_DATASET_CIFAR100, LAE_DATASET_CIFAR10 };
+enum lae_augment { LAE_AUGMENT_NONE, LAE_AUGMENT_CROP_FLIP };
+
+#define LAE_MAX_CLASSES 4096
+
+struct lae_data_options {
+    enum lae_dataset_kind dataset;
+    const char *path;   /* directory or archive; unused for synthetic */
+    int *class_order;   /* [class_order_count] dataset labels; NULL: label order */
+    int class_order_count;
+    int first_classes;  /* 0: as the others */
+    int classes_per_task;
+    int image_size;
+    double mean[3], std[3];
+    enum lae_augment augment;
+    bool shuffle, drop_last;
+    struct {
+        int classes, train, test; /* images a class */
+        uint64_t seed;
+    } synthetic;
+};
+
+struct lae_dataset {
+    enum lae_dataset_kind kind;
+    int classes;
+    int width, height;        /* pixels */
+    size_t count[LAE_SPLITS]; /* images */
+    /* Records of `record` bytes: a label at byte `label_at`, planes R, G, B from `pixels_at`. */
+    size_t record, label_at, pixels_at;
+    const unsigned char *records[LAE_SPLITS]; /* NULL for synthetic */
+    unsigned char *owned[LAE_SPLITS];         /* freed with the dataset; NULL where not owned */
+    int synthetic_per_class[LAE_SPLITS];
+    uint64_t synthetic_seed;
+};
+
+/* Reads or prepares what the options name. Errors name file, record and what is wrong with it. */
+lae_status lae_dataset_open(const struct lae_data_options *options,
+                            struct lae_dataset *dataset) LAE_MUST_CHECK;
+void lae_dataset_close(struct lae_dataset *dataset);
+
+/* Label of image `index`, 0..classes-1. */
+int lae_dataset_label(const struct lae_dataset *dataset, enum lae_split split, size_t index);
+
+/* Pixels of image `index` into rgb [height, width, 3]. */
+void lae_dataset_image(const struct lae_dataset *dataset, enum lae_split split, size_t index,
+                       uint8_t *rgb);
+
+/* SHA-256 over the records of both parts (or over the synthetic data's parameters), as text. */
+lae_status lae_dataset_digest(const struct lae_dataset *dataset, char text[65]) LAE_MUST_CHECK;
+
+#endif

@@ -1,0 +1,33 @@
+/* The task sequence: which classes and images make which task (METHOD section 1). */
+#ifndef LAE_DATA_SEQUENCE_H
+#define LAE_DATA_SEQUENCE_H
+
+#include "lae/data/dataset.h"
+
+struct lae_task_images {
+    uint32_t *index;  /* [count] image numbers in the dataset, ascending */
+    size_t count;
+};
+
+struct lae_sequence {
+    int classes, tasks;
+    int *class_order;  /* [classes] output index -> dataset label */
+    int *output_index; /* [classes] dataset label -> output index */
+    int *first_class;  /* [tasks + 1] task t has output indices first_class[t] .. first_class[t+1]-1 */
+    int *task_of;      /* [classes] output index -> task */
+    struct lae_task_images *images[LAE_SPLITS]; /* [tasks] */
+};
+
+/* Errors name the key: a class order that is no permutation of the dataset's labels, more first
+ * classes than there are, a task without training images. */
+lae_status lae_sequence_create(const struct lae_data_options *options,
+                               const struct lae_dataset *dataset,
+                               struct lae_sequence *sequence) LAE_MUST_CHECK;
+void lae_sequence_free(struct lae_sequence *sequence);
+
+/* The order in which the `count` images of a task are visited in an epoch: positions 0..count-1
+ * into order, shuffled by counter-based random numbers, or in order where shuffle is false. */
+void lae_sequence_shuffle(uint64_t seed, int task, int epoch, size_t count, bool shuffle,
+                          uint32_t *order);
+
+#endif

@@ -1,0 +1,28 @@
+/* Files mapped into memory, read-only. */
+#ifndef LAE_FILES_MAP_H
+#define LAE_FILES_MAP_H
+
+#include "lae/base/status.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+
+struct lae_map {
+    const unsigned char *data; /* NULL for an empty file */
+    size_t size;
+};
+
+/* Errors name the path: not there, a directory, no permission, not a regular file. */
+lae_status lae_map_open(const char *path, struct lae_map *map) LAE_MUST_CHECK;
+void lae_map_close(struct lae_map *map);
+
+bool lae_path_exists(const char *path);
+bool lae_path_is_directory(const char *path);
+
+/* DIRECTORY/NAME as a new string; free(). NULL when memory is out. */
+char *lae_path_join(const char *directory, const char *name);
+
+/* mkdir -p. */
+lae_status lae_path_make_directories(const char *path) LAE_MUST_CHECK;
+
+#endif

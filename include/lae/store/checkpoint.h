@@ -1,0 +1,76 @@
+/* Task files: task_00.h5, ... (METHOD section 10).
+ *
+ * What goes into a file is a plain struct of the caller's; reading gives the same struct with
+ * memory of its own.
+ */
+#ifndef LAE_STORE_CHECKPOINT_H
+#define LAE_STORE_CHECKPOINT_H
+
+#include "lae/base/log.h"
+#include "lae/base/status.h"
+#include "lae/params/set.h"
+#include "lae/params/table.h"
+
+#include <stdint.h>
+
+#define LAE_FORMAT_VERSION 1
+
+/* A named array of doubles below /metrics, e.g. "online/accuracy" [T, T]. */
+struct lae_metric {
+    char *name;
+    int rank;
+    size_t shape[2];
+    double *values;
+};
+
+/* A value of /provenance: text, or a number where text is NULL. */
+struct lae_fact {
+    char *name;
+    char *text;
+    double number;
+};
+
+/* One tensor's merge statistics: attributes of group /merge/TENSOR-PATH. */
+struct lae_merge_record {
+    char *name;
+    double kept_offline, kept_online, conflict, norm_offline, norm_online, norm_merged;
+};
+
+struct lae_checkpoint {
+    int task, task_count, classes_seen;
+    char *config;           /* resolved YAML of the keys that can change the result */
+    int32_t *class_order;   /* [classes] */
+    size_t classes;
+    struct lae_set init, online, offline; /* PET tensors; offline.count 0: there is none */
+    struct lae_set head;    /* task_00/weight [n, D], task_00/bias [n], task_01/... */
+    struct lae_metric *metrics;
+    size_t metric_count;
+    struct lae_merge_record *merge;
+    size_t merge_count;
+    struct lae_fact *provenance;
+    size_t fact_count;
+};
+
+/* Writes atomically (see files/atomic.h): HDF5 with a 512-byte user block that holds one line,
+ * "lae-checkpoint 1 sha256 <64 hex digits>\n", padded with zeros; the digest is over the bytes after
+ * the user block. Object times are off, so equal contents give equal files but for /provenance. */
+lae_status lae_checkpoint_write(const char *path,
+                                const struct lae_checkpoint *checkpoint) LAE_MUST_CHECK;
+
+/* Checks the digest, then reads. A file without user block is read with a warning to `log`; a newer
+ * format_version is refused by name. Errors name file and object. */
+lae_status lae_checkpoint_read(const char *path, struct lae_log *log,
+                               struct lae_checkpoint *checkpoint) LAE_MUST_CHECK;
+void lae_checkpoint_free(struct lae_checkpoint *checkpoint);
+
+/* run.h5: external links /task_00 -> task_00.h5:/ for tasks 0..tasks-1. Atomic. */
+lae_status lae_checkpoint_write_index(const char *path, int tasks) LAE_MUST_CHECK;
+
+/* Copies between a vector and a set whose tensors are named as the table's. into_vector errors name
+ * a missing or misshapen tensor. */
+lae_status lae_set_from_vector(struct lae_set *set, const struct lae_table *table,
+                               const float *vector) LAE_MUST_CHECK;
+lae_status lae_set_into_vector(const struct lae_set *set, const struct lae_table *table,
+                               float *vector) LAE_MUST_CHECK;
+
+#endif

@@ -1,0 +1,75 @@
+/* The frozen Vision Transformer: its shapes and its weights (METHOD section 3).
+ *
+ * The weights are one flat vector with a table of tensors named as timm names them ('/' for '.').
+ * A model only points into that vector, which may lie in memory that several ranks share.
+ */
+#ifndef LAE_VIT_MODEL_H
+#define LAE_VIT_MODEL_H
+
+#include "lae/base/status.h"
+#include "lae/nn/kernels.h"
+#include "lae/params/set.h"
+#include "lae/params/table.h"
+#include "lae/pet/pet.h"
+
+#include <stddef.h>
+
+/* Plain, so that rank 0 can send it to the others. */
+struct lae_vit_dims {
+    size_t width;  /* D */
+    size_t depth;  /* blocks */
+    size_t heads, head_dim;
+    size_t hidden; /* of the MLP */
+    size_t patch;  /* side of a patch, pixels */
+    size_t image;  /* side of an image, pixels */
+    size_t grid;   /* patches a side: image / patch */
+    size_t tokens; /* N = 1 + grid^2 */
+    float eps;     /* of the layer norms */
+};
+
+struct lae_vit_block {
+    const float *norm1_weight, *norm1_bias; /* [D] */
+    const float *qkv_weight, *qkv_bias;     /* [3D, D], [3D]: queries, keys, values */
+    const float *proj_weight, *proj_bias;   /* [D, D], [D] */
+    const float *norm2_weight, *norm2_bias; /* [D] */
+    const float *fc1_weight, *fc1_bias;     /* [hidden, D], [hidden] */
+    const float *fc2_weight, *fc2_bias;     /* [D, hidden], [D] */
+};
+
+struct lae_vit {
+    struct lae_vit_dims dims;
+    const struct lae_kernels *kernels;
+    const float *cls_token;                 /* [D] */
+    const float *pos_embed;                 /* [N, D] */
+    const float *patch_weight, *patch_bias; /* [D, 3 p p], [D] */
+    const float *norm_weight, *norm_bias;   /* [D] */
+    struct lae_vit_block *blocks;           /* [depth] */
+};
+
+/* The shapes of the backbone in `tensors` (timm's names, as lae_weights_read gives them), for
+ * images of `image` pixels a side. `heads` 0: width / 64. Errors name the key or tensor. */
+lae_status lae_vit_dims_of(const struct lae_set *tensors, int image, int heads, double eps,
+                           struct lae_vit_dims *dims) LAE_MUST_CHECK;
+
+/* The table of the weights of a backbone of these shapes. */
+lae_status lae_vit_table(const struct lae_vit_dims *dims, struct lae_table *table) LAE_MUST_CHECK;
+
+/* Copies the tensors into weights [table->total]; the position embedding is resized to the grid.
+ * Errors name a missing or misshapen tensor with both shapes. */
+lae_status lae_vit_fill(const struct lae_vit_dims *dims, const struct lae_table *table,
+                        const struct lae_set *tensors, float *weights) LAE_MUST_CHECK;
+
+/* A model over weights [table->total], which must outlive it. */
+lae_status lae_vit_create(const struct lae_vit_dims *dims, const struct lae_table *table,
+                          const float *weights, const struct lae_kernels *kernels,
+                          struct lae_vit *vit) LAE_MUST_CHECK;
+void lae_vit_free(struct lae_vit *vit);
+
+/* What modules need to know of a backbone. */
+struct lae_pet_dims lae_vit_pet_dims(const struct lae_vit_dims *dims);
+
+/* Resizes a position embedding from [1 + from^2, width] to [1 + to^2, width]: bicubic (a = -0.75,
+ * align_corners false, as torch.nn.functional.interpolate), the class token's row copied. */
+void lae_vit_resize_positions(float *out, size_t to, const float *in, size_t from, size_t width);
+
+#endif

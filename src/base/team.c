@@ -1,0 +1,168 @@
+#define _GNU_SOURCE /* sched_getaffinity */
+#include "lae/base/team.h"
+
+#include <pthread.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct worker {
+    struct lae_team *team;
+    int number;
+    pthread_t thread;
+};
+
+struct lae_team {
+    int threads;
+    struct worker *workers; /* [threads]; entry 0 has no thread of its own */
+    pthread_mutex_t mutex;
+    pthread_cond_t start, done;
+    unsigned long job; /* counts jobs; a change wakes the workers */
+    int running;       /* workers still at the current job */
+    bool stop;
+    /* The job at hand; written before `job` changes, under the mutex. */
+    lae_team_work *work;
+    void *context;
+    size_t count;
+    bool each;
+    atomic_size_t next;
+};
+
+static void do_items(struct lae_team *team, int worker)
+{
+    if (team->each) {
+        team->work(team->context, worker, (size_t)worker);
+        return;
+    }
+    for (;;) {
+        size_t item = atomic_fetch_add_explicit(&team->next, 1, memory_order_relaxed);
+        if (item >= team->count) return;
+        team->work(team->context, worker, item);
+    }
+}
+
+static void *worker_main(void *argument)
+{
+    struct worker *self = argument;
+    struct lae_team *team = self->team;
+    unsigned long seen = 0;
+    pthread_mutex_lock(&team->mutex);
+    for (;;) {
+        while (team->job == seen && !team->stop)
+            pthread_cond_wait(&team->start, &team->mutex);
+        if (team->stop) break;
+        seen = team->job;
+        pthread_mutex_unlock(&team->mutex);
+        do_items(team, self->number);
+        pthread_mutex_lock(&team->mutex);
+        if (--team->running == 0) pthread_cond_signal(&team->done);
+    }
+    pthread_mutex_unlock(&team->mutex);
+    return NULL;
+}
+
+static void run_job(struct lae_team *team, size_t count, bool each, lae_team_work *work,
+                    void *context)
+{
+    pthread_mutex_lock(&team->mutex);
+    team->work = work;
+    team->context = context;
+    team->count = count;
+    team->each = each;
+    atomic_store_explicit(&team->next, 0, memory_order_relaxed);
+    team->running = team->threads - 1;
+    team->job++;
+    pthread_cond_broadcast(&team->start);
+    pthread_mutex_unlock(&team->mutex);
+
+    do_items(team, 0);
+
+    pthread_mutex_lock(&team->mutex);
+    while (team->running > 0)
+        pthread_cond_wait(&team->done, &team->mutex);
+    pthread_mutex_unlock(&team->mutex);
+}
+
+void lae_team_run(struct lae_team *team, size_t count, lae_team_work *work, void *context)
+{
+    run_job(team, count, false, work, context);
+}
+
+void lae_team_each(struct lae_team *team, lae_team_work *work, void *context)
+{
+    run_job(team, 0, true, work, context);
+}
+
+static lae_status start_worker(struct worker *worker)
+{
+    sigset_t all, before;
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &before);
+    int error = pthread_create(&worker->thread, NULL, worker_main, worker);
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    if (error != 0)
+        return lae_failed("cannot start worker thread %d: %s; lower compute.threads",
+                          worker->number, strerror(error));
+    return NULL;
+}
+
+lae_status lae_team_create(int threads, struct lae_team **out)
+{
+    *out = NULL;
+    struct lae_team *team = calloc(1, sizeof *team);
+    struct worker *workers = calloc((size_t)threads, sizeof *workers);
+    if (team == NULL || workers == NULL) {
+        free(team);
+        free(workers);
+        return lae_out_of_memory((size_t)threads * sizeof *workers, "the thread team");
+    }
+    team->workers = workers;
+    team->threads = 1;
+    pthread_mutex_init(&team->mutex, NULL);
+    pthread_cond_init(&team->start, NULL);
+    pthread_cond_init(&team->done, NULL);
+    for (int i = 1; i < threads; i++) {
+        workers[i] = (struct worker){.team = team, .number = i};
+        lae_status status = start_worker(&workers[i]);
+        if (status != NULL) {
+            lae_team_free(team);
+            return status;
+        }
+        team->threads = i + 1;
+    }
+    *out = team;
+    return NULL;
+}
+
+void lae_team_free(struct lae_team *team)
+{
+    if (team == NULL) return;
+    pthread_mutex_lock(&team->mutex);
+    team->stop = true;
+    pthread_cond_broadcast(&team->start);
+    pthread_mutex_unlock(&team->mutex);
+    for (int i = 1; i < team->threads; i++)
+        pthread_join(team->workers[i].thread, NULL);
+    pthread_cond_destroy(&team->done);
+    pthread_cond_destroy(&team->start);
+    pthread_mutex_destroy(&team->mutex);
+    free(team->workers);
+    free(team);
+}
+
+int lae_team_threads(const struct lae_team *team)
+{
+    return team->threads;
+}
+
+int lae_team_usable_cores(void)
+{
+    cpu_set_t set;
+    CPU_ZERO(&set);
+    if (sched_getaffinity(0, sizeof set, &set) != 0) return 1;
+    int cores = CPU_COUNT(&set);
+    return cores > 0 ? cores : 1;
+}
