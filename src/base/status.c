@@ -7,18 +7,15 @@
 
 struct lae_error {
     enum lae_code code;
-    char message[];
+    char *message; /* in the same block of memory */
 };
 
-/* What is returned when not even the error's own memory can be had; never freed. */
-static struct {
-    struct lae_error error;
-    char text[64];
-} no_memory = {{LAE_FAILED}, "out of memory"};
-
+/* What is returned when not even the error's own memory can be had; never freed, never written. */
 static lae_status no_memory_status(void)
 {
-    return &no_memory.error;
+    static char text[] = "out of memory";
+    static struct lae_error error = {LAE_FAILED, text};
+    return &error;
 }
 
 /* "PREFIX" + formatted text + "SUFFIX" as a new error. */
@@ -33,6 +30,7 @@ static lae_status make(enum lae_code code, const char *suffix, const char *forma
     lae_status status = malloc(sizeof *status + size);
     if (status == NULL) return no_memory_status();
     status->code = code;
+    status->message = (char *)(status + 1);
     status->message[0] = '\0';
     vsnprintf(status->message, size, format, args);
     strcat(status->message, suffix);

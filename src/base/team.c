@@ -1,8 +1,6 @@
-#define _GNU_SOURCE /* sched_getaffinity */
 #include "lae/base/team.h"
 
 #include <pthread.h>
-#include <sched.h>
 #include <signal.h>
 #include <stdatomic.h>
 #include <stdbool.h>
@@ -156,13 +154,4 @@ void lae_team_free(struct lae_team *team)
 int lae_team_threads(const struct lae_team *team)
 {
     return team->threads;
-}
-
-int lae_team_usable_cores(void)
-{
-    cpu_set_t set;
-    CPU_ZERO(&set);
-    if (sched_getaffinity(0, sizeof set, &set) != 0) return 1;
-    int cores = CPU_COUNT(&set);
-    return cores > 0 ? cores : 1;
 }

@@ -532,5 +532,5 @@ class Metrics:
         early = range(done - 1)
         mean = lambda values: float(np.mean(values)) if len(values) else math.nan
         return dict(last_accuracy=float(seen[-1]), average_incremental_accuracy=mean(seen),
-                    forgetting=mean([np.nanmax(matrix[:, k]) - matrix[-1, k] for k in early]),
+                    forgetting=mean([np.max(matrix[k:, k]) - matrix[-1, k] for k in early]),
                     backward_transfer=mean([matrix[-1, k] - matrix[k, k] for k in early]))

@@ -8,8 +8,13 @@ run to be compared: data.shuffle=false data.augment=none, dropout=0 and the same
     make_follow.py --output ref.h5 ... --compare RUN                                           train, write, compare
     make_follow.py --output ref.h5 --compare RUN                                               compare an earlier output
 
---compare prints, per task and module, ||run - reference|| / ||reference - initial|| and exits 1 if any is not
-below the tolerance. RUN is a folder of task_KK.h5, or another output of this script.
+--compare prints, per task and module, ||run - reference|| / ||reference - initial|| and exits 1 if any is above
+the tolerance or not a number. RUN is a folder of task_KK.h5, or another output of this script.
+
+Adam divides by the size of the gradient, so an entry whose gradient passes through zero turns rounding into a
+step of full size: the reference in float32 already differs from itself in float64 by about 1e-3 in a module,
+nearly all of it in one to three entries. --leave-out 0.002 leaves out that share of each tensor's entries (rounded
+down: none of a small tensor's), those furthest apart.
 """
 import argparse
 import json
@@ -23,15 +28,20 @@ import torch
 import lae_reference as lae
 
 
+NOT_OF_THE_TRAINING = ("output", "compare", "tolerance", "leave_out", "weights", "data", "init", "head_init", "threads")
+
+
 def arguments():
     a = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     a.add_argument("--output", required=True, help="HDF5 file to write (or to read, without --weights)")
     a.add_argument("--compare", metavar="RUN", help="folder of task_KK.h5, or another output")
     a.add_argument("--tolerance", type=float, default=1e-3)
+    a.add_argument("--leave-out", type=float, default=0.0, metavar="SHARE", help="of each tensor's entries, the furthest")
     a.add_argument("--weights", help="timm-named .safetensors; without it no training is done")
     a.add_argument("--data", help="folder of CIFAR-100's train.bin and test.bin")
     a.add_argument("--init", help="HDF5 file with /init/...; without it, drawn from --seed")
-    a.add_argument("--head-init", help="HDF5 file with /head_init/task_KK/weight (and bias); without it, zeros")
+    a.add_argument("--head-init", help="HDF5 file with /head_init/task_KK/weight (and bias), or the "
+                   "newest task file of a run without training (its /head); without it, zeros")
     a.add_argument("--draw-heads", action="store_true", help="draw heads not in --head-init: normal, deviation 0.001")
     a.add_argument("--seed", type=int, default=1)
     a.add_argument("--dtype", choices=("float32", "float64"), default="float64")
@@ -111,9 +121,9 @@ def initial_values(a, config, vit):
 
 def initial_head(a, task, count, vit, generator):
     head = dict(weight=torch.zeros(count, vit.dim), bias=torch.zeros(count))
-    path = f"head_init/task_{task:02d}"
     if a.head_init:
         with h5py.File(a.head_init, "r") as file:
+            path = f"{'head_init' if 'head_init' in file else 'head'}/task_{task:02d}"
             for name in head:
                 if f"{path}/{name}" in file:
                     head[name] = torch.from_numpy(np.array(file[f"{path}/{name}"])).reshape(head[name].shape)
@@ -170,7 +180,7 @@ def train(a):
     log = lambda task, epoch, step, loss: print(f"task {task} epoch {epoch} step {step} loss {loss:.6f}", flush=True)
 
     with h5py.File(a.output, "w") as file:
-        file.attrs["arguments"] = json.dumps({k: v for k, v in vars(a).items() if k not in ("compare", "output", "tolerance")})
+        file.attrs["arguments"] = json.dumps({k: v for k, v in vars(a).items() if k not in NOT_OF_THE_TRAINING})
         file["class_order"] = np.array(order, np.int32)
         write_tensors(file, "init", init)
         for task in range(done):
@@ -248,11 +258,18 @@ def norm(values):
     return float(np.sqrt(sum(float(np.sum(v * v)) for v in values)))
 
 
-def relative(run, reference, start, names):
+def nearest(values, leave_out):
+    """The entries of values without the share of them furthest from 0; nothing is left out where one is not a number."""
+    values = np.abs(values).reshape(-1)
+    kept = values.size - int(leave_out * values.size)
+    return np.sort(values)[:kept] if not np.isnan(values).any() else values
+
+
+def relative(run, reference, start, names, leave_out=0.0):
     """||run - reference|| / ||reference - start|| over the named tensors; not a number if anything is missing."""
     if any(name not in run or run[name].shape != reference[name].shape for name in names):
         return float("nan")
-    apart = norm([run[name] - reference[name] for name in names])
+    apart = norm([nearest(run[name] - reference[name], leave_out) for name in names])
     moved = norm([reference[name] - start[name] for name in names])
     return apart / moved if moved > 0 else (0.0 if apart == 0 else float("inf") if apart > 0 else float("nan"))
 
@@ -261,7 +278,7 @@ class Report:
     """Prints values against a tolerance and remembers whether any failed; not-a-number fails."""
 
     def __init__(self):
-        self.failed, self.worst = 0, 0.0
+        self.failed = 0
 
     def line(self, what, value, tolerance):
         good = value <= tolerance
@@ -288,7 +305,10 @@ def compare(a):
     same = theirs is not None and set(theirs) == set(init) and all(
         np.array_equal(theirs[name].astype(np.float32), init[name].astype(np.float32)) for name in init)
     report.line("initial values are the same", 0.0 if same else float("nan"), 0.0)
-    for task in range(sum(name.startswith("task_") for name in reference.single)):
+    tasks = sum(name.startswith("task_") for name in reference.single)
+    if not tasks:
+        raise SystemExit(f"{a.output}: holds no task")
+    for task in range(tasks):
         for part in ("online", "offline", "head"):
             ours, start = reference.read(task, part), heads if part == "head" else init
             if ours is None:
@@ -298,7 +318,10 @@ def compare(a):
                 report.line(f"task {task} {part}: unknown tensors {sorted(set(values) - set(ours))}", float("nan"), 0)
             for module in sorted({module_of(name) for name in ours}) + ["(all)"]:
                 names = [name for name in ours if module in (module_of(name), "(all)")]
-                report.line(f"task {task} {part} {module}", relative(values, ours, start, names), a.tolerance)
+                what = f"task {task} {part} {module}"
+                if a.leave_out:
+                    what += f"  (with all entries {relative(values, ours, start, names):.3e})"
+                report.line(what, relative(values, ours, start, names, a.leave_out), a.tolerance)
         again = remerged(run, task, options, init) if reference.read(task, "offline") else None
         if again and run.read(task, "offline"):
             report.line(f"task {task} offline against merging the run's own vectors",

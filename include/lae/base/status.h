@@ -19,7 +19,7 @@ enum lae_code {
 
 typedef struct lae_error *lae_status;
 
-#define LAE_PRINTF(format, first) __attribute__((format(printf, format, first)))
+#define LAE_PRINTF(text, first) __attribute__((format(printf, text, first)))
 #define LAE_MUST_CHECK __attribute__((warn_unused_result))
 
 /* A new error with a formatted message. Never NULL, also when memory is out. */

@@ -28,7 +28,4 @@ void lae_team_run(struct lae_team *team, size_t count, lae_team_work *work, void
 /* Calls work(context, worker, worker) exactly once on each worker: to place memory, for one. */
 void lae_team_each(struct lae_team *team, lae_team_work *work, void *context);
 
-/* Cores this process may run on (its affinity mask), at least 1. */
-int lae_team_usable_cores(void);
-
 #endif

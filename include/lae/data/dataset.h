@@ -21,10 +21,10 @@ enum lae_augment { LAE_AUGMENT_NONE, LAE_AUGMENT_CROP_FLIP };
 
 struct lae_data_options {
     enum lae_dataset_kind dataset;
-    const char *path;   /* directory or archive; unused for synthetic */
-    int *class_order;   /* [class_order_count] dataset labels; NULL: label order */
+    const char *path; /* directory or archive; unused for synthetic */
+    int *class_order; /* [class_order_count] dataset labels; NULL: label order */
     int class_order_count;
-    int first_classes;  /* 0: as the others */
+    int first_classes; /* 0: as the others */
     int classes_per_task;
     int image_size;
     double mean[3], std[3];
@@ -49,7 +49,10 @@ struct lae_dataset {
     uint64_t synthetic_seed;
 };
 
-/* Reads or prepares what the options name. Errors name file, record and what is wrong with it. */
+/* Reads or prepares what the options name. CIFAR comes in its binary form from a directory (also
+ * one that holds cifar-100-binary/ or cifar-10-batches-bin/) or from a tar or zip archive, in which
+ * only the files' base names count. Image i of the synthetic data has class i / images a class.
+ * Errors name the file, the record and what is wrong with it, or the file that is missing. */
 lae_status lae_dataset_open(const struct lae_data_options *options,
                             struct lae_dataset *dataset) LAE_MUST_CHECK;
 void lae_dataset_close(struct lae_dataset *dataset);
@@ -61,7 +64,8 @@ int lae_dataset_label(const struct lae_dataset *dataset, enum lae_split split, s
 void lae_dataset_image(const struct lae_dataset *dataset, enum lae_split split, size_t index,
                        uint8_t *rgb);
 
-/* SHA-256 over the records of both parts (or over the synthetic data's parameters), as text. */
+/* What the data are, as 64 hexadecimal digits: SHA-256 over the digests (their digits) of the
+ * training and of the test records; for synthetic data over a line of their parameters. */
 lae_status lae_dataset_digest(const struct lae_dataset *dataset, char text[65]) LAE_MUST_CHECK;
 
 #endif

@@ -5,7 +5,7 @@
 #include "lae/data/dataset.h"
 
 struct lae_task_images {
-    uint32_t *index;  /* [count] image numbers in the dataset, ascending */
+    uint32_t *index; /* [count] image numbers in the dataset, ascending */
     size_t count;
 };
 
@@ -13,20 +13,21 @@ struct lae_sequence {
     int classes, tasks;
     int *class_order;  /* [classes] output index -> dataset label */
     int *output_index; /* [classes] dataset label -> output index */
-    int *first_class;  /* [tasks + 1] task t has output indices first_class[t] .. first_class[t+1]-1 */
+    int *first_class;  /* [tasks + 1] the tasks' first output indices, then `classes` */
     int *task_of;      /* [classes] output index -> task */
     struct lae_task_images *images[LAE_SPLITS]; /* [tasks] */
 };
 
-/* Errors name the key: a class order that is no permutation of the dataset's labels, more first
- * classes than there are, a task without training images. */
+/* Errors name the key: a class order that is no permutation of the dataset's labels, more classes
+ * in a task than there are, a task without training or without test images. */
 lae_status lae_sequence_create(const struct lae_data_options *options,
                                const struct lae_dataset *dataset,
                                struct lae_sequence *sequence) LAE_MUST_CHECK;
 void lae_sequence_free(struct lae_sequence *sequence);
 
-/* The order in which the `count` images of a task are visited in an epoch: positions 0..count-1
- * into order, shuffled by counter-based random numbers, or in order where shuffle is false. */
+/* The order in which the `count` images (below 2^32) of a task are visited in an epoch: positions
+ * 0..count-1 into order, shuffled by Fisher and Yates with the numbers of (seed,
+ * LAE_RANDOM_SHUFFLE, task, epoch, 0), or in order where shuffle is false. */
 void lae_sequence_shuffle(uint64_t seed, int task, int epoch, size_t count, bool shuffle,
                           uint32_t *order);
 

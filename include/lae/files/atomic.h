@@ -11,11 +11,13 @@ struct lae_atomic {
     char *temporary; /* where to write it: same directory, ".NAME.tmp" */
 };
 
-/* Chooses the temporary name and removes what an earlier attempt left there. */
+/* Chooses the temporary name and removes what an earlier attempt left there. Errors: no such
+ * directory, `path` is a directory. */
 lae_status lae_atomic_begin(struct lae_atomic *file, const char *path) LAE_MUST_CHECK;
 
 /* fsync of the temporary file, rename, fsync of the directory; frees. On an error (disk full, ...)
- * the temporary file is removed and what was at `path` before is untouched. */
+ * the temporary file is removed and what was at `path` before is untouched; only the directory's
+ * own fsync can fail after the new file is in place. */
 lae_status lae_atomic_commit(struct lae_atomic *file) LAE_MUST_CHECK;
 
 /* Removes the temporary file; frees. */

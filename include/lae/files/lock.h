@@ -7,14 +7,14 @@
 #include <stdbool.h>
 
 struct lae_lock {
-    int file; /* -1: not held */
-    char *path;
+    int file;   /* -1: not held */
+    char *path; /* NULL: not held */
 };
 
 /* Takes the lock DIRECTORY/lock (an open-file-description lock, so it goes with the process however
  * it ends) and writes host, process and time into it for people. Held by another: an error that
- * says by whom. `*supported` is false, and the lock not held, where the file system has no locks
- * (ENOLCK, EOPNOTSUPP, ENOSYS): the caller warns. */
+ * says by whom. The file stays when the lock is released. `*supported` is false, and the lock not
+ * held, where the file system has no locks (ENOLCK, EOPNOTSUPP, ENOSYS): the caller warns. */
 lae_status lae_lock_take(struct lae_lock *lock, const char *directory,
                          bool *supported) LAE_MUST_CHECK;
 void lae_lock_release(struct lae_lock *lock);

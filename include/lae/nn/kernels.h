@@ -1,8 +1,9 @@
 /* The elementwise and row kernels, built once per instruction set and chosen at start.
  *
  * Every build gives the same bits: no fused multiply-add, no fast-math, reductions over an explicit
- * number of lanes, exp and erf from polynomials of our own (stated errors in kernels.c). All arrays
- * are dense and row-major; `y` may be `x` where it says "in place allowed".
+ * number of lanes, exp and erf from polynomials of our own (errors stated in kernels_isa.c). All arrays
+ * are dense and row-major; `y` may be `x` where it says "in place allowed". A NaN gives NaN (in
+ * softmax and layer norm its whole row); the activations have their limits at the infinities.
  */
 #ifndef LAE_NN_KERNELS_H
 #define LAE_NN_KERNELS_H

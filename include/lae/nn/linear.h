@@ -26,4 +26,7 @@ void lae_linear_backward_params(float *dw, float *db, const float *dy, size_t ld
 /* What computes: "OpenBLAS 0.3.21 ... SkylakeX", for the fingerprint and the log. */
 const char *lae_linear_backend(char *text, size_t size);
 
+/* The core type that BLAS chose its kernels for: "SkylakeX", "Haswell", ... */
+const char *lae_linear_core(void);
+
 #endif

@@ -82,6 +82,10 @@ struct lae_pet_type {
     unsigned sites; /* bit 1 << site set: allowed there */
     /* Whether backward reads or writes keys and values rather than out. */
     bool changes_attention;
+    /* Fills in defaults and checks the sizes that the type uses. Errors name the key below
+     * "pet.SITE". */
+    lae_status (*prepare)(struct lae_pet_site_options *options, const struct lae_pet_dims *dims,
+                          const char *site);
     /* Declares the tensors (names below "blocks/I/SITE/TYPE/") in the table. */
     lae_status (*declare)(const struct lae_pet_module *module, struct lae_table *table);
     /* Writes the initial values of the module's tensors into theta (the whole vector). Tensor i of

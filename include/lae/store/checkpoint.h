@@ -13,6 +13,7 @@
 
 #include <stdint.h>
 
+#define LAE_CHECKPOINT_FORMAT "lae-checkpoint"
 #define LAE_FORMAT_VERSION 1
 
 /* A named array of doubles below /metrics, e.g. "online/accuracy" [T, T]. */
@@ -58,7 +59,9 @@ lae_status lae_checkpoint_write(const char *path,
                                 const struct lae_checkpoint *checkpoint) LAE_MUST_CHECK;
 
 /* Checks the digest, then reads. A file without user block is read with a warning to `log`; a newer
- * format_version is refused by name. Errors name file and object. */
+ * format_version is refused by name. Tensors, metrics and facts come in the order of their names;
+ * groups that this version does not know are passed over. Errors name file and object; the struct
+ * is then empty. */
 lae_status lae_checkpoint_read(const char *path, struct lae_log *log,
                                struct lae_checkpoint *checkpoint) LAE_MUST_CHECK;
 void lae_checkpoint_free(struct lae_checkpoint *checkpoint);
@@ -66,8 +69,9 @@ void lae_checkpoint_free(struct lae_checkpoint *checkpoint);
 /* run.h5: external links /task_00 -> task_00.h5:/ for tasks 0..tasks-1. Atomic. */
 lae_status lae_checkpoint_write_index(const char *path, int tasks) LAE_MUST_CHECK;
 
-/* Copies between a vector and a set whose tensors are named as the table's. into_vector errors name
- * a missing or misshapen tensor. */
+/* Copies between a vector [table.total] and a set whose tensors are the table's, by name.
+ * from_vector makes a new set. into_vector's errors name a tensor that is missing, misshapen or not
+ * the table's; the vector is then not to be used. */
 lae_status lae_set_from_vector(struct lae_set *set, const struct lae_table *table,
                                const float *vector) LAE_MUST_CHECK;
 lae_status lae_set_into_vector(const struct lae_set *set, const struct lae_table *table,

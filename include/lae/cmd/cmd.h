@@ -1,0 +1,71 @@
+/* The commands of the program, one file each, and what they share. */
+#ifndef LAE_CMD_CMD_H
+#define LAE_CMD_CMD_H
+
+#include "lae/base/log.h"
+#include "lae/base/status.h"
+#include "lae/config/config.h"
+#include "lae/dist/dist.h"
+
+#include <stdbool.h>
+
+#define LAE_MAX_POSITIONAL 4
+
+struct lae_command;
+
+/* The command line, taken apart; texts are argv's. */
+struct lae_arguments {
+    const struct lae_command *command;
+    const char *positional[LAE_MAX_POSITIONAL];
+    int positional_count;
+    const char *config;     /* --config FILE, or NULL */
+    char *const *settings;  /* KEY=VALUE ... */
+    int setting_count;
+    bool help, version, print_config;
+};
+
+struct lae_command {
+    const char *name, *usage, *help;
+    int positional; /* how many are wanted */
+    bool configurable; /* takes --config and KEY=VALUE */
+    bool serial; /* done by rank 0 alone; `run` is called on no other */
+    /* [collective] unless serial. Errors are the same on all ranks. */
+    lae_status (*run)(const struct lae_arguments *arguments, const struct lae_dist *dist,
+                      struct lae_log *log);
+};
+
+extern const struct lae_command lae_command_train;
+extern const struct lae_command lae_command_convert;
+extern const struct lae_command lae_command_synth;
+
+/* The commands, ended by NULL; the first is the default. */
+const struct lae_command *const *lae_commands(void);
+
+/* Takes argv[1..] apart. Errors: an unknown command (with the nearest known) or option, too few or
+ * too many arguments. */
+lae_status lae_arguments_parse(int argc, char **argv, struct lae_arguments *arguments) LAE_MUST_CHECK;
+
+/* Usage of one command, or of the program where `command` is NULL, to standard output. */
+void lae_print_help(const struct lae_command *command);
+
+/* Name, version and those of the libraries, to standard output. */
+void lae_print_version(void);
+
+/* The configuration that the arguments ask for: defaults, the file, the settings; without a file,
+ * data and weights the built-in demonstration's. Not checked across keys. */
+lae_status lae_configure(const struct lae_arguments *arguments,
+                         struct lae_config *config) LAE_MUST_CHECK;
+
+/* The directory that holds configs/ and data/ of the program, whether installed or in its source
+ * tree, found from where the executable is; a new string, or NULL. LAE_HOME overrides. */
+char *lae_home(void);
+
+/* Starts the program anew, once, where the environment would make BLAS slow or keep threads of its
+ * own (before MPI begins); returns where nothing needs to be changed. What was changed is told by
+ * lae_environment_news. */
+void lae_environment_correct(char **argv, const struct lae_arguments *arguments);
+
+/* What lae_environment_correct changed that a user should know, or NULL. */
+const char *lae_environment_news(void);
+
+#endif

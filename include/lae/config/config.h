@@ -1,0 +1,124 @@
+/* The configuration: one struct, filled from YAML files and KEY=VALUE texts.
+ *
+ * One table (src/config/keys.c) holds a row a key: name, type, default, range, help, whether it can
+ * change the result, and its place in the struct. Reading, checking, --help and the printed
+ * configuration all come from it.
+ *
+ *     struct lae_config config;
+ *     LAE_TRY(lae_config_defaults(&config, "configs"));     then lae_config_free(), whatever
+ * follows status = lae_config_load_file(&config, path);          what the file names; the rest
+ * stays status = lae_config_set(&config, "merge.method=ties"); likewise; the last word counts
+ *     status = lae_config_validate(&config, log);            keys that do not go together
+ *
+ * All errors but memory are LAE_BAD_INPUT and say where: "FILE:LINE:COLUMN: ..." or
+ * "command line: KEY=VALUE: ...". After an error the configuration may hold a part of the input; it
+ * can be freed. Relative paths are as given: the working directory is where they start.
+ */
+#ifndef LAE_CONFIG_CONFIG_H
+#define LAE_CONFIG_CONFIG_H
+
+#include "lae/base/log.h"
+#include "lae/base/status.h"
+#include "lae/data/dataset.h"
+#include "lae/merge/merge.h"
+#include "lae/optim/adam.h"
+#include "lae/pet/pet.h"
+
+#include <stddef.h>
+#include <stdint.h>
+
+enum lae_precision { LAE_PRECISION_FP32, LAE_PRECISION_BF16 };
+enum lae_eval_every { LAE_EVAL_TASK, LAE_EVAL_EPOCH };
+enum lae_backend { LAE_BACKEND_OPENBLAS };
+
+/* Texts are owned by the configuration, data.path and data.class_order too. */
+struct lae_config {
+    struct {
+        char *name, *root; /* the run directory is root/name */
+        char *resume;      /* "auto", "never", or the path of a checkpoint */
+        uint64_t seed;
+        int tasks; /* stop after so many; 0: all */
+    } run;
+    struct lae_data_options data; /* path NULL: not given */
+    struct {
+        char *weights; /* NULL: not given */
+        int heads;     /* 0: as the weight file says, else width / 64 */
+        enum lae_precision precision;
+    } model;
+    struct lae_pet_options pet;
+    struct {
+        int epochs, freeze_epochs, batch_size; /* batch_size: images a step over all ranks */
+    } train;
+    struct lae_optim_options optim; /* train.lr, .weight_decay, .schedule, .clip_norm */
+    struct lae_merge_options merge;
+    struct {
+        enum lae_eval_every every;
+    } eval;
+    struct {
+        double every_seconds; /* state saved inside a task; 0: not by time */
+        int every_steps;      /* 0: not by steps */
+    } checkpoint;
+    struct {
+        int threads; /* of a rank; 0: auto */
+        enum lae_backend backend;
+        char *blas_core; /* for OPENBLAS_CORETYPE; NULL: what OpenBLAS chooses */
+    } compute;
+
+    /* Where a data.class_order given by name is looked up, in class_orders.yaml. */
+    char *directory; /* of the file loaded last; NULL: none was */
+    char *configs;   /* the program's own; NULL: none */
+};
+
+/* METHOD's defaults. `configs`: the directory of the program's own configurations, or NULL.
+ * Errors: memory; the struct is then empty and can be freed. */
+lae_status lae_config_defaults(struct lae_config *config, const char *configs) LAE_MUST_CHECK;
+void lae_config_free(struct lae_config *config);
+
+/* Takes over what a YAML file names. At most 1 MiB of UTF-8, one document, no anchors, aliases or
+ * tags; a key may not be given twice. Keys nest (merge: {density: 0.1}) or are dotted. */
+lae_status lae_config_load_file(struct lae_config *config, const char *path) LAE_MUST_CHECK;
+
+/* The same from memory; `name` stands for the file's in messages. */
+lae_status lae_config_load_text(struct lae_config *config, const char *name, const char *text,
+                                size_t size) LAE_MUST_CHECK;
+
+/* Takes over one "KEY=VALUE". The value is plain text, no YAML: nothing, null and ~ are null, lists
+ * are [0, 1, 2] or 0,1,2, and quotes belong to a text. */
+lae_status lae_config_set(struct lae_config *config, const char *assignment) LAE_MUST_CHECK;
+
+/* Checks what one key alone cannot tell. The error names the keys. What is legal but hardly meant
+ * is a warning to `log` (may be NULL). */
+lae_status lae_config_validate(const struct lae_config *config, struct lae_log *log) LAE_MUST_CHECK;
+
+/* Every key as YAML, into *text; free(). Loading it gives the same configuration (class orders are
+ * printed as lists), so that one rank can read and send it to the others. Errors: memory. */
+lae_status lae_config_print(const struct lae_config *config, char **text) LAE_MUST_CHECK;
+
+/* The same of the keys alone that can change the result: no paths (files are compared by digest),
+ * no limits on how far to run, nothing about how and where it is computed. */
+lae_status lae_config_print_result(const struct lae_config *config, char **text) LAE_MUST_CHECK;
+
+/* A key that two configurations disagree on; the values as printed, long ones shortened. */
+struct lae_config_difference {
+    const char *key; /* of the table */
+    char *a, *b;
+};
+
+struct lae_config_differences {
+    struct lae_config_difference *items;
+    size_t count;
+};
+
+/* Compares two texts of lae_config_print_result. A key that a text lacks has its default there:
+ * older programs knew fewer. Errors: memory, a text that is damaged or has unknown keys; they name
+ * the text by name_a or name_b. */
+lae_status lae_config_differences(const char *name_a, const char *text_a, const char *name_b,
+                                  const char *text_b,
+                                  struct lae_config_differences *differences) LAE_MUST_CHECK;
+void lae_config_differences_free(struct lae_config_differences *differences);
+
+/* The table of all keys for people: a line a key with default, meaning and range; free().
+ * Errors: memory. */
+lae_status lae_config_help(char **text) LAE_MUST_CHECK;
+
+#endif

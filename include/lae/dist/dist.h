@@ -1,0 +1,91 @@
+/* The ranks and what they do together: the only room that calls MPI.
+ *
+ * Functions marked [collective] must be called by all ranks in the same order. MPI is called from
+ * the main thread alone (MPI_THREAD_FUNNELED). MPI's own errors end the job (Open MPI's default).
+ */
+#ifndef LAE_DIST_DIST_H
+#define LAE_DIST_DIST_H
+
+#include "lae/base/status.h"
+
+#include <mpi.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define LAE_HOST_TEXT 64
+
+struct lae_dist {
+    MPI_Comm world;   /* all ranks */
+    MPI_Comm node;    /* the ranks of this node */
+    MPI_Comm leaders; /* the first rank of each node; MPI_COMM_NULL elsewhere */
+    int rank, size;
+    int node_rank, node_size; /* within the node */
+    int nodes;
+    char host[LAE_HOST_TEXT];
+};
+
+/* MPI_Init and the communicators. [collective] Errors: MPI without thread support. */
+lae_status lae_dist_start(int *argc, char ***argv, struct lae_dist *dist) LAE_MUST_CHECK;
+
+/* MPI_Finalize. [collective] */
+void lae_dist_end(struct lae_dist *dist);
+
+/* Ends all ranks at once, for a failure that one rank alone knows of. Does not return. */
+_Noreturn void lae_dist_abort(struct lae_dist *dist, int code);
+
+/* What all ranks make of their statuses: NULL if all are; otherwise the error of the lowest rank
+ * that has one, the same on all ranks, naming rank and host if not all ranks failed. Frees `mine`.
+ * [collective] */
+lae_status lae_dist_agree(const struct lae_dist *dist, lae_status mine) LAE_MUST_CHECK;
+
+/* Rank 0's `size` bytes to all. [collective] */
+void lae_dist_broadcast(const struct lae_dist *dist, void *data, size_t size);
+
+/* Rank 0's text to all, as a new string; free(). `text` is read at rank 0 alone. [collective]
+ * Errors: memory, on any rank. */
+lae_status lae_dist_broadcast_text(const struct lae_dist *dist, const char *text,
+                                   char **copy) LAE_MUST_CHECK;
+
+/* values [count] become their sums over all ranks: exact, so the order does not matter.
+ * [collective] */
+void lae_dist_sum(const struct lae_dist *dist, int64_t *values, size_t count);
+
+int64_t lae_dist_min(const struct lae_dist *dist, int64_t value);  /* [collective] */
+double lae_dist_max(const struct lae_dist *dist, double value);    /* [collective] */
+
+/* An error, the same on all ranks, unless `text` is the same on all; it names two that differ.
+ * [collective] */
+lae_status lae_dist_same(const struct lae_dist *dist, const char *what,
+                         const char *text) LAE_MUST_CHECK;
+
+void lae_dist_barrier(const struct lae_dist *dist); /* [collective] */
+
+/* The names of all hosts, each once, in order of rank, comma-separated: at rank 0 a new string,
+ * NULL elsewhere. [collective] */
+char *lae_dist_hosts(const struct lae_dist *dist);
+
+/* Cores this rank may call its own, at least 1: those it may run on, divided among the ranks of the
+ * node that may run on the same. [collective] */
+int lae_dist_cores(const struct lae_dist *dist);
+
+/* Cores of this node. */
+int lae_dist_node_cores(void);
+
+/* Memory that the ranks of a node share: frozen weights and datasets are there once a node. */
+struct lae_shared {
+    void *data; /* [size], aligned to LAE_ALIGNMENT */
+    size_t size;
+    MPI_Win window;
+};
+
+/* `size` is rank 0's. [collective] */
+lae_status lae_shared_create(const struct lae_dist *dist, size_t size,
+                             struct lae_shared *shared) LAE_MUST_CHECK;
+
+/* What rank 0 wrote into its shared memory reaches all nodes' and may then be read by all.
+ * [collective] */
+void lae_shared_publish(const struct lae_dist *dist, struct lae_shared *shared);
+
+void lae_shared_free(struct lae_shared *shared); /* [collective] */
+
+#endif

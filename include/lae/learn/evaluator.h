@@ -1,0 +1,23 @@
+/* Online, offline and their ensemble on the test images of all tasks so far (METHOD section 8). */
+#ifndef LAE_LEARN_EVALUATOR_H
+#define LAE_LEARN_EVALUATOR_H
+
+#include "lae/learn/metrics.h"
+#include "lae/learn/state.h"
+#include "lae/learn/workers.h"
+
+/* Called now and then with the share of images done, 0..1, on rank 0's main thread; may be NULL. */
+typedef void lae_evaluate_progress(void *context, double share);
+
+/* Test images of tasks 0..task are dealt to the ranks; each is loaded once and shares the blocks
+ * below the first adapted one. counts (made for task + 1 tasks) are written, the same on all ranks.
+ * While task 0 is learned, offline is online. [collective] Errors: memory. */
+lae_status lae_evaluate(const struct lae_job *job, struct lae_workers *workers,
+                        const struct lae_state *state, int task, struct lae_counts *counts,
+                        lae_evaluate_progress *progress, void *context) LAE_MUST_CHECK;
+
+/* p [classes of tasks 0..task] = softmax of all classifiers' outputs on a feature. */
+void lae_evaluate_scores(const struct lae_job *job, const struct lae_state *state, int task,
+                         const float *feature, float *p);
+
+#endif

@@ -1,0 +1,43 @@
+/* What a run reads and never changes: configuration, ranks, threads, data, backbone, modules.
+ *
+ * Rank 0 alone reads files; what it read reaches the other nodes by broadcast and lies once a node
+ * in shared memory.
+ */
+#ifndef LAE_LEARN_JOB_H
+#define LAE_LEARN_JOB_H
+
+#include "lae/base/log.h"
+#include "lae/base/team.h"
+#include "lae/config/config.h"
+#include "lae/data/dataset.h"
+#include "lae/data/sequence.h"
+#include "lae/dist/dist.h"
+#include "lae/pet/pet.h"
+#include "lae/vit/model.h"
+
+struct lae_job {
+    const struct lae_config *config;
+    const struct lae_dist *dist;
+    struct lae_log *log; /* silent but at rank 0 */
+    struct lae_team *team;
+    struct lae_dataset dataset;
+    struct lae_shared records[LAE_SPLITS];
+    struct lae_sequence sequence;
+    struct lae_table backbone; /* of the frozen weights */
+    struct lae_shared weights;
+    struct lae_vit vit;
+    struct lae_pet pet;
+    char data_digest[65], weights_digest[65]; /* SHA-256 */
+    char *fingerprint;                        /* see lae_fingerprint */
+};
+
+/* Opens all of it. [collective] Errors are the same on all ranks; the job can then be closed. */
+lae_status lae_job_open(const struct lae_config *config, const struct lae_dist *dist,
+                        struct lae_log *log, struct lae_job *job) LAE_MUST_CHECK;
+void lae_job_close(struct lae_job *job); /* [collective] */
+
+/* What the bits of a result depend on beside the configuration: program version, compiler, BLAS
+ * build and core, libc, kernel table. A new string; free(). NULL when memory is out. */
+char *lae_fingerprint(const struct lae_kernels *kernels);
+
+#endif

@@ -1,0 +1,42 @@
+/* Who wants to know how training goes: progress on the screen, metrics files, tables. Called on
+ * rank 0's main thread; any function may be NULL. */
+#ifndef LAE_LEARN_OBSERVER_H
+#define LAE_LEARN_OBSERVER_H
+
+#include "lae/learn/job.h"
+#include "lae/learn/state.h"
+
+/* Where training stands. Epochs and steps count from 0. */
+struct lae_position {
+    int task, tasks; /* tasks: where this call stops */
+    int epoch, epochs;
+    int64_t step, steps; /* within the task */
+};
+
+struct lae_step_report {
+    struct lae_position position;
+    double loss;          /* mean over the batch */
+    double accuracy;      /* percent of the batch right, among the task's classes */
+    double lr;
+    double gradient_norm; /* of the mean gradient before clipping */
+    int images;
+    double seconds;       /* since training began or went on */
+};
+
+struct lae_observer {
+    void *context;
+    lae_status (*begin)(void *context, const struct lae_job *job, const struct lae_state *state,
+                        int stop);
+    lae_status (*step)(void *context, const struct lae_step_report *report);
+    /* Share of an evaluation's images done. */
+    void (*evaluating)(void *context, const struct lae_position *position, double share);
+    lae_status (*evaluated)(void *context, const struct lae_position *position,
+                            const struct lae_counts *counts);
+    /* After the merge, before the evaluation; statistics are in the state. */
+    lae_status (*merged)(void *context, const struct lae_position *position,
+                         const struct lae_job *job, const struct lae_state *state);
+    lae_status (*task_done)(void *context, const struct lae_job *job,
+                            const struct lae_state *state);
+};
+
+#endif

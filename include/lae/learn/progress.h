@@ -1,0 +1,42 @@
+/* How far a run is and how long it will take, from the work done so far.
+ *
+ * Work is counted in forward passes of one image: an image trained with its modules costs about
+ * three, one of a freeze epoch one, a test image one for each module that is evaluated. */
+#ifndef LAE_LEARN_PROGRESS_H
+#define LAE_LEARN_PROGRESS_H
+
+#include "lae/learn/observer.h"
+
+struct lae_progress {
+    double task_work[3];         /* of the task at hand: training, evaluation, already done */
+    double later_work;           /* of the tasks after it */
+    double done;                 /* since the beginning */
+    double began;                /* monotonic seconds */
+    double window_began, window_images, images_per_s;
+};
+
+/* Monotonic seconds. */
+double lae_progress_clock(void);
+
+/* The work of tasks first..stop-1. */
+void lae_progress_begin(struct lae_progress *progress, const struct lae_job *job, int first,
+                        int stop);
+
+/* Call when a task begins. */
+void lae_progress_task(struct lae_progress *progress, const struct lae_job *job, int task,
+                       int stop);
+
+/* Call after a step; `frozen`: only the classifier learned. */
+void lae_progress_step(struct lae_progress *progress, const struct lae_step_report *report,
+                       bool frozen);
+
+/* Call during an evaluation, with the share of its images done. */
+void lae_progress_evaluating(struct lae_progress *progress, double share);
+
+/* Seconds left for the task and for the run; NaN before anything is known. */
+void lae_progress_left(const struct lae_progress *progress, double *task, double *run);
+
+/* "1 h 02 min", "3 min 20 s", "12 s", "?" into text. Returns text. */
+const char *lae_progress_duration(double seconds, char text[32]);
+
+#endif

@@ -1,0 +1,47 @@
+/* The run directory: <run.root>/<run.name>, its lock, its task files, going on from them
+ * (METHOD section 10). Only rank 0 touches the file system. */
+#ifndef LAE_LEARN_RUNDIR_H
+#define LAE_LEARN_RUNDIR_H
+
+#include "lae/base/log.h"
+#include "lae/config/config.h"
+#include "lae/dist/dist.h"
+#include "lae/files/lock.h"
+#include "lae/learn/job.h"
+#include "lae/learn/state.h"
+#include "lae/store/checkpoint.h"
+
+#include <stdbool.h>
+
+struct lae_rundir {
+    const struct lae_dist *dist;
+    char *path;                 /* rank 0 */
+    struct lae_lock lock;       /* rank 0 */
+    bool found;                 /* a finished task was found; the same on all ranks */
+    int finished, task_count;   /* of the run found; the same on all ranks */
+    struct lae_checkpoint last; /* rank 0: the newest good task file, when found */
+};
+
+/* Makes or opens the directory, takes its lock, adds log.txt to the log, finds the newest good task
+ * file and compares its configuration with ours; writes config.yaml. [collective] Errors, the same
+ * on all ranks: the directory is in use, cannot be written, or holds a run whose result-changing
+ * keys differ (they are named, with both values); run.resume forbids going on. */
+lae_status lae_rundir_open(const struct lae_config *config, const struct lae_dist *dist,
+                           struct lae_log *log, struct lae_rundir *dir) LAE_MUST_CHECK;
+void lae_rundir_close(struct lae_rundir *dir);
+
+/* Puts the task file found into a fresh state. Checks that data and weights are the same as then.
+ * [collective] */
+lae_status lae_rundir_restore(struct lae_rundir *dir, const struct lae_job *job,
+                              struct lae_state *state) LAE_MUST_CHECK;
+
+/* Writes the file of the task just finished (state->finished - 1) and run.h5, after comparing a hash
+ * of the parameters among ranks. [collective] */
+lae_status lae_rundir_save(struct lae_rundir *dir, const struct lae_job *job,
+                           const struct lae_state *state) LAE_MUST_CHECK;
+
+/* The metrics stored in a checkpoint; free with lae_metrics_free. */
+lae_status lae_metrics_from_checkpoint(const struct lae_checkpoint *checkpoint,
+                                       struct lae_metrics *metrics) LAE_MUST_CHECK;
+
+#endif

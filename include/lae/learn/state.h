@@ -1,0 +1,36 @@
+/* What learning changes: the parameters and what was measured. The same bits on every rank. */
+#ifndef LAE_LEARN_STATE_H
+#define LAE_LEARN_STATE_H
+
+#include "lae/learn/job.h"
+#include "lae/learn/metrics.h"
+#include "lae/optim/adam.h"
+
+struct lae_state {
+    int finished;        /* tasks */
+    float *init;         /* [P] the PET parameters' initial values */
+    float *online;       /* [P] */
+    float *offline;      /* [P]; NULL with merge.method none */
+    float **classifiers; /* [tasks] each weight [n, D], then bias [n]; NULL before its task */
+    int tasks;
+    struct lae_merge_stats *merge; /* [tensors] of the last finished task; zero after task 0 */
+    struct lae_metrics metrics;
+    double seconds; /* of training so far, over restarts */
+};
+
+/* A fresh start: initial values, no task finished. Errors: memory. Not collective. */
+lae_status lae_state_create(const struct lae_job *job, struct lae_state *state) LAE_MUST_CHECK;
+void lae_state_free(struct lae_state *state);
+
+/* Gives task `task` its classifier: weights normal(0, 0.001), biases 0. */
+lae_status lae_state_append_classifier(const struct lae_job *job, struct lae_state *state,
+                                       int task) LAE_MUST_CHECK;
+
+/* The vectors a merge works on. */
+struct lae_merge_vectors lae_state_vectors(const struct lae_job *job, const struct lae_state *state);
+
+/* SHA-256 of all parameters, for ranks to compare. */
+lae_status lae_state_digest(const struct lae_job *job, const struct lae_state *state,
+                            char text[65]) LAE_MUST_CHECK;
+
+#endif

@@ -1,0 +1,37 @@
+/* One training step: the exact mean gradient of a batch that all ranks share (METHOD section 9). */
+#ifndef LAE_LEARN_STEP_H
+#define LAE_LEARN_STEP_H
+
+#include "lae/learn/workers.h"
+
+struct lae_batch {
+    int task, epoch;
+    int64_t step;            /* within the task, for messages */
+    const uint32_t *images;  /* [count] image numbers of the training part */
+    int count;               /* over all ranks */
+    bool classifier_only;    /* a freeze epoch: no gradient of the PET parameters */
+    const float *theta;      /* [P] online PET parameters */
+    const float *classifier; /* [lae_classifier_count] of the task: weight, then bias */
+};
+
+struct lae_gradient {
+    float *pet;        /* [P] mean gradient; untouched when classifier_only */
+    float *classifier; /* [longest classifier]; follows pet in memory */
+    double loss;       /* mean over the batch */
+    int correct;       /* images whose class scored highest within the task */
+    int64_t *sum;      /* memory of the exact sum */
+};
+
+lae_status lae_gradient_create(const struct lae_workers *workers, const struct lae_job *job,
+                               struct lae_gradient *gradient) LAE_MUST_CHECK;
+void lae_gradient_free(struct lae_gradient *gradient);
+
+/* Images are dealt to ranks, position i to rank i mod ranks, and to threads as they come. The result
+ * has the same bits on all ranks and for any number of them. [collective] Errors, the same on all
+ * ranks: a loss or gradient that is not finite or too large for the exact sum; they name task,
+ * epoch, step and the image. */
+lae_status lae_step_gradient(const struct lae_job *job, struct lae_workers *workers,
+                             const struct lae_batch *batch,
+                             struct lae_gradient *gradient) LAE_MUST_CHECK;
+
+#endif

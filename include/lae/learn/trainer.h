@@ -1,0 +1,20 @@
+/* Learning the task sequence (METHOD sections 6-8). */
+#ifndef LAE_LEARN_TRAINER_H
+#define LAE_LEARN_TRAINER_H
+
+#include "lae/learn/observer.h"
+#include "lae/learn/rundir.h"
+
+/* Learns the tasks that state->finished says are still to be learned, up to run.tasks; after each
+ * task accumulates, evaluates and saves. `observer` is used at rank 0. [collective] Errors are the
+ * same on all ranks; what was saved stays whole. */
+lae_status lae_train(const struct lae_job *job, struct lae_rundir *dir, struct lae_state *state,
+                     const struct lae_observer *observer) LAE_MUST_CHECK;
+
+/* The task at which a run stops: run.tasks, or all of `tasks`. */
+int lae_train_stop(const struct lae_config *config, int tasks);
+
+/* Steps of one epoch over `images` images. */
+int64_t lae_train_steps(const struct lae_config *config, size_t images);
+
+#endif

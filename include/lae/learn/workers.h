@@ -1,0 +1,47 @@
+/* What each thread needs to take an image through the model: one set of buffers a worker, placed
+ * and first touched by its thread. Used by the training step and by the evaluator. */
+#ifndef LAE_LEARN_WORKERS_H
+#define LAE_LEARN_WORKERS_H
+
+#include "lae/data/image.h"
+#include "lae/learn/job.h"
+#include "lae/vit/pass.h"
+
+#include <stdint.h>
+
+struct lae_worker {
+    struct lae_vit_workspace *pass;
+    struct lae_image_workspace *transform;
+    uint8_t *rgb;      /* [height, width, 3] an image's pixels */
+    float *image;      /* [3, S, S] the model's input */
+    float *feature;    /* [D], and its gradient */
+    float *d_feature;
+    float *logits[2];  /* [classes] of online and offline; also probabilities */
+    float *gradient;   /* [longest] one image's, see step.c */
+    int64_t *sum;      /* [longest + few] exact, see step.c; the evaluator's counts */
+    lae_status status; /* of its creation */
+};
+
+struct lae_workers {
+    struct lae_worker *items; /* [count] */
+    int count;
+    size_t longest; /* floats of the longest gradient of a task: PET and a classifier */
+    size_t words;   /* int64 in each sum */
+};
+
+/* Errors: memory. Not collective: the caller agrees. */
+lae_status lae_workers_create(const struct lae_job *job, struct lae_workers *workers) LAE_MUST_CHECK;
+void lae_workers_free(struct lae_workers *workers);
+
+/* Bytes of one rank's workers. */
+size_t lae_workers_bytes(const struct lae_workers *workers);
+
+/* Loads image `index` of a part into worker->image; augmented where `augment` is not NULL. */
+void lae_worker_load(struct lae_worker *worker, const struct lae_job *job, enum lae_split split,
+                     uint32_t index, const struct lae_random *augment);
+
+/* Classes of task `task`, and the size of its classifier: weight [n, D], then bias [n]. */
+size_t lae_task_classes(const struct lae_job *job, int task);
+size_t lae_classifier_count(const struct lae_job *job, int task);
+
+#endif

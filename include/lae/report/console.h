@@ -1,0 +1,28 @@
+/* The observer of a run: a live line on a terminal, plain lines in the log, metrics.jsonl. */
+#ifndef LAE_REPORT_CONSOLE_H
+#define LAE_REPORT_CONSOLE_H
+
+#include "lae/base/log.h"
+#include "lae/learn/observer.h"
+#include "lae/learn/progress.h"
+#include "lae/report/jsonl.h"
+
+struct lae_console {
+    struct lae_log *log;
+    struct lae_jsonl jsonl;
+    const struct lae_job *job;
+    struct lae_progress progress;
+    int stop, task;         /* the task at hand; -1 before the first */
+    double loss, accuracy;  /* sums over the epoch's steps */
+    int64_t steps_of_epoch; /* seen so far */
+    double live_at;         /* when the live line was last drawn */
+    double task_began;
+};
+
+/* `metrics_path`: where metrics.jsonl is. The observer points to `console`. */
+lae_status lae_console_open(struct lae_console *console, struct lae_log *log,
+                            const char *metrics_path,
+                            struct lae_observer *observer) LAE_MUST_CHECK;
+void lae_console_close(struct lae_console *console);
+
+#endif

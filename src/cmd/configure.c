@@ -1,0 +1,90 @@
+#include "lae/cmd/cmd.h"
+#include "lae/files/map.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define DEMO "configs/demo.yaml"
+
+/* `directory` if it holds the program's files, else NULL; frees it then. */
+static char *if_home(char *directory)
+{
+    char *demo = directory != NULL ? lae_path_join(directory, DEMO) : NULL;
+    bool found = demo != NULL && lae_path_exists(demo);
+    free(demo);
+    if (found) return directory;
+    free(directory);
+    return NULL;
+}
+
+char *lae_home(void)
+{
+    const char *asked = getenv("LAE_HOME");
+    if (asked != NULL) return strdup(asked);
+    char executable[4096];
+    ssize_t length = readlink("/proc/self/exe", executable, sizeof executable - 1);
+    if (length <= 0) return NULL;
+    executable[length] = '\0';
+    for (int up = 0; up < 2; up++) {
+        char *slash = strrchr(executable, '/');
+        if (slash == NULL) return NULL;
+        *slash = '\0';
+    }
+    char *home = if_home(lae_path_join(executable, "share/lae_mpi"));
+    return home != NULL ? home : if_home(strdup(executable));
+}
+
+/* Whether the command line names data or weights: then the demonstration is not meant. */
+static bool names_inputs(const struct lae_arguments *arguments)
+{
+    static const char *const keys[] = {"data.path=", "data.dataset=", "model.weights="};
+    for (int i = 0; i < arguments->setting_count; i++)
+        for (size_t k = 0; k < sizeof keys / sizeof keys[0]; k++)
+            if (strncmp(arguments->settings[i], keys[k], strlen(keys[k])) == 0) return true;
+    return false;
+}
+
+/* The demonstration's own files lie with the program, not where it is started. */
+static lae_status load_demo(struct lae_config *config, const char *home)
+{
+    if (home == NULL)
+        return lae_bad_input("the built-in demonstration (%s) is not found beside the program; give "
+                             "--config FILE, or set LAE_HOME to the directory that holds it", DEMO);
+    char *path = lae_path_join(home, DEMO);
+    if (path == NULL) return lae_out_of_memory(64, "a path");
+    lae_status status = lae_config_load_file(config, path);
+    free(path);
+    LAE_TRY(status);
+    if (config->model.weights == NULL || config->model.weights[0] == '/') return NULL;
+    char *weights = lae_path_join(home, config->model.weights);
+    if (weights == NULL) return lae_out_of_memory(64, "a path");
+    free(config->model.weights);
+    config->model.weights = weights;
+    return NULL;
+}
+
+static lae_status fill(const struct lae_arguments *arguments, const char *home,
+                       struct lae_config *config)
+{
+    char *configs = home != NULL ? lae_path_join(home, "configs") : NULL;
+    lae_status status = lae_config_defaults(config, configs);
+    free(configs);
+    LAE_TRY(status);
+    if (arguments->config != NULL)
+        LAE_TRY(lae_config_load_file(config, arguments->config));
+    else if (!names_inputs(arguments))
+        LAE_TRY(load_demo(config, home));
+    for (int i = 0; i < arguments->setting_count; i++)
+        LAE_TRY(lae_config_set(config, arguments->settings[i]));
+    return NULL;
+}
+
+lae_status lae_configure(const struct lae_arguments *arguments, struct lae_config *config)
+{
+    *config = (struct lae_config){0};
+    char *home = lae_home();
+    lae_status status = fill(arguments, home, config);
+    free(home);
+    return status;
+}

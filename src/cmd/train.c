@@ -1,0 +1,173 @@
+#include "lae/cmd/cmd.h"
+#include "lae/files/map.h"
+#include "lae/learn/job.h"
+#include "lae/learn/rundir.h"
+#include "lae/learn/state.h"
+#include "lae/learn/trainer.h"
+#include "lae/report/console.h"
+#include "lae/report/tables.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* Rank 0 reads the configuration; the others get it as text. [collective] */
+static lae_status share_config(const struct lae_arguments *arguments, const struct lae_dist *dist,
+                               struct lae_log *log, struct lae_config *config, bool *print)
+{
+    char *mine = NULL, *text = NULL;
+    lae_status status = NULL;
+    if (dist->rank == 0) {
+        status = lae_configure(arguments, config);
+        if (status == NULL) status = lae_config_validate(config, log);
+        if (status == NULL) status = lae_config_print(config, &mine);
+    }
+    status = lae_dist_agree(dist, status);
+    if (status == NULL) status = lae_dist_broadcast_text(dist, mine, &text);
+    free(mine);
+    if (status == NULL && dist->rank != 0) {
+        status = lae_config_defaults(config, NULL);
+        if (status == NULL)
+            status = lae_config_load_text(config, "rank 0's configuration", text, strlen(text));
+    }
+    *print = arguments->print_config;
+    if (status == NULL && *print && dist->rank == 0) fputs(text, stdout);
+    free(text);
+    return lae_dist_agree(dist, status);
+}
+
+static void say_where(const struct lae_rundir *dir, struct lae_log *log)
+{
+    lae_log_info(log, "\nresults in %s; list them with: h5ls -rE %s/run.h5", dir->path, dir->path);
+}
+
+/* A run that is whole has nothing to learn: its table is shown from its last file. */
+static lae_status show_whole(const struct lae_rundir *dir, struct lae_log *log)
+{
+    struct lae_metrics metrics;
+    LAE_TRY(lae_metrics_from_checkpoint(&dir->last, &metrics));
+    lae_log_info(log, "%s is whole: %d of %d tasks are learned", dir->path, dir->finished,
+                 dir->task_count);
+    lae_tables_run(stdout, &metrics, dir->finished);
+    lae_metrics_free(&metrics);
+    return NULL;
+}
+
+static void describe_site(char *text, size_t size, const struct lae_pet_options *pet,
+                          enum lae_site site)
+{
+    const struct lae_pet_type *type = pet->site[site].type;
+    snprintf(text, size, "%s", type != NULL ? type->name : "none");
+}
+
+/* What is about to be computed, and by what. */
+static void introduce(const struct lae_job *job, const struct lae_rundir *dir)
+{
+    const struct lae_vit_dims *dims = &job->vit.dims;
+    const struct lae_config *config = job->config;
+    const struct lae_sequence *sequence = &job->sequence;
+    char attn[32], mlp[32];
+    describe_site(attn, sizeof attn, &config->pet, LAE_SITE_ATTN);
+    describe_site(mlp, sizeof mlp, &config->pet, LAE_SITE_MLP);
+    lae_log_info(job->log, "lae_mpi %s   run %s", LAE_VERSION, dir->path);
+    lae_log_info(job->log, "backbone  %zu blocks, width %zu, %zu heads, patch %zu, images of %zu: "
+                           "%.1f M frozen parameters",
+                 dims->depth, dims->width, dims->heads, dims->patch, dims->image,
+                 (double)job->backbone.total * 1e-6);
+    lae_log_info(job->log, "modules   attn %s, mlp %s in %d block(s): %zu trainable parameters; "
+                           "accumulated by %s",
+                 attn, mlp, config->pet.block_count, job->pet.table.total,
+                 config->merge.method->name);
+    lae_log_info(job->log, "data      %zu training and %zu test images, %d classes in %d tasks",
+                 job->dataset.count[LAE_TRAIN], job->dataset.count[LAE_TEST], sequence->classes,
+                 sequence->tasks);
+    lae_log_info(job->log, "ranks     %d on %d host(s), %d thread(s) each", job->dist->size,
+                 job->dist->nodes, lae_team_threads(job->team));
+    lae_log_note(job->log, "software  %s", job->fingerprint);
+    if (lae_environment_news() != NULL) lae_log_warn(job->log, "%s", lae_environment_news());
+}
+
+/* [collective] */
+static void tell_load(const struct lae_job *job)
+{
+    int workers = job->dist->node_size * lae_team_threads(job->team), cores = lae_dist_node_cores();
+    if (workers > cores)
+        lae_log_info(job->log, "          %d ranks x %d threads share %d cores of this host: no "
+                               "faster than %d ranks, the same bits",
+                     job->dist->node_size, lae_team_threads(job->team), cores, cores);
+    else if (2 * workers <= cores)
+        lae_log_warn(job->log, "only %d of this host's %d cores are used; start more ranks, raise "
+                               "compute.threads, or unbind them (mpirun --bind-to none)",
+                     workers, cores);
+}
+
+static lae_status train(struct lae_job *job, struct lae_rundir *dir, struct lae_state *state)
+{
+    struct lae_console console = {0};
+    struct lae_observer observer = {0};
+    lae_status status = NULL;
+    if (job->dist->rank == 0) {
+        char *path = lae_path_join(dir->path, "metrics.jsonl");
+        status = path == NULL ? lae_out_of_memory(64, "a path")
+                              : lae_console_open(&console, job->log, path, &observer);
+        free(path);
+    }
+    status = lae_dist_agree(job->dist, status);
+    if (status == NULL) status = lae_train(job, dir, state, &observer);
+    if (job->dist->rank == 0) lae_console_close(&console);
+    if (status == NULL && job->dist->rank == 0) {
+        lae_tables_run(stdout, &state->metrics, state->finished);
+        say_where(dir, job->log);
+    }
+    return status;
+}
+
+static lae_status begin_and_train(struct lae_job *job, struct lae_rundir *dir)
+{
+    struct lae_state state = {0};
+    if (job->dist->rank == 0) introduce(job, dir);
+    tell_load(job);
+    lae_status status = lae_dist_agree(job->dist, lae_state_create(job, &state));
+    if (status == NULL) status = lae_rundir_restore(dir, job, &state);
+    if (status == NULL && dir->found)
+        lae_log_info(job->log, "going on after task %d of %d", dir->finished, state.tasks);
+    if (status == NULL) status = train(job, dir, &state);
+    lae_state_free(&state);
+    return status;
+}
+
+static lae_status run_in(const struct lae_config *config, const struct lae_dist *dist,
+                         struct lae_log *log, struct lae_rundir *dir)
+{
+    bool whole = dir->found && dir->finished >= lae_train_stop(config, dir->task_count);
+    if (whole) return lae_dist_agree(dist, dist->rank == 0 ? show_whole(dir, log) : NULL);
+    struct lae_job job;
+    lae_status status = lae_job_open(config, dist, log, &job);
+    if (status == NULL) status = begin_and_train(&job, dir);
+    lae_job_close(&job);
+    return status;
+}
+
+static lae_status run(const struct lae_arguments *arguments, const struct lae_dist *dist,
+                      struct lae_log *log)
+{
+    struct lae_config config = {0};
+    bool print_only = false;
+    lae_status status = share_config(arguments, dist, log, &config, &print_only);
+    if (status == NULL && !print_only) {
+        struct lae_rundir dir;
+        status = lae_rundir_open(&config, dist, log, &dir);
+        if (status == NULL) status = run_in(&config, dist, log, &dir);
+        lae_rundir_close(&dir);
+    }
+    lae_config_free(&config);
+    return status;
+}
+
+const struct lae_command lae_command_train = {
+    .name = "train",
+    .usage = "[--config FILE] [--print-config] [KEY=VALUE ...]",
+    .help = "learn a task sequence (the default); without data and weights the demonstration",
+    .configurable = true,
+    .run = run,
+};

@@ -1,0 +1,78 @@
+/* What one key alone cannot tell. Shapes of the backbone and contents of files are not known here:
+ * pet, data and vit check against those, and name the key as well. */
+#include "lae/config/config.h"
+
+/* Classes of the dataset, and its name. */
+static int dataset_classes(const struct lae_data_options *data, const char **name)
+{
+    switch (data->dataset) {
+    case LAE_DATASET_CIFAR100:
+        *name = "cifar100";
+        return 100;
+    case LAE_DATASET_CIFAR10:
+        *name = "cifar10";
+        return 10;
+    case LAE_DATASET_SYNTHETIC:
+        break;
+    }
+    *name = "synthetic";
+    return data->synthetic.classes;
+}
+
+static lae_status check_order(const struct lae_data_options *data, int classes, const char *name)
+{
+    if (data->class_order == NULL) return NULL;
+    if (data->class_order_count != classes)
+        return lae_bad_input("data.class_order has %d classes, data.dataset (%s) has %d; name each "
+                             "of them once",
+                             data->class_order_count, name, classes);
+    for (int i = 0; i < classes; i++)
+        if (data->class_order[i] >= classes)
+            return lae_bad_input("data.class_order has class %d, data.dataset (%s) has 0 to %d",
+                                 data->class_order[i], name, classes - 1);
+    return NULL;
+}
+
+static lae_status check_data(const struct lae_data_options *data)
+{
+    const char *name;
+    int classes = dataset_classes(data, &name);
+    if (data->dataset != LAE_DATASET_SYNTHETIC && data->path == NULL)
+        return lae_bad_input("data.path is null; data.dataset (%s) needs the directory or archive "
+                             "of its files, or use data.dataset=synthetic",
+                             name);
+    if (data->first_classes > classes)
+        return lae_bad_input("data.first_classes is %d, but data.dataset (%s) has %d classes",
+                             data->first_classes, name, classes);
+    if (data->classes_per_task > classes)
+        return lae_bad_input("data.classes_per_task is %d, but data.dataset (%s) has %d classes",
+                             data->classes_per_task, name, classes);
+    return check_order(data, classes, name);
+}
+
+static bool has_modules(const struct lae_pet_options *pet)
+{
+    bool typed = false;
+    for (int site = 0; site < LAE_SITES; site++)
+        typed = typed || pet->site[site].type != NULL;
+    return typed && pet->block_count > 0;
+}
+
+lae_status lae_config_validate(const struct lae_config *config, struct lae_log *log)
+{
+    if (config->model.weights == NULL)
+        return lae_bad_input("model.weights is null; name the backbone's weight file");
+    if (config->model.precision == LAE_PRECISION_BF16)
+        return lae_bad_input("model.precision is bf16, which is not built into this program; use "
+                             "fp32");
+    LAE_TRY(check_data(&config->data));
+    if (!has_modules(&config->pet))
+        lae_log_warn(log, "pet.blocks, pet.attn.type and pet.mlp.type name no module: only the "
+                          "classifiers learn");
+    else if (config->train.freeze_epochs >= config->train.epochs)
+        lae_log_warn(log,
+                     "train.freeze_epochs (%d) leaves none of train.epochs (%d): the modules learn "
+                     "in the first task only",
+                     config->train.freeze_epochs, config->train.epochs);
+    return NULL;
+}

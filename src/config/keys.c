@@ -1,0 +1,256 @@
+/* To add a key: give it a member in include/lae/config/config.h (or in its room's options) and a
+ * row here. Everything else follows: reading, ranges, --help, the printed configuration, and
+ * whether a run may be resumed with another value.
+ *
+ * Defaults are METHOD.md's. A row with `result` false must not be able to change a checkpoint
+ * outside of its /provenance.
+ */
+#include "keys.h"
+
+#include <limits.h>
+#include <string.h>
+
+#define AT(member) offsetof(struct lae_config, member)
+
+static const char *const dataset_names[] = {"synthetic", "cifar100", "cifar10", NULL};
+static const char *const augment_names[] = {"none", "crop_flip", NULL};
+static const char *const precision_names[] = {"fp32", "bf16", NULL};
+static const char *const schedule_names[] = {"constant", "linear", "cosine", NULL};
+static const char *const reduce_names[] = {"mean", "sum", "max", NULL};
+static const char *const scope_names[] = {"global", "tensor", NULL};
+static const char *const weighting_names[] = {"equal", "tasks", NULL};
+static const char *const every_names[] = {"task", "epoch", NULL};
+static const char *const backend_names[] = {"openblas", NULL};
+
+/* A name for a directory of its own: one path component, not hidden. */
+static bool is_run_name(const char *text)
+{
+    size_t length = strlen(text);
+    if (length == 0 || length > 128 || text[0] == '.') return false;
+    for (size_t i = 0; i < length; i++)
+        if (text[i] == '/' || (unsigned char)text[i] < ' ' || text[i] == 0x7f) return false;
+    return true;
+}
+
+/* A name that OpenBLAS could know: SkylakeX, ARMV8. */
+static bool is_core_name(const char *text)
+{
+    size_t good = strspn(text, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_");
+    return good > 0 && good <= 32 && text[good] == '\0';
+}
+
+/* clang-format off */
+/* The module beside one part of a block. */
+#define SITE_KEYS(PREFIX, NUMBER, TYPE, WHAT)                                                      \
+    {PREFIX ".type", &lae_key_module, TYPE, true, AT(pet.site[NUMBER].type),                       \
+     .help = "module beside " WHAT, .site = (NUMBER)},                                             \
+    {PREFIX ".hidden", &lae_key_whole, "null", true, AT(pet.site[NUMBER].hidden),                  \
+     .help = "adapter, conv_adapter: hidden width; null: the module's own", .max = 65536,          \
+     .zero = "null"},                                                                              \
+    {PREFIX ".kernel", &lae_key_whole, "3", true, AT(pet.site[NUMBER].kernel),                     \
+     .help = "conv_adapter: side of the convolution's kernel", .min = 1, .max = 31, .odd = true},  \
+    {PREFIX ".dropout", &lae_key_real, "0.1", true, AT(pet.site[NUMBER].dropout),                  \
+     .help = "conv_adapter: share dropped in training", .max = 1, .below_max = true},              \
+    {PREFIX ".rank", &lae_key_whole, "5", true, AT(pet.site[NUMBER].rank),                         \
+     .help = "lora: rank", .min = 1, .max = 65536},                                                \
+    {PREFIX ".length", &lae_key_whole, "10", true, AT(pet.site[NUMBER].length),                    \
+     .help = "prefix: number of rows", .min = 1, .max = 65536}
+
+static const struct lae_key keys[] = {
+    {"run.name", &lae_key_text, "lae", false, AT(run.name),
+     .help = "the run's directory below run.root", .accepts = is_run_name,
+     .wanted = "a name without \"/\" that does not begin with a dot"},
+    {"run.root", &lae_key_text, "runs", false, AT(run.root),
+     .help = "directory for runs", .wanted = "a path"},
+    {"run.seed", &lae_key_seed, "1", true, AT(run.seed),
+     .help = "of all random numbers"},
+    {"run.resume", &lae_key_text, "auto", false, AT(run.resume),
+     .help = "whether to go on with a run that is there",
+     .wanted = "auto, never, or the path of a checkpoint"},
+    {"run.tasks", &lae_key_whole, "0", false, AT(run.tasks),
+     .help = "stop after so many tasks; 0: all", .max = LAE_MAX_CLASSES},
+
+    {"data.dataset", &lae_key_choice, "cifar100", true, AT(data.dataset),
+     .help = "what to learn", .choices = dataset_names},
+    {"data.path", &lae_key_text, "null", false, AT(data.path),
+     .help = "directory or archive of the dataset's files", .optional = true, .wanted = "a path"},
+    {"data.class_order", &lae_key_class_order, "null", true, AT(data),
+     .help = "the classes in the order they are learnt; null: label order"},
+    {"data.first_classes", &lae_key_whole, "0", true, AT(data.first_classes),
+     .help = "classes of the first task; 0: as the others", .max = LAE_MAX_CLASSES},
+    {"data.classes_per_task", &lae_key_whole, "10", true, AT(data.classes_per_task),
+     .help = "classes of a task", .min = 1, .max = LAE_MAX_CLASSES},
+    {"data.image_size", &lae_key_whole, "224", true, AT(data.image_size),
+     .help = "side of the model's input in pixels, a multiple of its patch", .min = 8, .max = 2048},
+    {"data.mean", &lae_key_channels, "0", true, AT(data.mean),
+     .help = "subtracted from pixels in 0..1", .min = -10, .max = 10},
+    {"data.std", &lae_key_channels, "1", true, AT(data.std),
+     .help = "divides pixels after that", .min = 0.001, .max = 1000},
+    {"data.augment", &lae_key_choice, "crop_flip", true, AT(data.augment),
+     .help = "of training images", .choices = augment_names},
+    {"data.shuffle", &lae_key_truth, "true", true, AT(data.shuffle),
+     .help = "visit a task's images in a new order each epoch"},
+    {"data.drop_last", &lae_key_truth, "true", true, AT(data.drop_last),
+     .help = "leave an epoch's last short batch out"},
+    {"data.synthetic.classes", &lae_key_whole, "100", true, AT(data.synthetic.classes),
+     .help = "classes of the built-in data", .min = 1, .max = LAE_MAX_CLASSES},
+    {"data.synthetic.train", &lae_key_whole, "100", true, AT(data.synthetic.train),
+     .help = "training images a class", .min = 1, .max = 1e6},
+    {"data.synthetic.test", &lae_key_whole, "20", true, AT(data.synthetic.test),
+     .help = "test images a class", .min = 1, .max = 1e6},
+    {"data.synthetic.seed", &lae_key_seed, "1", true, AT(data.synthetic.seed),
+     .help = "of the images"},
+
+    {"model.weights", &lae_key_text, "null", false, AT(model.weights),
+     .help = "the backbone: .npz, .safetensors or .h5", .optional = true, .wanted = "a path"},
+    {"model.heads", &lae_key_whole, "null", true, AT(model.heads),
+     .help = "attention heads; null: as the file says, else width / 64", .max = 1024,
+     .zero = "null"},
+    {"model.precision", &lae_key_choice, "fp32", true, AT(model.precision),
+     .help = "of the backbone's arithmetic", .choices = precision_names},
+
+    {"pet.blocks", &lae_key_blocks, "0,1,2,3,4", true, AT(pet),
+     .help = "blocks that get modules", .max = LAE_MAX_BLOCKS - 1},
+    SITE_KEYS("pet.attn", LAE_SITE_ATTN, "adapter", "attention"),
+    SITE_KEYS("pet.mlp", LAE_SITE_MLP, "none", "the MLP"),
+
+    {"train.epochs", &lae_key_whole, "5", true, AT(train.epochs),
+     .help = "passes over a task's images", .min = 1, .max = 65535},
+    {"train.freeze_epochs", &lae_key_whole, "3", true, AT(train.freeze_epochs),
+     .help = "first epochs of later tasks with the modules at rest", .max = 65535},
+    {"train.batch_size", &lae_key_whole, "24", true, AT(train.batch_size),
+     .help = "images a step, over all ranks together", .min = 1, .max = 1 << 20},
+    {"train.lr", &lae_key_real, "0.0028125", true, AT(optim.lr),
+     .help = "learning rate of Adam", .max = 1000},
+    {"train.weight_decay", &lae_key_real, "0", true, AT(optim.weight_decay),
+     .help = "times the parameter is added to its gradient", .max = 1000},
+    {"train.schedule", &lae_key_choice, "constant", true, AT(optim.schedule),
+     .help = "of the learning rate over a task's steps", .choices = schedule_names},
+    {"train.clip_norm", &lae_key_real, "0", true, AT(optim.clip_norm),
+     .help = "the gradient's norm is cut to this; 0: never", .max = 1e6},
+
+    {"merge.method", &lae_key_method, "ema", true, AT(merge.method),
+     .help = "how the offline module takes in the online one"},
+    {"merge.density", &lae_key_real, "0.2", true, AT(merge.density),
+     .help = "ties: share of entries kept", .max = 1, .above_min = true},
+    {"merge.scale", &lae_key_real, "1", true, AT(merge.scale),
+     .help = "ties: factor of the merged change", .max = 1000},
+    {"merge.reduce", &lae_key_choice, "mean", true, AT(merge.reduce),
+     .help = "ties: how entries that agree are joined", .choices = reduce_names},
+    {"merge.scope", &lae_key_choice, "global", true, AT(merge.scope),
+     .help = "ties: what is trimmed together", .choices = scope_names},
+    {"merge.weighting", &lae_key_choice, "equal", true, AT(merge.weighting),
+     .help = "ties: offline counts once, or as many times as it holds tasks",
+     .choices = weighting_names},
+    {"merge.decay", &lae_key_real, "0.9999", true, AT(merge.decay),
+     .help = "ema: share of offline that stays at a step", .max = 1},
+
+    {"eval.every", &lae_key_choice, "task", false, AT(eval.every),
+     .help = "when to measure accuracy", .choices = every_names},
+
+    {"checkpoint.every_seconds", &lae_key_real, "600", false, AT(checkpoint.every_seconds),
+     .help = "save inside a task after so long; 0: never", .max = 1e9},
+    {"checkpoint.every_steps", &lae_key_whole, "0", false, AT(checkpoint.every_steps),
+     .help = "save inside a task after so many steps; 0: never", .max = INT_MAX},
+
+    {"compute.threads", &lae_key_whole, "auto", false, AT(compute.threads),
+     .help = "threads of a rank; auto: one for each core it has",
+     .max = 1024, .zero = "auto"},
+    {"compute.backend", &lae_key_choice, "openblas", false, AT(compute.backend),
+     .help = "what multiplies matrices", .choices = backend_names},
+    {"compute.blas_core", &lae_key_text, "null", false, AT(compute.blas_core),
+     .help = "OpenBLAS's kernels, as in OPENBLAS_CORETYPE; null: the processor's",
+     .optional = true, .accepts = is_core_name, .wanted = "a core's name such as Haswell"},
+    {0},
+};
+/* clang-format on */
+
+const struct lae_key *lae_keys(void)
+{
+    return keys;
+}
+
+const struct lae_key *lae_key_find(const char *name)
+{
+    for (const struct lae_key *key = keys; key->name != NULL; key++)
+        if (strcmp(key->name, name) == 0) return key;
+    return NULL;
+}
+
+bool lae_key_is_section(const char *name)
+{
+    size_t length = strlen(name);
+    for (const struct lae_key *key = keys; key->name != NULL; key++)
+        if (strncmp(key->name, name, length) == 0 && key->name[length] == '.') return true;
+    return false;
+}
+
+static size_t smallest(size_t a, size_t b)
+{
+    return a < b ? a : b;
+}
+
+/* Edits that make one text of the other: a character put in, left out, replaced, or swapped with
+ * its neighbour (optimal string alignment). Texts shorter than LAE_KEY_TEXT. */
+static size_t edit_distance(const char *a, size_t a_length, const char *b, size_t b_length)
+{
+    size_t rows[3][LAE_KEY_TEXT];
+    size_t *before = rows[0], *last = rows[1], *now = rows[2];
+    for (size_t j = 0; j <= b_length; j++)
+        last[j] = j;
+    for (size_t i = 1; i <= a_length; i++) {
+        now[0] = i;
+        for (size_t j = 1; j <= b_length; j++) {
+            size_t replaced = last[j - 1] + (a[i - 1] != b[j - 1]);
+            now[j] = smallest(replaced, smallest(last[j], now[j - 1]) + 1);
+            if (i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1])
+                now[j] = smallest(now[j], before[j - 2] + 1);
+        }
+        size_t *free_row = before;
+        before = last;
+        last = now;
+        now = free_row;
+    }
+    return last[b_length];
+}
+
+/* The nearest key, or section that keys are in, that a slip of the finger can have come from. */
+static bool nearest_spelling(const char *name, char nearest[LAE_KEY_TEXT])
+{
+    size_t length = strlen(name);
+    size_t best = smallest(length / 3, 3) + 1;
+    bool found = false;
+    for (const struct lae_key *key = keys; key->name != NULL; key++) {
+        size_t end = 0;
+        do {
+            end += strcspn(key->name + end, ".");
+            size_t distance = edit_distance(name, length, key->name, end);
+            if (distance >= best) continue;
+            best = distance;
+            found = true;
+            memcpy(nearest, key->name, end);
+            nearest[end] = '\0';
+        } while (key->name[end++] != '\0');
+    }
+    return found;
+}
+
+/* What follows the last dot. */
+static const char *leaf(const char *name)
+{
+    const char *dot = strrchr(name, '.');
+    return dot == NULL ? name : dot + 1;
+}
+
+bool lae_key_nearest(const char *name, char nearest[LAE_KEY_TEXT])
+{
+    if (strlen(name) >= LAE_KEY_TEXT) return false;
+    if (nearest_spelling(name, nearest)) return true;
+    /* The right name in the wrong section, or in none. */
+    for (const struct lae_key *key = keys; key->name != NULL; key++) {
+        if (strcmp(leaf(name), leaf(key->name)) != 0) continue;
+        strcpy(nearest, key->name);
+        return true;
+    }
+    return false;
+}

@@ -1,0 +1,73 @@
+#include "orders.h"
+
+#include "lae/files/map.h"
+#include "text.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define FILE_NAME "class_orders.yaml"
+
+/* Looks in one file, and takes the entry out of it. entry->path stays NULL where the name is not
+ * there; what is there is told to `found`. */
+static lae_status search_file(const char *path, const char *name, struct lae_entry *entry,
+                              FILE *found)
+{
+    struct lae_document document;
+    LAE_TRY(lae_document_read_file(&document, path));
+    fprintf(found, "; %s has", path);
+    for (size_t i = 0; i < document.count; i++) {
+        fprintf(found, " %s", document.entries[i].path);
+        if (strcmp(document.entries[i].path, name) != 0) continue;
+        *entry = document.entries[i];
+        document.entries[i] = (struct lae_entry){0};
+        break;
+    }
+    lae_document_free(&document);
+    return NULL;
+}
+
+/* The same for a directory; NULL, or one without the file, has nothing. */
+static lae_status search_directory(const char *directory, const char *name, struct lae_entry *entry,
+                                   char **file, FILE *found)
+{
+    if (directory == NULL) return NULL;
+    char *path = lae_path_join(directory, FILE_NAME);
+    if (path == NULL) return lae_out_of_memory(strlen(directory), "a path");
+    lae_status status = NULL;
+    if (lae_path_exists(path))
+        status = search_file(path, name, entry, found);
+    else
+        fprintf(found, "; there is no %s", path);
+    if (status == NULL && entry->path != NULL)
+        *file = path;
+    else
+        free(path);
+    return status;
+}
+
+lae_status lae_order_find(const struct lae_config *config, const char *name,
+                          struct lae_entry *entry, char **file)
+{
+    *entry = (struct lae_entry){0};
+    *file = NULL;
+    struct lae_text text;
+    LAE_TRY(lae_text_open(&text));
+    fputs("data.class_order is \"", text.out);
+    lae_text_write_shown(text.out, name);
+    fputs("\", but " FILE_NAME " has no list of that name", text.out);
+    lae_status status = search_directory(config->directory, name, entry, file, text.out);
+    bool same = config->directory != NULL && config->configs != NULL &&
+                strcmp(config->directory, config->configs) == 0;
+    if (status == NULL && entry->path == NULL && !same)
+        status = search_directory(config->configs, name, entry, file, text.out);
+    char *message = NULL;
+    status = lae_status_first(status, lae_text_close(&text, &message));
+    if (status == NULL && entry->path == NULL) status = lae_bad_input("%s", message);
+    if (status != NULL) {
+        lae_entry_free(entry);
+        free(*file);
+    }
+    free(message);
+    return status;
+}

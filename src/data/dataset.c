@@ -1,0 +1,127 @@
+#include "lae/data/dataset.h"
+
+#include "cifar.h"
+#include "lae/data/synthetic.h"
+#include "lae/files/digest.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* Images are numbered by 32 bits, here as in the random streams. */
+static lae_status check_counts(const struct lae_dataset *dataset)
+{
+    for (int split = 0; split < LAE_SPLITS; split++)
+        if (dataset->count[split] > UINT32_MAX)
+            return lae_bad_input("the %s part has %zu images; at most %" PRIu32 " are allowed",
+                                 split == LAE_TRAIN ? "training" : "test", dataset->count[split],
+                                 UINT32_MAX);
+    return NULL;
+}
+
+static lae_status check_synthetic(const char *key, int value, int most)
+{
+    if (value >= 1 && value <= most) return NULL;
+    return lae_bad_input("data.synthetic.%s is %d; 1 to %d are allowed", key, value, most);
+}
+
+static lae_status open_synthetic(const struct lae_data_options *options,
+                                 struct lae_dataset *dataset)
+{
+    int classes = options->synthetic.classes;
+    int train = options->synthetic.train, test = options->synthetic.test;
+    int most = (int)LAE_SYNTHETIC_TEST_INDEX; /* training and test images must not meet */
+    LAE_TRY(check_synthetic("classes", classes, LAE_MAX_CLASSES));
+    LAE_TRY(check_synthetic("train", train, most));
+    LAE_TRY(check_synthetic("test", test, most));
+    dataset->classes = classes;
+    dataset->width = LAE_SYNTHETIC_SIDE;
+    dataset->height = LAE_SYNTHETIC_SIDE;
+    dataset->synthetic_per_class[LAE_TRAIN] = train;
+    dataset->synthetic_per_class[LAE_TEST] = test;
+    dataset->synthetic_seed = options->synthetic.seed;
+    dataset->count[LAE_TRAIN] = (size_t)classes * (size_t)train;
+    dataset->count[LAE_TEST] = (size_t)classes * (size_t)test;
+    return NULL;
+}
+
+static lae_status open_cifar(const struct lae_data_options *options, struct lae_dataset *dataset)
+{
+    if (options->path == NULL || options->path[0] == '\0')
+        return lae_bad_input("data.path is not set; it names the directory or the archive that "
+                             "holds the dataset");
+    return lae_status_prefix(lae_cifar_open(options->path, dataset), "data.path");
+}
+
+lae_status lae_dataset_open(const struct lae_data_options *options, struct lae_dataset *dataset)
+{
+    *dataset = (struct lae_dataset){.kind = options->dataset};
+    lae_status status = options->dataset == LAE_DATASET_SYNTHETIC ? open_synthetic(options, dataset)
+                                                                  : open_cifar(options, dataset);
+    if (status == NULL) status = check_counts(dataset);
+    if (status != NULL) lae_dataset_close(dataset);
+    return status;
+}
+
+void lae_dataset_close(struct lae_dataset *dataset)
+{
+    for (int split = 0; split < LAE_SPLITS; split++)
+        free(dataset->owned[split]);
+    *dataset = (struct lae_dataset){0};
+}
+
+static const unsigned char *record_of(const struct lae_dataset *dataset, enum lae_split split,
+                                      size_t index)
+{
+    return dataset->records[split] + index * dataset->record;
+}
+
+int lae_dataset_label(const struct lae_dataset *dataset, enum lae_split split, size_t index)
+{
+    if (dataset->kind == LAE_DATASET_SYNTHETIC)
+        return (int)(index / (size_t)dataset->synthetic_per_class[split]);
+    return record_of(dataset, split, index)[dataset->label_at];
+}
+
+static void draw(const struct lae_dataset *dataset, enum lae_split split, size_t index,
+                 uint8_t *rgb)
+{
+    size_t per_class = (size_t)dataset->synthetic_per_class[split];
+    uint32_t number = (uint32_t)(index % per_class);
+    if (split == LAE_TEST) number += LAE_SYNTHETIC_TEST_INDEX;
+    lae_synthetic_draw(dataset->synthetic_seed, (uint32_t)(index / per_class), number, rgb);
+}
+
+void lae_dataset_image(const struct lae_dataset *dataset, enum lae_split split, size_t index,
+                       uint8_t *rgb)
+{
+    if (dataset->kind == LAE_DATASET_SYNTHETIC) {
+        draw(dataset, split, index, rgb);
+        return;
+    }
+    size_t plane = (size_t)dataset->width * (size_t)dataset->height;
+    const unsigned char *pixels = record_of(dataset, split, index) + dataset->pixels_at;
+    for (size_t i = 0; i < plane; i++)
+        for (size_t channel = 0; channel < 3; channel++)
+            rgb[3 * i + channel] = pixels[channel * plane + i];
+}
+
+static lae_status digest_synthetic(const struct lae_dataset *dataset, char text[LAE_DIGEST_TEXT])
+{
+    char line[128];
+    int length = snprintf(line, sizeof line, "synthetic classes %d train %d test %d seed %" PRIu64,
+                          dataset->classes, dataset->synthetic_per_class[LAE_TRAIN],
+                          dataset->synthetic_per_class[LAE_TEST], dataset->synthetic_seed);
+    return lae_digest_memory(line, (size_t)length, text);
+}
+
+lae_status lae_dataset_digest(const struct lae_dataset *dataset, char text[LAE_DIGEST_TEXT])
+{
+    if (dataset->kind == LAE_DATASET_SYNTHETIC) return digest_synthetic(dataset, text);
+    char parts[LAE_SPLITS * (LAE_DIGEST_TEXT - 1) + 1];
+    for (int split = 0; split < LAE_SPLITS; split++)
+        LAE_TRY(lae_digest_memory(dataset->records[split], dataset->count[split] * dataset->record,
+                                  parts + split * (LAE_DIGEST_TEXT - 1)));
+    return lae_digest_memory(parts, sizeof parts - 1, text);
+}

@@ -1,0 +1,178 @@
+#include "lae/data/sequence.h"
+
+#include "lae/base/random.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+static lae_status check_split(const struct lae_data_options *options, int classes)
+{
+    if (options->classes_per_task < 1 || options->classes_per_task > classes)
+        return lae_bad_input("data.classes_per_task is %d; the dataset's %d classes allow 1 to %d",
+                             options->classes_per_task, classes, classes);
+    if (options->first_classes < 0 || options->first_classes > classes)
+        return lae_bad_input("data.first_classes is %d; the dataset's %d classes allow 1 to %d, or "
+                             "0 for as many as in the other tasks",
+                             options->first_classes, classes, classes);
+    return NULL;
+}
+
+/* Fills class_order and its inverse, which starts as -1 everywhere. */
+static lae_status set_order(const struct lae_data_options *options, struct lae_sequence *sequence)
+{
+    int classes = sequence->classes;
+    if (options->class_order != NULL && options->class_order_count != classes)
+        return lae_bad_input("data.class_order has %d entries, but the dataset has %d classes",
+                             options->class_order_count, classes);
+    for (int label = 0; label < classes; label++)
+        sequence->output_index[label] = -1;
+    for (int p = 0; p < classes; p++) {
+        int label = options->class_order != NULL ? options->class_order[p] : p;
+        if (label < 0 || label >= classes)
+            return lae_bad_input("data.class_order: entry %d (counted from 0) is %d; the dataset's "
+                                 "labels are 0 to %d",
+                                 p, label, classes - 1);
+        if (sequence->output_index[label] >= 0)
+            return lae_bad_input(
+                "data.class_order: entries %d and %d (counted from 0) are both %d; "
+                "each label stands there once",
+                sequence->output_index[label], p, label);
+        sequence->output_index[label] = p;
+        sequence->class_order[p] = label;
+    }
+    return NULL;
+}
+
+/* Cuts the order into tasks; the last one takes what remains. */
+static void set_tasks(const struct lae_data_options *options, struct lae_sequence *sequence)
+{
+    int per_task = options->classes_per_task;
+    int end = options->first_classes > 0 ? options->first_classes : per_task;
+    int task = 0;
+    for (int p = 0; p < sequence->classes; p++) {
+        if (p == end) {
+            sequence->first_class[++task] = p;
+            end += per_task;
+        }
+        sequence->task_of[p] = task;
+    }
+    sequence->tasks = task + 1;
+    sequence->first_class[sequence->tasks] = sequence->classes;
+}
+
+static struct lae_task_images *images_of(const struct lae_sequence *sequence,
+                                         const struct lae_dataset *dataset, enum lae_split split,
+                                         size_t image)
+{
+    int label = lae_dataset_label(dataset, split, image);
+    return &sequence->images[split][sequence->task_of[sequence->output_index[label]]];
+}
+
+static lae_status no_images(const struct lae_sequence *sequence, enum lae_split split, int task)
+{
+    char labels[128];
+    size_t used = 0;
+    for (int p = sequence->first_class[task]; p < sequence->first_class[task + 1]; p++) {
+        bool full = used + 16 > sizeof labels;
+        const char *comma = used > 0 ? ", " : "";
+        if (full) {
+            snprintf(labels + used, sizeof labels - used, ", ...");
+            break;
+        }
+        used += (size_t)snprintf(labels + used, sizeof labels - used, "%s%d", comma,
+                                 sequence->class_order[p]);
+    }
+    return lae_bad_input(
+        "task %d (dataset labels %s) has no %s images; use more of the dataset, or "
+        "change data.class_order or data.classes_per_task",
+        task, labels, split == LAE_TRAIN ? "training" : "test");
+}
+
+/* Two rounds over the dataset: count, then fill. */
+static lae_status set_images(const struct lae_dataset *dataset, enum lae_split split,
+                             struct lae_sequence *sequence)
+{
+    struct lae_task_images *images = sequence->images[split];
+    for (size_t i = 0; i < dataset->count[split]; i++)
+        images_of(sequence, dataset, split, i)->count++;
+    for (int task = 0; task < sequence->tasks; task++) {
+        size_t count = images[task].count;
+        if (count == 0) return no_images(sequence, split, task);
+        images[task].index = calloc(count, sizeof *images[task].index);
+        if (images[task].index == NULL)
+            return lae_out_of_memory(count * sizeof *images[task].index, "a task's list of images");
+        images[task].count = 0;
+    }
+    for (size_t i = 0; i < dataset->count[split]; i++) {
+        struct lae_task_images *task = images_of(sequence, dataset, split, i);
+        task->index[task->count++] = (uint32_t)i;
+    }
+    return NULL;
+}
+
+static lae_status allocate(struct lae_sequence *sequence)
+{
+    size_t classes = (size_t)sequence->classes;
+    sequence->class_order = calloc(classes, sizeof(int));
+    sequence->output_index = calloc(classes, sizeof(int));
+    sequence->task_of = calloc(classes, sizeof(int));
+    sequence->first_class = calloc(classes + 1, sizeof(int)); /* at most a task a class */
+    for (int split = 0; split < LAE_SPLITS; split++)
+        sequence->images[split] = calloc(classes, sizeof *sequence->images[split]);
+    if (sequence->class_order == NULL || sequence->output_index == NULL ||
+        sequence->task_of == NULL || sequence->first_class == NULL ||
+        sequence->images[LAE_TRAIN] == NULL || sequence->images[LAE_TEST] == NULL)
+        return lae_out_of_memory(8 * classes * sizeof(int), "the task sequence");
+    return NULL;
+}
+
+static lae_status build(const struct lae_data_options *options, const struct lae_dataset *dataset,
+                        struct lae_sequence *sequence)
+{
+    LAE_TRY(check_split(options, dataset->classes));
+    LAE_TRY(allocate(sequence));
+    LAE_TRY(set_order(options, sequence));
+    set_tasks(options, sequence);
+    LAE_TRY(set_images(dataset, LAE_TRAIN, sequence));
+    return set_images(dataset, LAE_TEST, sequence);
+}
+
+lae_status lae_sequence_create(const struct lae_data_options *options,
+                               const struct lae_dataset *dataset, struct lae_sequence *sequence)
+{
+    *sequence = (struct lae_sequence){.classes = dataset->classes};
+    lae_status status = build(options, dataset, sequence);
+    if (status != NULL) lae_sequence_free(sequence);
+    return status;
+}
+
+void lae_sequence_free(struct lae_sequence *sequence)
+{
+    for (int split = 0; split < LAE_SPLITS; split++) {
+        for (int task = 0; task < sequence->tasks; task++)
+            free(sequence->images[split][task].index);
+        free(sequence->images[split]);
+    }
+    free(sequence->class_order);
+    free(sequence->output_index);
+    free(sequence->first_class);
+    free(sequence->task_of);
+    *sequence = (struct lae_sequence){0};
+}
+
+/* Fisher-Yates from the end; place i draws number i of the stream. */
+void lae_sequence_shuffle(uint64_t seed, int task, int epoch, size_t count, bool shuffle,
+                          uint32_t *order)
+{
+    for (size_t i = 0; i < count; i++)
+        order[i] = (uint32_t)i;
+    if (!shuffle) return;
+    struct lae_random stream =
+        lae_random_stream(seed, LAE_RANDOM_SHUFFLE, (uint32_t)task, (uint32_t)epoch, 0);
+    for (size_t i = count; i-- > 1;) {
+        uint32_t j = lae_random_below(&stream, i, (uint32_t)(i + 1));
+        uint32_t swapped = order[i];
+        order[i] = order[j];
+        order[j] = swapped;
+    }
+}

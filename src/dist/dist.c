@@ -1,0 +1,162 @@
+#include "lae/dist/dist.h"
+
+#include "pieces.h"
+
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+lae_status lae_dist_start(int *argc, char ***argv, struct lae_dist *dist)
+{
+    int provided;
+    MPI_Init_thread(argc, argv, MPI_THREAD_FUNNELED, &provided);
+    *dist = (struct lae_dist){.world = MPI_COMM_WORLD};
+    MPI_Comm_rank(dist->world, &dist->rank);
+    MPI_Comm_size(dist->world, &dist->size);
+    MPI_Comm_split_type(dist->world, MPI_COMM_TYPE_SHARED, dist->rank, MPI_INFO_NULL, &dist->node);
+    MPI_Comm_rank(dist->node, &dist->node_rank);
+    MPI_Comm_size(dist->node, &dist->node_size);
+    int leader = dist->node_rank == 0;
+    MPI_Comm_split(dist->world, leader ? 0 : MPI_UNDEFINED, dist->rank, &dist->leaders);
+    MPI_Allreduce(&leader, &dist->nodes, 1, MPI_INT, MPI_SUM, dist->world);
+    if (gethostname(dist->host, sizeof dist->host) != 0) strcpy(dist->host, "unknown");
+    dist->host[sizeof dist->host - 1] = '\0';
+    if (provided < MPI_THREAD_FUNNELED)
+        return lae_failed("this MPI library has no thread support (MPI_THREAD_FUNNELED is needed)");
+    return NULL;
+}
+
+void lae_dist_end(struct lae_dist *dist)
+{
+    if (dist->leaders != MPI_COMM_NULL) MPI_Comm_free(&dist->leaders);
+    MPI_Comm_free(&dist->node);
+    MPI_Finalize();
+}
+
+_Noreturn void lae_dist_abort(struct lae_dist *dist, int code)
+{
+    MPI_Abort(dist->world, code);
+    _exit(code);
+}
+
+void lae_dist_barrier(const struct lae_dist *dist)
+{
+    MPI_Barrier(dist->world);
+}
+
+void broadcast_pieces(MPI_Comm comm, int root, void *data, size_t size)
+{
+    unsigned char *bytes = data;
+    for (size_t at = 0; at < size; at += PIECE) {
+        size_t count = size - at < PIECE ? size - at : PIECE;
+        MPI_Bcast(bytes + at, (int)count, MPI_BYTE, root, comm);
+    }
+}
+
+void lae_dist_broadcast(const struct lae_dist *dist, void *data, size_t size)
+{
+    broadcast_pieces(dist->world, 0, data, size);
+}
+
+lae_status lae_dist_agree(const struct lae_dist *dist, lae_status mine)
+{
+    int failed[2] = {mine != NULL ? dist->rank : INT_MAX, mine != NULL ? 0 : 1};
+    int lowest, someone_well;
+    MPI_Allreduce(&failed[0], &lowest, 1, MPI_INT, MPI_MIN, dist->world);
+    MPI_Allreduce(&failed[1], &someone_well, 1, MPI_INT, MPI_MAX, dist->world);
+    if (lowest == INT_MAX) return NULL;
+
+    struct {
+        int code;
+        char host[LAE_HOST_TEXT];
+        char message[4096];
+    } report = {0};
+    if (dist->rank == lowest) {
+        report.code = (int)lae_status_code(mine);
+        snprintf(report.host, sizeof report.host, "%s", dist->host);
+        snprintf(report.message, sizeof report.message, "%s", lae_status_message(mine));
+    }
+    broadcast_pieces(dist->world, lowest, &report, sizeof report);
+    lae_status_free(mine);
+    if (!someone_well || dist->size == 1)
+        return lae_status_new((enum lae_code)report.code, "%s", report.message);
+    return lae_status_new((enum lae_code)report.code, "rank %d on %s: %s", lowest, report.host,
+                          report.message);
+}
+
+lae_status lae_dist_broadcast_text(const struct lae_dist *dist, const char *text, char **copy)
+{
+    size_t size = dist->rank == 0 ? strlen(text) + 1 : 0;
+    lae_dist_broadcast(dist, &size, sizeof size);
+    *copy = malloc(size);
+    LAE_TRY(lae_dist_agree(dist, *copy == NULL ? lae_out_of_memory(size, "a text") : NULL));
+    if (dist->rank == 0) memcpy(*copy, text, size);
+    lae_dist_broadcast(dist, *copy, size);
+    return NULL;
+}
+
+void lae_dist_sum(const struct lae_dist *dist, int64_t *values, size_t count)
+{
+    if (dist->size == 1) return;
+    for (size_t at = 0; at < count; at += PIECE) {
+        size_t piece = count - at < PIECE ? count - at : PIECE;
+        MPI_Allreduce(MPI_IN_PLACE, values + at, (int)piece, MPI_INT64_T, MPI_SUM, dist->world);
+    }
+}
+
+int64_t lae_dist_min(const struct lae_dist *dist, int64_t value)
+{
+    int64_t least;
+    MPI_Allreduce(&value, &least, 1, MPI_INT64_T, MPI_MIN, dist->world);
+    return least;
+}
+
+double lae_dist_max(const struct lae_dist *dist, double value)
+{
+    double most;
+    MPI_Allreduce(&value, &most, 1, MPI_DOUBLE, MPI_MAX, dist->world);
+    return most;
+}
+
+lae_status lae_dist_same(const struct lae_dist *dist, const char *what, const char *text)
+{
+    char *first = NULL;
+    LAE_TRY(lae_dist_broadcast_text(dist, text, &first));
+    lae_status mine = NULL;
+    if (strcmp(first, text) != 0)
+        mine = lae_bad_input("%s differs between ranks; rank 0 has\n  %s\nrank %d has\n  %s", what,
+                             first, dist->rank, text);
+    free(first);
+    return lae_dist_agree(dist, mine);
+}
+
+/* Adds ",host" unless it is there already. */
+static void add_host(char *list, const char *host)
+{
+    size_t length = strlen(host);
+    for (const char *at = list; (at = strstr(at, host)) != NULL; at += length)
+        if ((at == list || at[-1] == ',') && (at[length] == ',' || at[length] == '\0')) return;
+    if (list[0] != '\0') strcat(list, ",");
+    strcat(list, host);
+}
+
+char *lae_dist_hosts(const struct lae_dist *dist)
+{
+    size_t ranks = (size_t)dist->size;
+    char *hosts = NULL, *list = NULL;
+    if (dist->rank == 0) {
+        hosts = malloc(ranks * LAE_HOST_TEXT);
+        list = calloc(ranks, LAE_HOST_TEXT + 1);
+    }
+    int possible = dist->rank != 0 || (hosts != NULL && list != NULL);
+    MPI_Bcast(&possible, 1, MPI_INT, 0, dist->world);
+    if (possible)
+        MPI_Gather(dist->host, LAE_HOST_TEXT, MPI_CHAR, hosts, LAE_HOST_TEXT, MPI_CHAR, 0,
+                   dist->world);
+    for (size_t i = 0; possible && dist->rank == 0 && i < ranks; i++)
+        add_host(list, hosts + i * LAE_HOST_TEXT);
+    free(hosts);
+    return list;
+}

@@ -1,0 +1,150 @@
+#include "lae/learn/evaluator.h"
+
+#include "lae/nn/linear.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+struct test_image {
+    uint32_t index;
+    int task;
+};
+
+struct evaluation {
+    const struct lae_job *job;
+    struct lae_workers *workers;
+    const struct lae_state *state;
+    int task;
+    bool offline; /* offline differs from online */
+    const struct test_image *images; /* this rank's */
+    size_t first;                    /* of the part at hand */
+};
+
+void lae_evaluate_scores(const struct lae_job *job, const struct lae_state *state, int task,
+                         const float *feature, float *p)
+{
+    size_t d = job->vit.dims.width, seen = 0;
+    for (int k = 0; k <= task; k++) {
+        size_t n = lae_task_classes(job, k);
+        const float *weight = state->classifiers[k];
+        lae_linear(p + seen, n, feature, weight, weight + n * d, 1, d, n);
+        seen += n;
+    }
+    job->vit.kernels->softmax(p, 1, seen, seen, 1.0F);
+}
+
+/* The lowest of the indices of the largest of p[first..end). */
+static int argmax(const float *p, int first, int end)
+{
+    int best = first;
+    for (int i = first + 1; i < end; i++)
+        if (p[i] > p[best]) best = i;
+    return best;
+}
+
+/* A worker's counts: for each module and task, right and right within the task. */
+static int64_t *count_of(int64_t *sum, int tasks, enum lae_module module, int task)
+{
+    return sum + 2 * ((int)module * tasks + task);
+}
+
+static void judge(const struct evaluation *e, int64_t *sum, enum lae_module module, const float *p,
+                  int label, int task)
+{
+    const int *first = e->job->sequence.first_class;
+    int64_t *count = count_of(sum, e->task + 1, module, task);
+    count[0] += argmax(p, 0, first[e->task + 1]) == label;
+    count[1] += argmax(p, first[task], first[task + 1]) == label;
+}
+
+static void module_scores(const struct evaluation *e, struct lae_worker *worker,
+                          const float *theta, float *p)
+{
+    lae_vit_branch(&e->job->vit, &e->job->pet, theta, worker->pass, NULL, false, worker->feature);
+    lae_evaluate_scores(e->job, e->state, e->task, worker->feature, p);
+}
+
+static void evaluate_image(void *context, int number, size_t item)
+{
+    struct evaluation *e = context;
+    const struct lae_job *job = e->job;
+    struct lae_worker *worker = &e->workers->items[number];
+    const struct test_image *image = &e->images[e->first + item];
+    int label = job->sequence.output_index[lae_dataset_label(&job->dataset, LAE_TEST, image->index)];
+    float *online = worker->logits[0], *offline = worker->logits[1];
+
+    lae_worker_load(worker, job, LAE_TEST, image->index, NULL);
+    lae_vit_trunk(&job->vit, &job->pet, worker->pass, worker->image);
+    module_scores(e, worker, e->state->online, online);
+    judge(e, worker->sum, LAE_ONLINE, online, label, image->task);
+    if (!e->offline) return;
+    module_scores(e, worker, e->state->offline, offline);
+    judge(e, worker->sum, LAE_OFFLINE, offline, label, image->task);
+    for (int i = 0; i < job->sequence.first_class[e->task + 1]; i++)
+        if (offline[i] > online[i]) online[i] = offline[i];
+    judge(e, worker->sum, LAE_ENSEMBLE, online, label, image->task);
+}
+
+/* This rank's share of the test images of tasks 0..task: every size-th of them. */
+static lae_status deal(const struct lae_job *job, int task, struct lae_counts *counts,
+                       struct test_image **images, size_t *count)
+{
+    const struct lae_task_images *parts = job->sequence.images[LAE_TEST];
+    size_t total = 0, at = 0, size = (size_t)job->dist->size, rank = (size_t)job->dist->rank;
+    for (int k = 0; k <= task; k++)
+        total += parts[k].count;
+    *images = calloc(total / size + 1, sizeof **images);
+    if (*images == NULL) return lae_out_of_memory(total * sizeof **images, "the list of test images");
+    *count = 0;
+    for (int k = 0; k <= task; k++) {
+        counts->images[k] = (int64_t)parts[k].count;
+        for (size_t i = 0; i < parts[k].count; i++, at++)
+            if (at % size == rank)
+                (*images)[(*count)++] = (struct test_image){parts[k].index[i], k};
+    }
+    return NULL;
+}
+
+static void collect(const struct evaluation *e, struct lae_counts *counts)
+{
+    int tasks = e->task + 1;
+    size_t words = (size_t)(2 * LAE_MODULES * tasks);
+    int64_t *sum = e->workers->items[0].sum;
+    for (int i = 1; i < e->workers->count; i++)
+        for (size_t j = 0; j < words; j++)
+            sum[j] += e->workers->items[i].sum[j];
+    lae_dist_sum(e->job->dist, sum, words);
+    for (int module = 0; module < LAE_MODULES; module++)
+        for (int k = 0; k < tasks; k++) {
+            enum lae_module source = e->offline ? (enum lae_module)module : LAE_ONLINE;
+            const int64_t *count = count_of(sum, tasks, source, k);
+            counts->right[module][k] = count[0];
+            counts->local[module][k] = count[1];
+        }
+}
+
+lae_status lae_evaluate(const struct lae_job *job, struct lae_workers *workers,
+                        const struct lae_state *state, int task, struct lae_counts *counts,
+                        lae_evaluate_progress *progress, void *context)
+{
+    struct test_image *images = NULL;
+    size_t count = 0;
+    LAE_TRY(lae_dist_agree(job->dist, deal(job, task, counts, &images, &count)));
+    struct evaluation e = {.job = job,
+                           .workers = workers,
+                           .state = state,
+                           .task = task,
+                           .offline = state->offline != NULL && task > 0,
+                           .images = images};
+    for (int i = 0; i < workers->count; i++)
+        memset(workers->items[i].sum, 0, workers->words * sizeof(int64_t));
+    size_t part = (size_t)(64 * workers->count);
+    for (; e.first < count; e.first += part) {
+        if (progress != NULL) progress(context, (double)e.first / (double)count);
+        lae_team_run(job->team, count - e.first < part ? count - e.first : part, evaluate_image,
+                     &e);
+    }
+    collect(&e, counts);
+    free(images);
+    return NULL;
+}

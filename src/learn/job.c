@@ -1,0 +1,147 @@
+#include "lae/learn/job.h"
+
+#include "lae/store/weights.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static lae_status open_dataset(struct lae_job *job)
+{
+    struct lae_dataset *dataset = &job->dataset;
+    lae_status status = NULL;
+    if (job->dist->rank == 0) {
+        status = lae_dataset_open(&job->config->data, dataset);
+        if (status == NULL) status = lae_dataset_digest(dataset, job->data_digest);
+    }
+    return lae_dist_agree(job->dist, status);
+}
+
+/* Moves rank 0's records of one part into memory that the node shares. */
+static lae_status share_records(struct lae_job *job, enum lae_split split)
+{
+    struct lae_dataset *dataset = &job->dataset;
+    struct lae_shared *shared = &job->records[split];
+    size_t size = dataset->count[split] * dataset->record;
+    LAE_TRY(lae_shared_create(job->dist, size, shared));
+    if (job->dist->rank == 0) {
+        memcpy(shared->data, dataset->records[split], size);
+        free(dataset->owned[split]);
+    }
+    lae_shared_publish(job->dist, shared);
+    dataset->owned[split] = NULL;
+    dataset->records[split] = shared->data;
+    return NULL;
+}
+
+static lae_status share_dataset(struct lae_job *job)
+{
+    struct lae_dataset plain = job->dataset;
+    lae_dist_broadcast(job->dist, &plain, sizeof plain);
+    lae_dist_broadcast(job->dist, job->data_digest, sizeof job->data_digest);
+    if (job->dist->rank != 0) {
+        job->dataset = plain;
+        memset(job->dataset.owned, 0, sizeof job->dataset.owned);
+        memset(job->dataset.records, 0, sizeof job->dataset.records);
+    }
+    for (int split = 0; split < LAE_SPLITS && plain.record > 0; split++)
+        LAE_TRY(share_records(job, (enum lae_split)split));
+    return lae_dist_agree(job->dist, lae_sequence_create(&job->config->data, &job->dataset,
+                                                         &job->sequence));
+}
+
+static lae_status read_weights(struct lae_job *job, struct lae_weights *weights,
+                               struct lae_vit_dims *dims)
+{
+    const struct lae_config *config = job->config;
+    if (config->model.weights == NULL)
+        return lae_bad_input("model.weights: no weight file is given");
+    LAE_TRY(lae_weights_read(config->model.weights, job->log, weights));
+    memcpy(job->weights_digest, weights->digest, sizeof job->weights_digest);
+    int heads = config->model.heads > 0 ? config->model.heads : weights->heads;
+    return lae_status_prefix(lae_vit_dims_of(&weights->tensors, config->data.image_size, heads,
+                                             weights->layer_norm_eps, dims),
+                             "%s", config->model.weights);
+}
+
+static lae_status fill_weights(struct lae_job *job, const struct lae_weights *weights,
+                               const struct lae_vit_dims *dims)
+{
+    LAE_TRY(lae_dist_agree(job->dist, lae_vit_table(dims, &job->backbone)));
+    LAE_TRY(lae_shared_create(job->dist, job->backbone.total * sizeof(float), &job->weights));
+    lae_status status = NULL;
+    if (job->dist->rank == 0)
+        status = lae_status_prefix(
+            lae_vit_fill(dims, &job->backbone, &weights->tensors, job->weights.data), "%s",
+            job->config->model.weights);
+    LAE_TRY(lae_dist_agree(job->dist, status));
+    lae_shared_publish(job->dist, &job->weights);
+    return NULL;
+}
+
+static lae_status open_backbone(struct lae_job *job, const struct lae_kernels *kernels)
+{
+    struct lae_weights weights = {0};
+    struct lae_vit_dims dims = {0};
+    lae_status status = job->dist->rank == 0 ? read_weights(job, &weights, &dims) : NULL;
+    status = lae_dist_agree(job->dist, status);
+    if (status == NULL) {
+        lae_dist_broadcast(job->dist, &dims, sizeof dims);
+        lae_dist_broadcast(job->dist, job->weights_digest, sizeof job->weights_digest);
+        status = fill_weights(job, &weights, &dims);
+    }
+    lae_weights_free(&weights);
+    if (status == NULL)
+        status = lae_dist_agree(job->dist, lae_vit_create(&dims, &job->backbone, job->weights.data,
+                                                          kernels, &job->vit));
+    return status;
+}
+
+static lae_status place_modules(struct lae_job *job)
+{
+    struct lae_pet_dims dims = lae_vit_pet_dims(&job->vit.dims);
+    return lae_dist_agree(job->dist, lae_pet_create(&job->config->pet, &dims,
+                                                    (int)job->vit.dims.depth, &job->pet));
+}
+
+/* [collective] */
+static int choose_threads(const struct lae_job *job)
+{
+    int cores = lae_dist_cores(job->dist);
+    return job->config->compute.threads > 0 ? job->config->compute.threads : cores;
+}
+
+static lae_status check_fingerprint(struct lae_job *job, const struct lae_kernels *kernels)
+{
+    job->fingerprint = lae_fingerprint(kernels);
+    LAE_TRY(lae_dist_agree(job->dist, job->fingerprint == NULL
+                                          ? lae_out_of_memory(512, "the fingerprint")
+                                          : NULL));
+    return lae_dist_same(job->dist, "the software or kind of processor", job->fingerprint);
+}
+
+lae_status lae_job_open(const struct lae_config *config, const struct lae_dist *dist,
+                        struct lae_log *log, struct lae_job *job)
+{
+    *job = (struct lae_job){.config = config, .dist = dist, .log = log};
+    const struct lae_kernels *kernels = lae_kernels_best();
+    LAE_TRY(check_fingerprint(job, kernels));
+    LAE_TRY(open_dataset(job));
+    LAE_TRY(share_dataset(job));
+    LAE_TRY(open_backbone(job, kernels));
+    LAE_TRY(place_modules(job));
+    return lae_dist_agree(dist, lae_team_create(choose_threads(job), &job->team));
+}
+
+void lae_job_close(struct lae_job *job)
+{
+    lae_team_free(job->team);
+    lae_pet_free(&job->pet);
+    lae_vit_free(&job->vit);
+    lae_shared_free(&job->weights);
+    lae_table_free(&job->backbone);
+    lae_sequence_free(&job->sequence);
+    lae_dataset_close(&job->dataset);
+    for (int split = 0; split < LAE_SPLITS; split++)
+        lae_shared_free(&job->records[split]);
+    free(job->fingerprint);
+}

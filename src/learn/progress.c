@@ -1,0 +1,109 @@
+#include "lae/learn/progress.h"
+
+#include "lae/learn/trainer.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+#define TRAIN_COST 3.0    /* of an image forward and backward, in forward passes */
+#define WINDOW_SECONDS 2.0 /* over which images a second are averaged */
+
+enum { TRAINING, EVALUATION, DONE };
+
+double lae_progress_clock(void)
+{
+    struct timespec time;
+    clock_gettime(CLOCK_MONOTONIC, &time);
+    return (double)time.tv_sec + 1e-9 * (double)time.tv_nsec;
+}
+
+static double training_work(const struct lae_job *job, int task)
+{
+    const struct lae_config *config = job->config;
+    size_t images = job->sequence.images[LAE_TRAIN][task].count;
+    double per_epoch = (double)images;
+    if (config->data.drop_last && images >= (size_t)config->train.batch_size)
+        per_epoch = (double)lae_train_steps(config, images) * config->train.batch_size;
+    int epochs = config->train.epochs, still = task > 0 ? config->train.freeze_epochs : 0;
+    if (still > epochs) still = epochs;
+    return per_epoch * (still + (epochs - still) * TRAIN_COST);
+}
+
+static double evaluation_work(const struct lae_job *job, int task)
+{
+    double images = 0.0;
+    for (int k = 0; k <= task; k++)
+        images += (double)job->sequence.images[LAE_TEST][k].count;
+    int modules = task > 0 && job->config->merge.method->has_offline ? 2 : 1;
+    int times = job->config->eval.every == LAE_EVAL_EPOCH ? job->config->train.epochs : 1;
+    return images * modules * times;
+}
+
+void lae_progress_begin(struct lae_progress *progress, const struct lae_job *job, int first,
+                        int stop)
+{
+    *progress = (struct lae_progress){.began = lae_progress_clock()};
+    progress->window_began = progress->began;
+    if (first < stop) lae_progress_task(progress, job, first, stop);
+}
+
+void lae_progress_task(struct lae_progress *progress, const struct lae_job *job, int task, int stop)
+{
+    progress->task_work[TRAINING] = training_work(job, task);
+    progress->task_work[EVALUATION] = evaluation_work(job, task);
+    progress->task_work[DONE] = 0.0;
+    progress->later_work = 0.0;
+    for (int later = task + 1; later < stop; later++)
+        progress->later_work += training_work(job, later) + evaluation_work(job, later);
+}
+
+void lae_progress_step(struct lae_progress *progress, const struct lae_step_report *report,
+                       bool frozen)
+{
+    double work = report->images * (frozen ? 1.0 : TRAIN_COST), now = lae_progress_clock();
+    progress->done += work;
+    progress->task_work[DONE] += work;
+    progress->window_images += report->images;
+    double elapsed = now - progress->window_began;
+    if (elapsed < WINDOW_SECONDS && progress->images_per_s > 0.0) return;
+    progress->images_per_s = elapsed > 0.0 ? progress->window_images / elapsed : 0.0;
+    if (elapsed < WINDOW_SECONDS) return;
+    progress->window_began = now;
+    progress->window_images = 0.0;
+}
+
+void lae_progress_evaluating(struct lae_progress *progress, double share)
+{
+    double at = progress->task_work[TRAINING] + share * progress->task_work[EVALUATION];
+    if (at > progress->task_work[DONE]) {
+        progress->done += at - progress->task_work[DONE];
+        progress->task_work[DONE] = at;
+    }
+    progress->window_began = lae_progress_clock();
+    progress->window_images = 0.0;
+}
+
+void lae_progress_left(const struct lae_progress *progress, double *task, double *run)
+{
+    double elapsed = lae_progress_clock() - progress->began;
+    double rate = elapsed > 0.0 ? progress->done / elapsed : 0.0;
+    double left = progress->task_work[TRAINING] + progress->task_work[EVALUATION] -
+                  progress->task_work[DONE];
+    *task = rate > 0.0 ? fmax(left, 0.0) / rate : NAN;
+    *run = rate > 0.0 ? (fmax(left, 0.0) + progress->later_work) / rate : NAN;
+}
+
+const char *lae_progress_duration(double seconds, char text[32])
+{
+    if (!isfinite(seconds) || seconds < 0.0 || seconds > 1e8) return strcpy(text, "?");
+    long s = lround(seconds);
+    if (s < 60)
+        snprintf(text, 32, "%ld s", s);
+    else if (s < 3600)
+        snprintf(text, 32, "%ld min %02ld s", s / 60, s % 60);
+    else
+        snprintf(text, 32, "%ld h %02ld min", s / 3600, s / 60 % 60);
+    return text;
+}

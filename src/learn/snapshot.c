@@ -1,0 +1,246 @@
+#include "snapshot.h"
+
+#include "lae/learn/rundir.h"
+#include "lae/learn/workers.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#define NAME_TEXT 64
+
+/* The arrays of one module's metrics. */
+struct array {
+    const char *name;
+    bool matrix; /* [T, T]; else [T] */
+};
+static const struct array arrays[] = {{"accuracy", true}, {"accuracy_local", true}, {"seen", false}};
+enum { ARRAYS = sizeof arrays / sizeof arrays[0] };
+
+static double *array_of(const struct lae_metrics *metrics, int module, int array)
+{
+    double *const all[ARRAYS] = {metrics->accuracy[module], metrics->local[module],
+                                 metrics->seen[module]};
+    return all[array];
+}
+
+static lae_status take_metric(const struct lae_metrics *metrics, int module, int array,
+                              struct lae_metric *out)
+{
+    char name[NAME_TEXT];
+    size_t n = (size_t)metrics->tasks, count = arrays[array].matrix ? n * n : n;
+    snprintf(name, sizeof name, "%s/%s", lae_module_name((enum lae_module)module),
+             arrays[array].name);
+    *out = (struct lae_metric){.name = strdup(name),
+                               .rank = arrays[array].matrix ? 2 : 1,
+                               .shape = {n, n},
+                               .values = malloc(count * sizeof(double))};
+    if (out->name == NULL || out->values == NULL)
+        return lae_out_of_memory(count * sizeof(double), name);
+    memcpy(out->values, array_of(metrics, module, array), count * sizeof(double));
+    return NULL;
+}
+
+static lae_status take_metrics(const struct lae_metrics *metrics, struct lae_checkpoint *checkpoint)
+{
+    checkpoint->metrics = calloc(LAE_MODULES * ARRAYS, sizeof *checkpoint->metrics);
+    if (checkpoint->metrics == NULL) return lae_out_of_memory(1024, "the metrics");
+    for (int module = 0; module < LAE_MODULES; module++)
+        for (int array = 0; array < ARRAYS && metrics->present[module]; array++) {
+            struct lae_metric *next = &checkpoint->metrics[checkpoint->metric_count++];
+            LAE_TRY(take_metric(metrics, module, array, next));
+        }
+    return NULL;
+}
+
+static lae_status take_merge(const struct lae_table *table, const struct lae_merge_stats *stats,
+                             struct lae_checkpoint *checkpoint)
+{
+    checkpoint->merge = calloc(table->count + 1, sizeof *checkpoint->merge);
+    if (checkpoint->merge == NULL) return lae_out_of_memory(table->count * 64, "merge statistics");
+    for (size_t i = 0; i < table->count; i++) {
+        checkpoint->merge[i] = (struct lae_merge_record){
+            .name = strdup(table->items[i].name),
+            .kept_offline = stats[i].kept_offline,
+            .kept_online = stats[i].kept_online,
+            .conflict = stats[i].conflict,
+            .norm_offline = stats[i].norm_offline,
+            .norm_online = stats[i].norm_online,
+            .norm_merged = stats[i].norm_merged,
+        };
+        if (checkpoint->merge[i].name == NULL) return lae_out_of_memory(64, "merge statistics");
+        checkpoint->merge_count++;
+    }
+    return NULL;
+}
+
+static lae_status take_classifier(const struct lae_job *job, const float *classifier, int task,
+                                  struct lae_set *head)
+{
+    char name[NAME_TEXT];
+    size_t n = lae_task_classes(job, task), d = job->vit.dims.width;
+    struct lae_named *item;
+    snprintf(name, sizeof name, "task_%02d/weight", task);
+    LAE_TRY(lae_set_add(head, name, 2, (size_t[]){n, d}, &item));
+    memcpy(item->data, classifier, n * d * sizeof *classifier);
+    snprintf(name, sizeof name, "task_%02d/bias", task);
+    LAE_TRY(lae_set_add(head, name, 1, (size_t[]){n}, &item));
+    memcpy(item->data, classifier + n * d, n * sizeof *classifier);
+    return NULL;
+}
+
+static lae_status take_parameters(const struct lae_job *job, const struct lae_state *state,
+                                  struct lae_checkpoint *checkpoint)
+{
+    const struct lae_table *table = &job->pet.table;
+    LAE_TRY(lae_set_from_vector(&checkpoint->init, table, state->init));
+    LAE_TRY(lae_set_from_vector(&checkpoint->online, table, state->online));
+    if (state->offline != NULL)
+        LAE_TRY(lae_set_from_vector(&checkpoint->offline, table, state->offline));
+    for (int task = 0; task < state->finished; task++)
+        LAE_TRY(take_classifier(job, state->classifiers[task], task, &checkpoint->head));
+    return NULL;
+}
+
+/* text NULL: a number. */
+static lae_status add_fact(struct lae_checkpoint *checkpoint, const char *name, const char *text,
+                           double number)
+{
+    struct lae_fact *fact = &checkpoint->provenance[checkpoint->fact_count++];
+    *fact = (struct lae_fact){.name = strdup(name),
+                              .text = text != NULL ? strdup(text) : NULL,
+                              .number = number};
+    if (fact->name == NULL || (text != NULL && fact->text == NULL))
+        return lae_out_of_memory(64, "provenance");
+    return NULL;
+}
+
+static lae_status take_provenance(const struct lae_job *job, const struct lae_state *state,
+                                  const char *hosts, struct lae_checkpoint *checkpoint)
+{
+    enum { FACTS = 16 };
+    const struct lae_config *config = job->config;
+    char created[32] = "unknown";
+    time_t seconds = time(NULL);
+    struct tm parts;
+    if (gmtime_r(&seconds, &parts) != NULL)
+        strftime(created, sizeof created, "%Y-%m-%dT%H:%M:%SZ", &parts);
+    checkpoint->provenance = calloc(FACTS, sizeof *checkpoint->provenance);
+    if (checkpoint->provenance == NULL) return lae_out_of_memory(FACTS * 64, "provenance");
+    const char *data = config->data.path != NULL ? config->data.path : "synthetic";
+    LAE_TRY(add_fact(checkpoint, "created", created, 0));
+    LAE_TRY(add_fact(checkpoint, "program_version", LAE_VERSION, 0));
+    LAE_TRY(add_fact(checkpoint, "fingerprint", job->fingerprint, 0));
+    LAE_TRY(add_fact(checkpoint, "np", NULL, job->dist->size));
+    LAE_TRY(add_fact(checkpoint, "threads", NULL, lae_team_threads(job->team)));
+    LAE_TRY(add_fact(checkpoint, "hosts", hosts != NULL ? hosts : "unknown", 0));
+    LAE_TRY(add_fact(checkpoint, "data_path", data, 0));
+    LAE_TRY(add_fact(checkpoint, "data_digest", job->data_digest, 0));
+    LAE_TRY(add_fact(checkpoint, "weights_path", config->model.weights, 0));
+    LAE_TRY(add_fact(checkpoint, "weights_digest", job->weights_digest, 0));
+    return add_fact(checkpoint, "seconds", NULL, state->seconds);
+}
+
+lae_status snapshot_take(const struct lae_job *job, const struct lae_state *state,
+                         const char *hosts, struct lae_checkpoint *checkpoint)
+{
+    const struct lae_sequence *sequence = &job->sequence;
+    size_t classes = (size_t)sequence->classes;
+    *checkpoint = (struct lae_checkpoint){
+        .task = state->finished - 1,
+        .task_count = sequence->tasks,
+        .classes_seen = sequence->first_class[state->finished],
+        .class_order = malloc(classes * sizeof(int32_t)),
+        .classes = classes,
+    };
+    if (checkpoint->class_order == NULL) return lae_out_of_memory(classes * 4, "the class order");
+    for (size_t i = 0; i < classes; i++)
+        checkpoint->class_order[i] = (int32_t)sequence->class_order[i];
+    LAE_TRY(lae_config_print_result(job->config, &checkpoint->config));
+    LAE_TRY(take_parameters(job, state, checkpoint));
+    LAE_TRY(take_metrics(&state->metrics, checkpoint));
+    if (state->offline != NULL && state->finished > 1)
+        LAE_TRY(take_merge(&job->pet.table, state->merge, checkpoint));
+    return take_provenance(job, state, hosts, checkpoint);
+}
+
+static const struct lae_metric *find_metric(const struct lae_checkpoint *checkpoint, int module,
+                                            int array)
+{
+    char name[NAME_TEXT];
+    snprintf(name, sizeof name, "%s/%s", lae_module_name((enum lae_module)module),
+             arrays[array].name);
+    for (size_t i = 0; i < checkpoint->metric_count; i++)
+        if (strcmp(checkpoint->metrics[i].name, name) == 0) return &checkpoint->metrics[i];
+    return NULL;
+}
+
+lae_status lae_metrics_from_checkpoint(const struct lae_checkpoint *checkpoint,
+                                       struct lae_metrics *metrics)
+{
+    bool offline = checkpoint->offline.count > 0;
+    LAE_TRY(lae_metrics_create(checkpoint->task_count, offline, metrics));
+    size_t n = (size_t)checkpoint->task_count;
+    for (int module = 0; module < LAE_MODULES; module++)
+        for (int array = 0; array < ARRAYS && metrics->present[module]; array++) {
+            const struct lae_metric *stored = find_metric(checkpoint, module, array);
+            bool matrix = arrays[array].matrix;
+            bool fits = stored != NULL && stored->rank == (matrix ? 2 : 1) &&
+                        stored->shape[0] == n && (!matrix || stored->shape[1] == n);
+            if (!fits) {
+                lae_metrics_free(metrics);
+                return lae_bad_input("/metrics/%s/%s is missing or has another shape than %zu tasks ask for",
+                                     lae_module_name((enum lae_module)module), arrays[array].name, n);
+            }
+            memcpy(array_of(metrics, module, array), stored->values,
+                   (matrix ? n * n : n) * sizeof(double));
+        }
+    return NULL;
+}
+
+static lae_status restore_classifier(const struct lae_job *job, const struct lae_set *head,
+                                     int task, float *classifier)
+{
+    char name[NAME_TEXT];
+    size_t n = lae_task_classes(job, task), d = job->vit.dims.width;
+    snprintf(name, sizeof name, "task_%02d/weight", task);
+    const struct lae_named *weight = lae_set_find(head, name);
+    snprintf(name, sizeof name, "task_%02d/bias", task);
+    const struct lae_named *bias = lae_set_find(head, name);
+    if (weight == NULL || weight->count != n * d || bias == NULL || bias->count != n)
+        return lae_bad_input("/head/task_%02d is missing or not of %zu classes and width %zu", task,
+                             n, d);
+    memcpy(classifier, weight->data, n * d * sizeof *classifier);
+    memcpy(classifier + n * d, bias->data, n * sizeof *classifier);
+    return NULL;
+}
+
+lae_status snapshot_restore(const struct lae_job *job, const struct lae_checkpoint *checkpoint,
+                            struct lae_state *state)
+{
+    const struct lae_table *table = &job->pet.table;
+    LAE_TRY(lae_set_into_vector(&checkpoint->init, table, state->init));
+    LAE_TRY(lae_set_into_vector(&checkpoint->online, table, state->online));
+    if (state->offline != NULL)
+        LAE_TRY(lae_set_into_vector(&checkpoint->offline, table, state->offline));
+    for (int task = 0; task <= checkpoint->task; task++) {
+        LAE_TRY(lae_state_append_classifier(job, state, task));
+        LAE_TRY(restore_classifier(job, &checkpoint->head, task, state->classifiers[task]));
+    }
+    struct lae_metrics stored;
+    LAE_TRY(lae_metrics_from_checkpoint(checkpoint, &stored));
+    lae_metrics_free(&state->metrics);
+    state->metrics = stored;
+    state->finished = checkpoint->task + 1;
+    const struct lae_fact *seconds = snapshot_fact(checkpoint, "seconds");
+    state->seconds = seconds != NULL && seconds->text == NULL ? seconds->number : 0.0;
+    return NULL;
+}
+
+const struct lae_fact *snapshot_fact(const struct lae_checkpoint *checkpoint, const char *name)
+{
+    for (size_t i = 0; i < checkpoint->fact_count; i++)
+        if (strcmp(checkpoint->provenance[i].name, name) == 0) return &checkpoint->provenance[i];
+    return NULL;
+}

@@ -1,0 +1,95 @@
+#include "lae/learn/state.h"
+
+#include "lae/base/arena.h"
+#include "lae/base/random.h"
+#include "lae/files/digest.h"
+#include "lae/learn/workers.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define HEAD_DEVIATION 0.001 /* METHOD section 5 */
+
+static float *new_vector(size_t count)
+{
+    return lae_aligned_calloc(count, sizeof(float));
+}
+
+lae_status lae_state_create(const struct lae_job *job, struct lae_state *state)
+{
+    size_t pet = job->pet.table.total;
+    bool offline = job->config->merge.method->has_offline;
+    *state = (struct lae_state){.tasks = job->sequence.tasks};
+    state->init = new_vector(pet);
+    state->online = new_vector(pet);
+    state->offline = offline ? new_vector(pet) : NULL;
+    state->classifiers = calloc((size_t)state->tasks, sizeof *state->classifiers);
+    state->merge = calloc(job->pet.table.count + 1, sizeof *state->merge);
+    bool complete = state->init != NULL && state->online != NULL &&
+                    (state->offline != NULL || !offline) && state->classifiers != NULL &&
+                    state->merge != NULL;
+    if (!complete) return lae_out_of_memory(3 * pet * sizeof(float), "the parameters");
+    lae_pet_init(&job->pet, job->config->run.seed, state->init);
+    memcpy(state->online, state->init, pet * sizeof(float));
+    if (offline) memcpy(state->offline, state->init, pet * sizeof(float));
+    return lae_metrics_create(state->tasks, offline, &state->metrics);
+}
+
+void lae_state_free(struct lae_state *state)
+{
+    free(state->init);
+    free(state->online);
+    free(state->offline);
+    for (int task = 0; state->classifiers != NULL && task < state->tasks; task++)
+        free(state->classifiers[task]);
+    free(state->classifiers);
+    free(state->merge);
+    lae_metrics_free(&state->metrics);
+    *state = (struct lae_state){0};
+}
+
+lae_status lae_state_append_classifier(const struct lae_job *job, struct lae_state *state, int task)
+{
+    size_t weights = lae_task_classes(job, task) * job->vit.dims.width;
+    float *classifier = new_vector(lae_classifier_count(job, task));
+    if (classifier == NULL) return lae_out_of_memory(weights * sizeof(float), "a classifier");
+    struct lae_random stream =
+        lae_random_stream(job->config->run.seed, LAE_RANDOM_HEAD, (uint32_t)task, 0, 0);
+    for (size_t i = 0; i < weights; i++)
+        classifier[i] = (float)(HEAD_DEVIATION * lae_random_normal(&stream, i));
+    free(state->classifiers[task]);
+    state->classifiers[task] = classifier;
+    return NULL;
+}
+
+struct lae_merge_vectors lae_state_vectors(const struct lae_job *job, const struct lae_state *state)
+{
+    return (struct lae_merge_vectors){.table = &job->pet.table,
+                                      .base = state->init,
+                                      .online = state->online,
+                                      .offline = state->offline};
+}
+
+lae_status lae_state_digest(const struct lae_job *job, const struct lae_state *state, char text[65])
+{
+    size_t bytes = job->pet.table.total * sizeof(float);
+    size_t parts = 2 + (size_t)state->tasks, used = 0;
+    char *digests = calloc(parts, LAE_DIGEST_TEXT);
+    if (digests == NULL) return lae_out_of_memory(parts * LAE_DIGEST_TEXT, "a digest");
+    lae_status status = lae_digest_memory(state->online, bytes, digests);
+    used = LAE_DIGEST_TEXT;
+    if (status == NULL && state->offline != NULL) {
+        status = lae_digest_memory(state->offline, bytes, digests + used);
+        used += LAE_DIGEST_TEXT;
+    }
+    for (int task = 0; status == NULL && task < state->tasks; task++) {
+        if (state->classifiers[task] == NULL) continue;
+        status = lae_digest_memory(state->classifiers[task],
+                                   lae_classifier_count(job, task) * sizeof(float), digests + used);
+        used += LAE_DIGEST_TEXT;
+    }
+    if (status == NULL) status = lae_digest_memory(digests, used, text);
+    free(digests);
+    return status;
+}

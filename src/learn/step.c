@@ -1,0 +1,189 @@
+/* A sum, of one thread, one rank or all, is laid out so that freeze epochs send only its first part:
+ *
+ *     | classifier: weight [n, D], bias [n] | loss | correct | offenders | PET [P] |
+ *
+ * An offender is an image whose loss or gradient does not fit; it travels in the same message, so an
+ * error on one rank is an error on all.
+ */
+#include "lae/learn/step.h"
+
+#include "lae/base/arena.h"
+#include "lae/dist/exact.h"
+#include "lae/nn/linear.h"
+
+#include <math.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { WORD_LOSS, WORD_CORRECT, WORD_OFFENDERS, WORDS };
+
+struct step {
+    const struct lae_job *job;
+    struct lae_workers *workers;
+    const struct lae_batch *batch;
+    size_t classes, classifier; /* n; n (D + 1) */
+    size_t sum_length;
+    atomic_llong offender; /* the lowest offending image of this rank */
+};
+
+lae_status lae_gradient_create(const struct lae_workers *workers, const struct lae_job *job,
+                               struct lae_gradient *gradient)
+{
+    *gradient = (struct lae_gradient){
+        .pet = lae_aligned_calloc(workers->longest, sizeof(float)),
+        .sum = lae_aligned_calloc(workers->words, sizeof(int64_t)),
+    };
+    if (gradient->pet == NULL || gradient->sum == NULL)
+        return lae_out_of_memory(workers->words * 12, "the gradient");
+    gradient->classifier = gradient->pet + job->pet.table.total;
+    return NULL;
+}
+
+void lae_gradient_free(struct lae_gradient *gradient)
+{
+    free(gradient->pet);
+    free(gradient->sum);
+    *gradient = (struct lae_gradient){0};
+}
+
+/* Softmax cross-entropy: logits [n] become the loss's gradient; returns the loss. In double: n is
+ * small. */
+static double cross_entropy(float *logits, size_t n, size_t label, bool *correct)
+{
+    size_t best = 0;
+    for (size_t i = 1; i < n; i++)
+        if (logits[i] > logits[best]) best = i;
+    *correct = best == label;
+    double sum = 0.0, top = (double)logits[best], own = (double)logits[label];
+    for (size_t i = 0; i < n; i++)
+        sum += exp((double)logits[i] - top);
+    for (size_t i = 0; i < n; i++) {
+        double p = exp((double)logits[i] - top) / sum;
+        logits[i] = (float)(i == label ? p - 1.0 : p);
+    }
+    return log(sum) + top - own;
+}
+
+/* From the feature to loss, the classifier's gradient (worker->gradient + P) and the feature's. */
+static double classify(const struct step *step, struct lae_worker *worker, size_t label,
+                       bool *correct)
+{
+    size_t d = step->job->vit.dims.width, n = step->classes;
+    const float *weight = step->batch->classifier, *bias = weight + n * d;
+    float *logits = worker->logits[0];
+    float *d_weight = worker->gradient + step->job->pet.table.total;
+    lae_linear(logits, n, worker->feature, weight, bias, 1, d, n);
+    double loss = cross_entropy(logits, n, label, correct);
+    lae_linear_backward_params(d_weight, d_weight + n * d, logits, n, worker->feature, 1, d, n);
+    lae_linear_backward_input(worker->d_feature, logits, n, weight, 1, d, n, 0.0F);
+    return loss;
+}
+
+static void add_to_sum(struct step *step, struct lae_worker *worker, double loss, bool correct,
+                       uint32_t image)
+{
+    const struct lae_batch *batch = step->batch;
+    size_t pet = step->job->pet.table.total, classifier = step->classifier;
+    int64_t *sum = worker->sum, *words = sum + classifier;
+    size_t offences = lae_exact_add(sum, worker->gradient + pet, classifier, batch->count);
+    if (!batch->classifier_only)
+        offences += lae_exact_add(words + WORDS, worker->gradient, pet, batch->count);
+    if (!lae_exact_add_one(&words[WORD_LOSS], loss, batch->count)) offences++;
+    words[WORD_CORRECT] += correct;
+    if (offences == 0) return;
+    words[WORD_OFFENDERS]++;
+    long long lowest = atomic_load(&step->offender);
+    while ((long long)image < lowest &&
+           !atomic_compare_exchange_weak(&step->offender, &lowest, (long long)image))
+        ;
+}
+
+/* One image, forward and backward, on one thread. */
+static void learn_image(void *context, int number, size_t item)
+{
+    struct step *step = context;
+    const struct lae_job *job = step->job;
+    const struct lae_batch *batch = step->batch;
+    struct lae_worker *worker = &step->workers->items[number];
+    size_t position = (size_t)job->dist->rank + item * (size_t)job->dist->size;
+    uint32_t image = batch->images[position];
+    uint64_t seed = job->config->run.seed;
+    uint32_t task = (uint32_t)batch->task, epoch = (uint32_t)batch->epoch;
+    struct lae_random augment = lae_random_stream(seed, LAE_RANDOM_AUGMENT, task, epoch, image);
+    struct lae_random dropout = lae_random_stream(seed, LAE_RANDOM_DROPOUT, task, epoch, image);
+    bool augments = job->config->data.augment != LAE_AUGMENT_NONE;
+    bool backward = !batch->classifier_only;
+
+    lae_worker_load(worker, job, LAE_TRAIN, image, augments ? &augment : NULL);
+    lae_vit_trunk(&job->vit, &job->pet, worker->pass, worker->image);
+    lae_vit_branch(&job->vit, &job->pet, batch->theta, worker->pass, &dropout, backward,
+                   worker->feature);
+    int output = job->sequence.output_index[lae_dataset_label(&job->dataset, LAE_TRAIN, image)];
+    size_t label = (size_t)(output - job->sequence.first_class[batch->task]);
+    bool correct;
+    double loss = classify(step, worker, label, &correct);
+    if (backward)
+        lae_vit_backward(&job->vit, &job->pet, batch->theta, worker->pass, &dropout,
+                         worker->d_feature, worker->gradient);
+    add_to_sum(step, worker, loss, correct, image);
+}
+
+static void clear_sum(void *context, int number, size_t item)
+{
+    (void)item;
+    const struct step *step = context;
+    memset(step->workers->items[number].sum, 0, step->sum_length * sizeof(int64_t));
+}
+
+static void add_workers(const struct step *step, int64_t *sum)
+{
+    memset(sum, 0, step->sum_length * sizeof *sum);
+    for (int i = 0; i < step->workers->count; i++) {
+        const int64_t *part = step->workers->items[i].sum;
+        for (size_t j = 0; j < step->sum_length; j++)
+            sum[j] += part[j];
+    }
+}
+
+static lae_status offence(struct step *step, int64_t offenders)
+{
+    const struct lae_batch *batch = step->batch;
+    int64_t image = lae_dist_min(step->job->dist, atomic_load(&step->offender));
+    return lae_failed(
+        "task %d, epoch %d, step %lld: the loss or a gradient of %lld image(s) is not finite or "
+        "beyond the exact sum's range, first training image %lld; lower train.lr, or check "
+        "model.weights, data.mean and data.std",
+        batch->task, batch->epoch, (long long)batch->step, (long long)offenders, (long long)image);
+}
+
+lae_status lae_step_gradient(const struct lae_job *job, struct lae_workers *workers,
+                             const struct lae_batch *batch, struct lae_gradient *gradient)
+{
+    struct step step = {
+        .job = job,
+        .workers = workers,
+        .batch = batch,
+        .classes = lae_task_classes(job, batch->task),
+        .classifier = lae_classifier_count(job, batch->task),
+        .offender = INT64_MAX,
+    };
+    size_t pet = job->pet.table.total, count = (size_t)batch->count;
+    size_t ranks = (size_t)job->dist->size, rank = (size_t)job->dist->rank;
+    size_t mine = count > rank ? (count - rank + ranks - 1) / ranks : 0;
+    step.sum_length = step.classifier + WORDS + (batch->classifier_only ? 0 : pet);
+
+    lae_team_each(job->team, clear_sum, &step);
+    lae_team_run(job->team, mine, learn_image, &step);
+    add_workers(&step, gradient->sum);
+    lae_dist_sum(job->dist, gradient->sum, step.sum_length);
+
+    const int64_t *words = gradient->sum + step.classifier;
+    if (words[WORD_OFFENDERS] != 0) return offence(&step, words[WORD_OFFENDERS]);
+    lae_exact_mean(gradient->classifier, gradient->sum, step.classifier, batch->count);
+    if (!batch->classifier_only)
+        lae_exact_mean(gradient->pet, words + WORDS, pet, batch->count);
+    gradient->loss = lae_exact_mean_one(words[WORD_LOSS], batch->count);
+    gradient->correct = (int)words[WORD_CORRECT];
+    return NULL;
+}

@@ -1,0 +1,262 @@
+#include "lae/learn/trainer.h"
+
+#include "lae/learn/evaluator.h"
+#include "lae/learn/progress.h"
+#include "lae/learn/step.h"
+#include "lae/optim/adam.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+struct trainer {
+    const struct lae_job *job;
+    const struct lae_observer *observer; /* without functions but at rank 0 */
+    struct lae_state *state;
+    struct lae_workers workers;
+    struct lae_gradient gradient;
+    struct lae_adam pet, classifier; /* fresh for each task */
+    uint32_t *order;                 /* an epoch's positions in the task's images */
+    uint32_t *batch;                 /* [batch_size] image numbers */
+    struct lae_position at;
+    lae_status unheard;  /* of the observer at rank 0; the others hear of it when an epoch ends */
+    double began;        /* monotonic seconds when this call began */
+    double seconds_then; /* state->seconds at that time */
+};
+
+int lae_train_stop(const struct lae_config *config, int tasks)
+{
+    int asked = config->run.tasks;
+    return asked > 0 && asked < tasks ? asked : tasks;
+}
+
+int64_t lae_train_steps(const struct lae_config *config, size_t images)
+{
+    size_t batch = (size_t)config->train.batch_size;
+    size_t steps = config->data.drop_last ? images / batch : (images + batch - 1) / batch;
+    return steps > 0 ? (int64_t)steps : 1;
+}
+
+/* What an observer could not do (a full disk, say) must end all ranks alike. */
+static lae_status agree(const struct trainer *t, lae_status status)
+{
+    return lae_dist_agree(t->job->dist, status);
+}
+
+/* PET parameters stand still in the first freeze epochs of every task but the first. */
+static bool frozen(const struct trainer *t)
+{
+    return t->at.task > 0 && t->at.epoch < t->job->config->train.freeze_epochs;
+}
+
+static const struct lae_task_images *task_images(const struct trainer *t)
+{
+    return &t->job->sequence.images[LAE_TRAIN][t->at.task];
+}
+
+/* The images of step `step` of the epoch into t->batch; returns how many. */
+static int gather_batch(struct trainer *t, int64_t step)
+{
+    const struct lae_task_images *images = task_images(t);
+    size_t size = (size_t)t->job->config->train.batch_size, first = (size_t)step * size;
+    size_t count = images->count - first < size ? images->count - first : size;
+    for (size_t i = 0; i < count; i++)
+        t->batch[i] = images->index[t->order[first + i]];
+    return (int)count;
+}
+
+/* Moves the parameters that learn; returns the gradient's norm. */
+static double update(struct trainer *t, double lr)
+{
+    const struct lae_optim_options *options = &t->job->config->optim;
+    size_t classifier = lae_classifier_count(t->job, t->at.task), pet = t->pet.count;
+    bool still = frozen(t);
+    double norm = still ? lae_clip_gradient(t->gradient.classifier, classifier, options->clip_norm)
+                        : lae_clip_gradient(t->gradient.pet, pet + classifier, options->clip_norm);
+    lae_adam_step(&t->classifier, options, lr, t->state->classifiers[t->at.task],
+                  t->gradient.classifier);
+    if (!still) lae_adam_step(&t->pet, options, lr, t->state->online, t->gradient.pet);
+    return norm;
+}
+
+static void accumulate_step(struct trainer *t)
+{
+    const struct lae_merge_options *options = &t->job->config->merge;
+    struct lae_merge_vectors vectors = lae_state_vectors(t->job, t->state);
+    if (t->at.task > 0 && options->method->after_step != NULL)
+        options->method->after_step(options, &vectors);
+}
+
+static lae_status learn_step(struct trainer *t, int64_t step_of_epoch)
+{
+    const struct lae_job *job = t->job;
+    struct lae_batch batch = {
+        .task = t->at.task,
+        .epoch = t->at.epoch,
+        .step = t->at.step,
+        .images = t->batch,
+        .count = gather_batch(t, step_of_epoch),
+        .classifier_only = frozen(t),
+        .theta = t->state->online,
+        .classifier = t->state->classifiers[t->at.task],
+    };
+    LAE_TRY(lae_step_gradient(job, &t->workers, &batch, &t->gradient));
+    double lr = lae_schedule_lr(&job->config->optim, t->at.step, t->at.steps);
+    double norm = update(t, lr);
+    accumulate_step(t);
+    struct lae_step_report report = {
+        .position = t->at,
+        .loss = t->gradient.loss,
+        .accuracy = 100.0 * t->gradient.correct / batch.count,
+        .lr = lr,
+        .gradient_norm = norm,
+        .images = batch.count,
+        .seconds = lae_progress_clock() - t->began,
+    };
+    if (t->observer->step != NULL)
+        t->unheard = lae_status_first(t->unheard,
+                                      t->observer->step(t->observer->context, &report));
+    return NULL;
+}
+
+static void evaluating(void *context, double share)
+{
+    struct trainer *t = context;
+    if (t->observer->evaluating != NULL)
+        t->observer->evaluating(t->observer->context, &t->at, share);
+}
+
+/* Evaluates on the tasks so far; the numbers go to the observer, and to the record if asked. */
+static lae_status evaluate(struct trainer *t, bool record)
+{
+    struct lae_counts counts;
+    LAE_TRY(agree(t, lae_counts_create(t->at.task + 1, &counts)));
+    lae_status status = lae_evaluate(t->job, &t->workers, t->state, t->at.task, &counts,
+                                     evaluating, t);
+    if (status == NULL && record) lae_metrics_record(&t->state->metrics, &counts);
+    if (status == NULL && t->observer->evaluated != NULL)
+        status = t->observer->evaluated(t->observer->context, &t->at, &counts);
+    lae_counts_free(&counts);
+    return agree(t, status);
+}
+
+static lae_status learn_epoch(struct trainer *t)
+{
+    const struct lae_config *config = t->job->config;
+    size_t images = task_images(t)->count;
+    lae_sequence_shuffle(config->run.seed, t->at.task, t->at.epoch, images, config->data.shuffle,
+                         t->order);
+    for (int64_t step = 0; step < lae_train_steps(config, images); step++, t->at.step++)
+        LAE_TRY(learn_step(t, step));
+    lae_status unheard = t->unheard;
+    t->unheard = NULL;
+    LAE_TRY(agree(t, unheard));
+    bool last = t->at.epoch + 1 == t->at.epochs;
+    if (config->eval.every == LAE_EVAL_EPOCH && !last) return evaluate(t, false);
+    return NULL;
+}
+
+static lae_status learn_task(struct trainer *t, int task)
+{
+    const struct lae_config *config = t->job->config;
+    t->at.task = task;
+    t->at.epochs = config->train.epochs;
+    t->at.step = 0;
+    t->at.steps = t->at.epochs * lae_train_steps(config, task_images(t)->count);
+    LAE_TRY(agree(t, lae_state_append_classifier(t->job, t->state, task)));
+    t->classifier.count = lae_classifier_count(t->job, task);
+    lae_adam_reset(&t->pet);
+    lae_adam_reset(&t->classifier);
+    for (t->at.epoch = 0; t->at.epoch < t->at.epochs; t->at.epoch++)
+        LAE_TRY(learn_epoch(t));
+    t->at.epoch = t->at.epochs - 1;
+    return NULL;
+}
+
+/* What a task leaves in the offline module: after task 0 a copy; then what the method does, on rank
+ * 0, for all. */
+static lae_status accumulate(struct trainer *t)
+{
+    const struct lae_job *job = t->job;
+    struct lae_merge_vectors vectors = lae_state_vectors(job, t->state);
+    size_t bytes = job->pet.table.total * sizeof(float);
+    if (t->state->offline == NULL) return NULL;
+    if (t->at.task == 0) {
+        memcpy(vectors.offline, vectors.online, bytes);
+        return NULL;
+    }
+    lae_status status = NULL;
+    if (job->dist->rank == 0)
+        status = lae_merge_after_task(&job->config->merge, &vectors, t->at.task, t->state->merge);
+    LAE_TRY(agree(t, status));
+    lae_dist_broadcast(job->dist, vectors.offline, bytes);
+    if (t->observer->merged != NULL)
+        status = t->observer->merged(t->observer->context, &t->at, job, t->state);
+    return agree(t, status);
+}
+
+static lae_status run_tasks(struct trainer *t, struct lae_rundir *dir)
+{
+    for (int task = t->state->finished; task < t->at.tasks; task++) {
+        LAE_TRY(learn_task(t, task));
+        LAE_TRY(accumulate(t));
+        LAE_TRY(evaluate(t, true));
+        t->state->finished = task + 1;
+        t->state->seconds = t->seconds_then + lae_progress_clock() - t->began;
+        LAE_TRY(lae_rundir_save(dir, t->job, t->state));
+        lae_status status = NULL;
+        if (t->observer->task_done != NULL)
+            status = t->observer->task_done(t->observer->context, t->job, t->state);
+        LAE_TRY(agree(t, status));
+    }
+    return NULL;
+}
+
+static lae_status prepare(struct trainer *t)
+{
+    size_t images = 0;
+    for (int task = 0; task < t->job->sequence.tasks; task++)
+        if (t->job->sequence.images[LAE_TRAIN][task].count > images)
+            images = t->job->sequence.images[LAE_TRAIN][task].count;
+    LAE_TRY(lae_workers_create(t->job, &t->workers));
+    LAE_TRY(lae_gradient_create(&t->workers, t->job, &t->gradient));
+    size_t pet = t->job->pet.table.total;
+    LAE_TRY(lae_adam_create(&t->pet, pet));
+    LAE_TRY(lae_adam_create(&t->classifier, t->workers.longest - pet));
+    size_t batch = (size_t)t->job->config->train.batch_size;
+    t->order = calloc(images, sizeof *t->order);
+    t->batch = calloc(batch, sizeof *t->batch);
+    if (t->order == NULL || t->batch == NULL)
+        return lae_out_of_memory((images + batch) * sizeof *t->order, "an epoch's order");
+    if (t->observer->begin != NULL)
+        return t->observer->begin(t->observer->context, t->job, t->state, t->at.tasks);
+    return NULL;
+}
+
+static void release(struct trainer *t)
+{
+    lae_status_free(t->unheard);
+    lae_workers_free(&t->workers);
+    lae_gradient_free(&t->gradient);
+    lae_adam_free(&t->pet);
+    lae_adam_free(&t->classifier);
+    free(t->order);
+    free(t->batch);
+}
+
+lae_status lae_train(const struct lae_job *job, struct lae_rundir *dir, struct lae_state *state,
+                     const struct lae_observer *observer)
+{
+    static const struct lae_observer nobody = {0};
+    struct trainer t = {
+        .job = job,
+        .observer = job->dist->rank == 0 && observer != NULL ? observer : &nobody,
+        .state = state,
+        .at = {.tasks = lae_train_stop(job->config, state->tasks)},
+        .began = lae_progress_clock(),
+        .seconds_then = state->seconds,
+    };
+    lae_status status = agree(&t, prepare(&t));
+    if (status == NULL) status = run_tasks(&t, dir);
+    release(&t);
+    return status;
+}

@@ -1,0 +1,116 @@
+#include "lae/learn/workers.h"
+
+#include "lae/base/arena.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+size_t lae_task_classes(const struct lae_job *job, int task)
+{
+    const int *first = job->sequence.first_class;
+    return (size_t)(first[task + 1] - first[task]);
+}
+
+size_t lae_classifier_count(const struct lae_job *job, int task)
+{
+    return lae_task_classes(job, task) * (job->vit.dims.width + 1);
+}
+
+struct creation {
+    const struct lae_job *job;
+    struct lae_workers *workers;
+};
+
+static void allocate(const struct lae_job *job, const struct lae_workers *workers,
+                     struct lae_worker *worker)
+{
+    size_t side = job->vit.dims.image, width = job->vit.dims.width;
+    size_t pixels = (size_t)job->dataset.width * (size_t)job->dataset.height;
+    size_t classes = (size_t)job->sequence.classes;
+    worker->rgb = lae_aligned_calloc(pixels * 3, 1);
+    worker->image = lae_aligned_calloc(3 * side * side, sizeof(float));
+    worker->feature = lae_aligned_calloc(width, sizeof(float));
+    worker->d_feature = lae_aligned_calloc(width, sizeof(float));
+    worker->logits[0] = lae_aligned_calloc(classes, sizeof(float));
+    worker->logits[1] = lae_aligned_calloc(classes, sizeof(float));
+    worker->gradient = lae_aligned_calloc(workers->longest, sizeof(float));
+    worker->sum = lae_aligned_calloc(workers->words, sizeof(int64_t));
+    bool complete = worker->rgb != NULL && worker->image != NULL && worker->feature != NULL &&
+                    worker->d_feature != NULL && worker->logits[0] != NULL &&
+                    worker->logits[1] != NULL && worker->gradient != NULL && worker->sum != NULL;
+    if (!complete)
+        worker->status = lae_out_of_memory(workers->longest * 12, "the buffers of a thread");
+}
+
+/* Runs on the worker's own thread, so that its memory lies near its core. */
+static void create_worker(void *context, int number, size_t item)
+{
+    (void)number;
+    const struct creation *creation = context;
+    const struct lae_job *job = creation->job;
+    struct lae_worker *worker = &creation->workers->items[item];
+    worker->status = lae_vit_workspace_create(&job->vit, &job->pet, true, &worker->pass);
+    if (worker->status == NULL)
+        worker->status =
+            lae_image_workspace_create(job->dataset.width, job->dataset.height,
+                                       (int)job->vit.dims.image, &worker->transform);
+    if (worker->status == NULL) allocate(job, creation->workers, worker);
+}
+
+lae_status lae_workers_create(const struct lae_job *job, struct lae_workers *workers)
+{
+    *workers = (struct lae_workers){.count = lae_team_threads(job->team)};
+    size_t classifier = 0;
+    for (int task = 0; task < job->sequence.tasks; task++)
+        if (lae_classifier_count(job, task) > classifier)
+            classifier = lae_classifier_count(job, task);
+    workers->longest = job->pet.table.total + classifier;
+    size_t counts = (size_t)job->sequence.tasks * 8;
+    workers->words = (workers->longest > counts ? workers->longest : counts) + 8;
+    workers->items = calloc((size_t)workers->count, sizeof *workers->items);
+    if (workers->items == NULL)
+        return lae_out_of_memory((size_t)workers->count * sizeof *workers->items, "the workers");
+    struct creation creation = {job, workers};
+    lae_team_each(job->team, create_worker, &creation);
+    lae_status status = NULL;
+    for (int i = 0; i < workers->count; i++) {
+        status = lae_status_first(status, workers->items[i].status);
+        workers->items[i].status = NULL;
+    }
+    return status;
+}
+
+void lae_workers_free(struct lae_workers *workers)
+{
+    for (int i = 0; workers->items != NULL && i < workers->count; i++) {
+        struct lae_worker *worker = &workers->items[i];
+        lae_vit_workspace_free(worker->pass);
+        lae_image_workspace_free(worker->transform);
+        free(worker->rgb);
+        free(worker->image);
+        free(worker->feature);
+        free(worker->d_feature);
+        free(worker->logits[0]);
+        free(worker->logits[1]);
+        free(worker->gradient);
+        free(worker->sum);
+    }
+    free(workers->items);
+    *workers = (struct lae_workers){0};
+}
+
+size_t lae_workers_bytes(const struct lae_workers *workers)
+{
+    size_t each = lae_vit_workspace_bytes(workers->items[0].pass) +
+                  workers->longest * sizeof(float) + workers->words * sizeof(int64_t);
+    return each * (size_t)workers->count;
+}
+
+void lae_worker_load(struct lae_worker *worker, const struct lae_job *job, enum lae_split split,
+                     uint32_t index, const struct lae_random *augment)
+{
+    const struct lae_data_options *data = &job->config->data;
+    lae_dataset_image(&job->dataset, split, index, worker->rgb);
+    lae_image_prepare(worker->transform, worker->rgb, augment, data->mean, data->std,
+                      worker->image);
+}

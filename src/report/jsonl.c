@@ -1,0 +1,112 @@
+#include "lae/report/jsonl.h"
+
+#include <errno.h>
+#include <jansson.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+lae_status lae_jsonl_open(struct lae_jsonl *jsonl, const char *path)
+{
+    *jsonl = (struct lae_jsonl){.path = strdup(path)};
+    if (jsonl->path == NULL) return lae_out_of_memory(strlen(path), "a path");
+    jsonl->file = fopen(path, "ae");
+    if (jsonl->file == NULL)
+        return lae_bad_input("%s: cannot append to it: %s", path, strerror(errno));
+    return NULL;
+}
+
+void lae_jsonl_close(struct lae_jsonl *jsonl)
+{
+    if (jsonl->file != NULL) fclose(jsonl->file);
+    free(jsonl->path);
+    *jsonl = (struct lae_jsonl){0};
+}
+
+/* Writes and frees `object`. */
+static lae_status write_line(struct lae_jsonl *jsonl, json_t *object)
+{
+    if (object == NULL) return lae_out_of_memory(1024, "a line of metrics");
+    char *line = json_dumps(object, JSON_COMPACT | JSON_PRESERVE_ORDER | JSON_REAL_PRECISION(9));
+    json_decref(object);
+    if (line == NULL) return lae_out_of_memory(1024, "a line of metrics");
+    errno = 0;
+    bool written = fprintf(jsonl->file, "%s\n", line) > 0 && fflush(jsonl->file) == 0;
+    free(line);
+    if (!written) return lae_failed("%s: cannot write: %s", jsonl->path, strerror(errno));
+    return NULL;
+}
+
+/* JSON has no NaN. */
+static json_t *number(double value)
+{
+    return isfinite(value) ? json_real(value) : json_null();
+}
+
+lae_status lae_jsonl_epoch(struct lae_jsonl *jsonl, const struct lae_step_report *report,
+                           double mean_loss, double mean_accuracy, double images_per_s)
+{
+    const struct lae_position *at = &report->position;
+    return write_line(jsonl,
+                      json_pack("{ss si si sI so so so so so}", "event", "epoch", "task", at->task,
+                                "epoch", at->epoch, "step", (json_int_t)at->step, "loss",
+                                number(mean_loss), "accuracy", number(mean_accuracy), "lr",
+                                number(report->lr), "images_per_s", number(images_per_s), "seconds",
+                                number(report->seconds)));
+}
+
+static json_t *evaluation_of(const struct lae_counts *counts, enum lae_module module)
+{
+    json_t *tasks = json_array(), *local = json_array();
+    for (int k = 0; k < counts->tasks; k++) {
+        double images = (double)counts->images[k];
+        json_array_append_new(tasks, number(100.0 * (double)counts->right[module][k] / images));
+        json_array_append_new(local, number(100.0 * (double)counts->local[module][k] / images));
+    }
+    return json_pack("{so so so}", "seen", number(lae_counts_seen(counts, module)), "tasks", tasks,
+                     "tasks_local", local);
+}
+
+lae_status lae_jsonl_evaluation(struct lae_jsonl *jsonl, const struct lae_position *position,
+                                const struct lae_counts *counts, bool offline)
+{
+    json_t *line = json_pack("{ss si si}", "event", "evaluation", "task", position->task, "epoch",
+                             position->epoch);
+    for (int module = 0; module < (offline ? LAE_MODULES : 1); module++)
+        json_object_set_new(line, lae_module_name((enum lae_module)module),
+                            evaluation_of(counts, (enum lae_module)module));
+    return write_line(jsonl, line);
+}
+
+lae_status lae_jsonl_merge(struct lae_jsonl *jsonl, int task, const struct lae_table *table,
+                           const struct lae_merge_stats *stats)
+{
+    json_t *tensors = json_object();
+    for (size_t i = 0; i < table->count; i++)
+        json_object_set_new(
+            tensors, table->items[i].name,
+            json_pack("{so so so so so so}", "kept_offline", number(stats[i].kept_offline),
+                      "kept_online", number(stats[i].kept_online), "conflict",
+                      number(stats[i].conflict), "norm_offline", number(stats[i].norm_offline),
+                      "norm_online", number(stats[i].norm_online), "norm_merged",
+                      number(stats[i].norm_merged)));
+    return write_line(jsonl, json_pack("{ss si so}", "event", "merge", "task", task, "tensors",
+                                       tensors));
+}
+
+lae_status lae_jsonl_task(struct lae_jsonl *jsonl, const struct lae_state *state)
+{
+    json_t *line = json_pack("{ss si so}", "event", "task", "task", state->finished - 1, "seconds",
+                             number(state->seconds));
+    for (int module = 0; module < LAE_MODULES; module++) {
+        if (!state->metrics.present[module]) continue;
+        struct lae_summary s =
+            lae_metrics_summary(&state->metrics, (enum lae_module)module, state->finished);
+        json_object_set_new(line, lae_module_name((enum lae_module)module),
+                            json_pack("{so so so so}", "last", number(s.last),
+                                      "average_incremental", number(s.average_incremental),
+                                      "forgetting", number(s.forgetting), "backward_transfer",
+                                      number(s.backward_transfer)));
+    }
+    return write_line(jsonl, line);
+}

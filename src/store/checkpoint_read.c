@@ -1,0 +1,215 @@
+#include "hdf5_file.h"
+
+#include "lae/store/checkpoint.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define MAX_TASKS 65536
+#define MAX_CLASSES ((size_t)1 << 20)
+
+/* ---- what a checkpoint says of itself ---- */
+
+static lae_status read_root(struct lae_hdf5 *file, struct lae_checkpoint *checkpoint)
+{
+    int32_t task, task_count, classes_seen;
+    LAE_TRY(lae_hdf5_get_int(file, "", "task", &task));
+    LAE_TRY(lae_hdf5_get_int(file, "", "task_count", &task_count));
+    LAE_TRY(lae_hdf5_get_int(file, "", "classes_seen", &classes_seen));
+    if (task < 0 || task >= task_count || task_count > MAX_TASKS)
+        return lae_bad_input("%s: attributes task and task_count say task %d of %d", file->path,
+                             task, task_count);
+    checkpoint->task = task;
+    checkpoint->task_count = task_count;
+    checkpoint->classes_seen = classes_seen;
+    return lae_hdf5_read_text(file, "config", &checkpoint->config);
+}
+
+static lae_status check_permutation(const struct lae_hdf5 *file, const int32_t *order, size_t count)
+{
+    unsigned char *seen = calloc(count, 1);
+    if (seen == NULL) return lae_out_of_memory(count, "/class_order");
+    lae_status status = NULL;
+    for (size_t i = 0; i < count && status == NULL; i++) {
+        if (order[i] < 0 || (size_t)order[i] >= count || seen[order[i]])
+            status =
+                lae_bad_input("%s: /class_order: entry %zu is %d; each of 0..%zu is wanted once",
+                              file->path, i, order[i], count - 1);
+        else
+            seen[order[i]] = 1;
+    }
+    free(seen);
+    return status;
+}
+
+static lae_status read_class_order(struct lae_hdf5 *file, struct lae_checkpoint *checkpoint)
+{
+    int rank;
+    size_t shape[LAE_MAX_RANK];
+    LAE_TRY(lae_hdf5_shape(file, "class_order", LAE_HDF5_INT32, &rank, shape));
+    if (rank != 1 || shape[0] > MAX_CLASSES)
+        return lae_bad_input("%s: /class_order: is no list of at most %zu classes", file->path,
+                             MAX_CLASSES);
+    if (checkpoint->classes_seen < 1 || (size_t)checkpoint->classes_seen > shape[0])
+        return lae_bad_input("%s: attribute classes_seen is %d, of %zu classes", file->path,
+                             checkpoint->classes_seen, shape[0]);
+    checkpoint->classes = shape[0];
+    checkpoint->class_order = calloc(shape[0], sizeof *checkpoint->class_order);
+    if (checkpoint->class_order == NULL) return lae_out_of_memory(4 * shape[0], "/class_order");
+    LAE_TRY(lae_hdf5_read(file, "class_order", LAE_HDF5_INT32, shape[0], checkpoint->class_order));
+    return check_permutation(file, checkpoint->class_order, shape[0]);
+}
+
+/* ---- tensors ---- */
+
+/* One task's classifier: its classes are added to *classes, its feature width must be *width (0:
+ * any yet). */
+static lae_status check_classifier(const struct lae_hdf5 *file, const struct lae_set *head,
+                                   int task, size_t *classes, size_t *width)
+{
+    char name[32];
+    snprintf(name, sizeof name, "task_%02d/weight", task);
+    const struct lae_named *weight = lae_set_find(head, name);
+    snprintf(name, sizeof name, "task_%02d/bias", task);
+    const struct lae_named *bias = lae_set_find(head, name);
+    if (weight == NULL || bias == NULL)
+        return lae_bad_input("%s: /head/task_%02d: weight or bias is missing", file->path, task);
+    char text[2][LAE_SHAPE_TEXT];
+    if (weight->rank != 2 || bias->rank != 1 || weight->shape[0] != bias->shape[0] ||
+        (*width != 0 && weight->shape[1] != *width))
+        return lae_bad_input("%s: /head/task_%02d: weight %s and bias %s do not fit together or to "
+                             "the other tasks",
+                             file->path, task, lae_shape_text(weight->rank, weight->shape, text[0]),
+                             lae_shape_text(bias->rank, bias->shape, text[1]));
+    *classes += bias->shape[0];
+    *width = weight->shape[1];
+    return NULL;
+}
+
+static lae_status read_head(struct lae_hdf5 *file, struct lae_checkpoint *checkpoint)
+{
+    LAE_TRY(lae_hdf5_read_set(file, "head", &checkpoint->head));
+    size_t classes = 0, width = 0;
+    for (int task = 0; task <= checkpoint->task; task++)
+        LAE_TRY(check_classifier(file, &checkpoint->head, task, &classes, &width));
+    if (checkpoint->head.count == 2 * ((size_t)checkpoint->task + 1) &&
+        classes == (size_t)checkpoint->classes_seen)
+        return NULL;
+    return lae_bad_input("%s: /head: has %zu tensors for %zu classes in tasks 0..%d; %d classes "
+                         "have been seen",
+                         file->path, checkpoint->head.count, classes, checkpoint->task,
+                         checkpoint->classes_seen);
+}
+
+static lae_status read_tensors(struct lae_hdf5 *file, struct lae_checkpoint *checkpoint)
+{
+    LAE_TRY(lae_hdf5_read_set(file, "init", &checkpoint->init));
+    LAE_TRY(lae_hdf5_read_set(file, "online", &checkpoint->online));
+    if (lae_hdf5_has(file, "offline"))
+        LAE_TRY(lae_hdf5_read_set(file, "offline", &checkpoint->offline));
+    return read_head(file, checkpoint);
+}
+
+/* ---- metrics, merge records, provenance: arrays that grow while the file is walked ---- */
+
+/* Makes room for one more element of `size` bytes, zeroed; NULL when memory is out. */
+static void *grow(void *items, size_t count, size_t size)
+{
+    unsigned char *grown = realloc(items, (count + 1) * size);
+    if (grown != NULL) memset(grown + count * size, 0, size);
+    return grown;
+}
+
+static lae_status add_metric(struct lae_checkpoint *checkpoint, const char *name,
+                             struct lae_metric **added)
+{
+    struct lae_metric *items = grow(checkpoint->metrics, checkpoint->metric_count, sizeof *items);
+    if (items == NULL) return lae_out_of_memory(sizeof *items, "metrics");
+    checkpoint->metrics = items;
+    *added = &items[checkpoint->metric_count++];
+    (*added)->name = strdup(name);
+    return (*added)->name == NULL ? lae_out_of_memory(strlen(name), "a metric's name") : NULL;
+}
+
+static lae_status read_metric(struct lae_hdf5 *file, const char *name, bool is_group, void *context)
+{
+    if (is_group) return NULL;
+    int rank;
+    size_t shape[LAE_MAX_RANK] = {0};
+    struct lae_metric *metric = NULL;
+    LAE_TRY(lae_hdf5_shape(file, name, LAE_HDF5_DOUBLE, &rank, shape));
+    if (rank > 2) return lae_bad_input("%s: /%s: has more than 2 dimensions", file->path, name);
+    LAE_TRY(add_metric(context, name + strlen("metrics/"), &metric));
+    metric->rank = rank;
+    memcpy(metric->shape, shape, sizeof metric->shape);
+    size_t count = lae_shape_count(rank, shape);
+    metric->values = calloc(count, sizeof *metric->values);
+    if (metric->values == NULL) return lae_out_of_memory(count * sizeof *metric->values, name);
+    return lae_hdf5_read(file, name, LAE_HDF5_DOUBLE, count, metric->values);
+}
+
+/* The groups on the way to a tensor's have no attributes. */
+static lae_status read_record(struct lae_hdf5 *file, const char *name, bool is_group, void *context)
+{
+    if (!is_group || !lae_hdf5_has_attribute(file, name, "kept_offline")) return NULL;
+    struct lae_checkpoint *checkpoint = context;
+    struct lae_merge_record *items =
+        grow(checkpoint->merge, checkpoint->merge_count, sizeof *items);
+    if (items == NULL) return lae_out_of_memory(sizeof *items, "merge records");
+    checkpoint->merge = items;
+    struct lae_merge_record *record = &items[checkpoint->merge_count++];
+    record->name = strdup(name + strlen("merge/"));
+    if (record->name == NULL) return lae_out_of_memory(strlen(name), "a merge record's name");
+    LAE_TRY(lae_hdf5_get_double(file, name, "kept_offline", &record->kept_offline));
+    LAE_TRY(lae_hdf5_get_double(file, name, "kept_online", &record->kept_online));
+    LAE_TRY(lae_hdf5_get_double(file, name, "conflict", &record->conflict));
+    LAE_TRY(lae_hdf5_get_double(file, name, "norm_offline", &record->norm_offline));
+    LAE_TRY(lae_hdf5_get_double(file, name, "norm_online", &record->norm_online));
+    return lae_hdf5_get_double(file, name, "norm_merged", &record->norm_merged);
+}
+
+static lae_status read_fact(struct lae_hdf5 *file, const char *attribute, bool is_group,
+                            void *context)
+{
+    (void)is_group;
+    struct lae_checkpoint *checkpoint = context;
+    struct lae_fact *items = grow(checkpoint->provenance, checkpoint->fact_count, sizeof *items);
+    if (items == NULL) return lae_out_of_memory(sizeof *items, "provenance");
+    checkpoint->provenance = items;
+    struct lae_fact *fact = &items[checkpoint->fact_count++];
+    fact->name = strdup(attribute);
+    if (fact->name == NULL) return lae_out_of_memory(strlen(attribute), "an attribute's name");
+    bool text;
+    LAE_TRY(lae_hdf5_attribute_is_text(file, "provenance", attribute, &text));
+    if (text) return lae_hdf5_get_text(file, "provenance", attribute, &fact->text);
+    return lae_hdf5_get_double(file, "provenance", attribute, &fact->number);
+}
+
+static lae_status read_records(struct lae_hdf5 *file, struct lae_checkpoint *checkpoint)
+{
+    LAE_TRY(lae_hdf5_walk(file, "metrics", read_metric, checkpoint));
+    if (lae_hdf5_has(file, "merge")) LAE_TRY(lae_hdf5_walk(file, "merge", read_record, checkpoint));
+    if (!lae_hdf5_has(file, "provenance")) return NULL;
+    return lae_hdf5_walk_attributes(file, "provenance", read_fact, checkpoint);
+}
+
+static lae_status read_content(struct lae_hdf5 *file, struct lae_checkpoint *checkpoint)
+{
+    LAE_TRY(read_root(file, checkpoint));
+    LAE_TRY(read_class_order(file, checkpoint));
+    LAE_TRY(read_tensors(file, checkpoint));
+    return read_records(file, checkpoint);
+}
+
+lae_status lae_checkpoint_read(const char *path, struct lae_log *log,
+                               struct lae_checkpoint *checkpoint)
+{
+    struct lae_hdf5 file;
+    *checkpoint = (struct lae_checkpoint){0};
+    LAE_TRY(lae_hdf5_open(path, LAE_CHECKPOINT_FORMAT, LAE_FORMAT_VERSION, log, &file));
+    lae_status status = read_content(&file, checkpoint);
+    lae_hdf5_close(&file);
+    if (status != NULL) lae_checkpoint_free(checkpoint);
+    return status;
+}

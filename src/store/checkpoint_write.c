@@ -1,0 +1,85 @@
+#include "hdf5_file.h"
+
+#include "lae/store/checkpoint.h"
+
+static lae_status write_root(struct lae_hdf5 *file, const struct lae_checkpoint *checkpoint)
+{
+    LAE_TRY(lae_hdf5_put_int(file, "", "task", checkpoint->task));
+    LAE_TRY(lae_hdf5_put_int(file, "", "task_count", checkpoint->task_count));
+    LAE_TRY(lae_hdf5_put_int(file, "", "classes_seen", checkpoint->classes_seen));
+    LAE_TRY(lae_hdf5_write_text(file, "config", checkpoint->config));
+    return lae_hdf5_write_int32(file, "class_order", 1, &checkpoint->classes,
+                                checkpoint->class_order);
+}
+
+static lae_status write_tensors(struct lae_hdf5 *file, const struct lae_checkpoint *checkpoint)
+{
+    LAE_TRY(lae_hdf5_write_set(file, "init", &checkpoint->init));
+    LAE_TRY(lae_hdf5_write_set(file, "online", &checkpoint->online));
+    if (checkpoint->offline.count > 0)
+        LAE_TRY(lae_hdf5_write_set(file, "offline", &checkpoint->offline));
+    return lae_hdf5_write_set(file, "head", &checkpoint->head);
+}
+
+static lae_status write_metrics(struct lae_hdf5 *file, const struct lae_checkpoint *checkpoint)
+{
+    LAE_TRY(lae_hdf5_make_group(file, "metrics"));
+    for (size_t i = 0; i < checkpoint->metric_count; i++) {
+        const struct lae_metric *metric = &checkpoint->metrics[i];
+        char name[LAE_HDF5_NAME];
+        LAE_TRY(lae_hdf5_join(name, "metrics", metric->name));
+        LAE_TRY(lae_hdf5_write_double(file, name, metric->rank, metric->shape, metric->values));
+    }
+    return NULL;
+}
+
+static lae_status write_record(struct lae_hdf5 *file, const struct lae_merge_record *record)
+{
+    char name[LAE_HDF5_NAME];
+    LAE_TRY(lae_hdf5_join(name, "merge", record->name));
+    LAE_TRY(lae_hdf5_make_group(file, name));
+    LAE_TRY(lae_hdf5_put_double(file, name, "kept_offline", record->kept_offline));
+    LAE_TRY(lae_hdf5_put_double(file, name, "kept_online", record->kept_online));
+    LAE_TRY(lae_hdf5_put_double(file, name, "conflict", record->conflict));
+    LAE_TRY(lae_hdf5_put_double(file, name, "norm_offline", record->norm_offline));
+    LAE_TRY(lae_hdf5_put_double(file, name, "norm_online", record->norm_online));
+    return lae_hdf5_put_double(file, name, "norm_merged", record->norm_merged);
+}
+
+static lae_status write_merge(struct lae_hdf5 *file, const struct lae_checkpoint *checkpoint)
+{
+    for (size_t i = 0; i < checkpoint->merge_count; i++)
+        LAE_TRY(write_record(file, &checkpoint->merge[i]));
+    return NULL;
+}
+
+static lae_status write_provenance(struct lae_hdf5 *file, const struct lae_checkpoint *checkpoint)
+{
+    LAE_TRY(lae_hdf5_make_group(file, "provenance"));
+    for (size_t i = 0; i < checkpoint->fact_count; i++) {
+        const struct lae_fact *fact = &checkpoint->provenance[i];
+        LAE_TRY(fact->text != NULL
+                    ? lae_hdf5_put_text(file, "provenance", fact->name, fact->text)
+                    : lae_hdf5_put_double(file, "provenance", fact->name, fact->number));
+    }
+    return NULL;
+}
+
+static lae_status write_content(struct lae_hdf5 *file, const struct lae_checkpoint *checkpoint)
+{
+    LAE_TRY(write_root(file, checkpoint));
+    LAE_TRY(write_tensors(file, checkpoint));
+    LAE_TRY(write_metrics(file, checkpoint));
+    LAE_TRY(write_merge(file, checkpoint));
+    return write_provenance(file, checkpoint);
+}
+
+lae_status lae_checkpoint_write(const char *path, const struct lae_checkpoint *checkpoint)
+{
+    struct lae_hdf5 file;
+    LAE_TRY(lae_hdf5_create(path, LAE_CHECKPOINT_FORMAT, LAE_FORMAT_VERSION, &file));
+    lae_status status = write_content(&file, checkpoint);
+    if (status == NULL) status = lae_hdf5_commit(&file);
+    lae_hdf5_close(&file);
+    return status;
+}

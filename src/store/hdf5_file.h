@@ -1,0 +1,150 @@
+/* The little of HDF5 that this program needs: sealed files of named arrays, texts and attributes.
+ *
+ * Writing: the file is built in memory and goes to disk by lae_hdf5_commit, sealed and atomically.
+ *
+ *     struct lae_hdf5 file;
+ *     LAE_TRY(lae_hdf5_create(path, "lae-weights", 1, &file));
+ *     lae_status status = write_content(&file, ...);
+ *     if (status == NULL) status = lae_hdf5_commit(&file);
+ *     lae_hdf5_close(&file);
+ *
+ * Objects are named by their path from the root, without a slash in front ("" is the root);
+ * groups on the way are made. All functions are for one thread. No HDF5 handle but the file's
+ * outlives a call; what HDF5 reports becomes a status that names file and object.
+ *
+ * Errors in what is read are LAE_BAD_INPUT; nothing is allocated for a size the file does not back.
+ */
+#ifndef LAE_STORE_HDF5_FILE_H
+#define LAE_STORE_HDF5_FILE_H
+
+#include "lae/base/log.h"
+#include "lae/base/status.h"
+#include "lae/params/set.h"
+
+#include <hdf5.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct lae_hdf5 {
+    hid_t id;           /* negative: closed */
+    char *path;         /* where the file is or shall be */
+    const char *format; /* root attribute "format" and name in the seal; a constant */
+    int version;        /* root attribute "format_version" */
+};
+
+/* A new file in memory, with the root attributes format and format_version. */
+lae_status lae_hdf5_create(const char *path, const char *format, int version,
+                           struct lae_hdf5 *file) LAE_MUST_CHECK;
+
+/* Seals what has been built and writes it to its path, whole or not at all. The file is closed. */
+lae_status lae_hdf5_commit(struct lae_hdf5 *file) LAE_MUST_CHECK;
+
+/* Checks the seal (see seal.h; warnings go to `log`) and opens for reading; format and
+ * format_version must be there, the version 1..newest. */
+lae_status lae_hdf5_open(const char *path, const char *format, int newest, struct lae_log *log,
+                         struct lae_hdf5 *file) LAE_MUST_CHECK;
+
+/* Also drops a new file that was not committed. May be called twice. */
+void lae_hdf5_close(struct lae_hdf5 *file);
+
+#define LAE_HDF5_NAME 1024
+
+/* GROUP/NAME, or NAME where the group is "". Errors: too long. */
+lae_status lae_hdf5_join(char path[LAE_HDF5_NAME], const char *group,
+                         const char *name) LAE_MUST_CHECK;
+
+/* ---- writing ---- */
+
+lae_status lae_hdf5_make_group(struct lae_hdf5 *file, const char *name) LAE_MUST_CHECK;
+
+/* Datasets, little-endian, contiguous, row-major; rank 0 is a scalar. */
+lae_status lae_hdf5_write_float(struct lae_hdf5 *file, const char *name, int rank,
+                                const size_t *shape, const float *values) LAE_MUST_CHECK;
+lae_status lae_hdf5_write_double(struct lae_hdf5 *file, const char *name, int rank,
+                                 const size_t *shape, const double *values) LAE_MUST_CHECK;
+lae_status lae_hdf5_write_int32(struct lae_hdf5 *file, const char *name, int rank,
+                                const size_t *shape, const int32_t *values) LAE_MUST_CHECK;
+/* One UTF-8 string, a scalar. */
+lae_status lae_hdf5_write_text(struct lae_hdf5 *file, const char *name,
+                               const char *text) LAE_MUST_CHECK;
+
+/* Every tensor of the set, as GROUP/NAME ("" for the root). The group is made even if it is empty.
+ */
+lae_status lae_hdf5_write_set(struct lae_hdf5 *file, const char *group,
+                              const struct lae_set *set) LAE_MUST_CHECK;
+
+/* A link to `object` of the file `target`, whose path is relative to this file's directory. */
+lae_status lae_hdf5_write_link(struct lae_hdf5 *file, const char *name, const char *target,
+                               const char *object) LAE_MUST_CHECK;
+
+/* Attributes of an object that is there. */
+lae_status lae_hdf5_put_int(struct lae_hdf5 *file, const char *object, const char *attribute,
+                            int32_t value) LAE_MUST_CHECK;
+lae_status lae_hdf5_put_double(struct lae_hdf5 *file, const char *object, const char *attribute,
+                               double value) LAE_MUST_CHECK;
+lae_status lae_hdf5_put_text(struct lae_hdf5 *file, const char *object, const char *attribute,
+                             const char *value) LAE_MUST_CHECK;
+
+/* ---- reading ---- */
+
+enum lae_hdf5_type { LAE_HDF5_FLOAT, LAE_HDF5_DOUBLE, LAE_HDF5_INT32 };
+
+/* Whether the root has something of that name (one component). */
+bool lae_hdf5_has(struct lae_hdf5 *file, const char *name);
+bool lae_hdf5_has_attribute(struct lae_hdf5 *file, const char *object, const char *attribute);
+
+/* Checks a dataset: of that type (a float also passes for a double), of rank at most LAE_MAX_RANK,
+ * no extent 0, and backed by the bytes in the file. */
+lae_status lae_hdf5_shape(struct lae_hdf5 *file, const char *name, enum lae_hdf5_type type,
+                          int *rank, size_t shape[LAE_MAX_RANK]) LAE_MUST_CHECK;
+
+/* Reads a dataset of exactly `count` entries of that type into `values`. */
+lae_status lae_hdf5_read(struct lae_hdf5 *file, const char *name, enum lae_hdf5_type type,
+                         size_t count, void *values) LAE_MUST_CHECK;
+
+/* A string dataset, as a new string; free(). */
+lae_status lae_hdf5_read_text(struct lae_hdf5 *file, const char *name, char **text) LAE_MUST_CHECK;
+
+/* Adds every float dataset below `group` to the set, named by its path from there; in the order of
+ * the names. Other datasets and a missing group are errors. */
+lae_status lae_hdf5_read_set(struct lae_hdf5 *file, const char *group,
+                             struct lae_set *set) LAE_MUST_CHECK;
+
+lae_status lae_hdf5_get_int(struct lae_hdf5 *file, const char *object, const char *attribute,
+                            int32_t *value) LAE_MUST_CHECK;
+lae_status lae_hdf5_get_double(struct lae_hdf5 *file, const char *object, const char *attribute,
+                               double *value) LAE_MUST_CHECK;
+/* As a new string; free(). */
+lae_status lae_hdf5_get_text(struct lae_hdf5 *file, const char *object, const char *attribute,
+                             char **value) LAE_MUST_CHECK;
+
+/* Whether an attribute is text or a number. */
+lae_status lae_hdf5_attribute_is_text(struct lae_hdf5 *file, const char *object,
+                                      const char *attribute, bool *text) LAE_MUST_CHECK;
+
+/* Called with the path of an object from the root. */
+typedef lae_status lae_hdf5_visit(struct lae_hdf5 *file, const char *name, bool is_group,
+                                  void *context);
+
+/* Visits every group and dataset below `group` ("" for the root), in the order of the names, a
+ * group before what is in it. Links to elsewhere (soft, external), loops and absurd numbers of
+ * objects are errors. */
+lae_status lae_hdf5_walk(struct lae_hdf5 *file, const char *group, lae_hdf5_visit *visit,
+                         void *context) LAE_MUST_CHECK;
+
+/* Calls visit(file, attribute, false, context) for each attribute of `object`, names sorted. */
+lae_status lae_hdf5_walk_attributes(struct lae_hdf5 *file, const char *object,
+                                    lae_hdf5_visit *visit, void *context) LAE_MUST_CHECK;
+
+/* ---- for the files hdf5_*.c ---- */
+
+/* An error "PATH: FORMAT...: what HDF5 says"; to be made before any other call of HDF5, which would
+ * clear its error stack. LAE_FAILED where a system call failed. */
+lae_status lae_hdf5_fault(enum lae_code code, const struct lae_hdf5 *file, const char *format, ...)
+    LAE_PRINTF(3, 4);
+
+/* The name as HDF5 wants it: the root is "/" there. */
+const char *lae_hdf5_object(const char *name);
+
+#endif

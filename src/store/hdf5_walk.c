@@ -1,0 +1,126 @@
+/* Walks over what a file holds, safe against links in circles and out of the file. */
+#include "hdf5_file.h"
+
+#include <string.h>
+
+#define MAX_DEPTH 32      /* groups within groups */
+#define MAX_OBJECTS 16384 /* in one walk */
+
+struct walk {
+    struct lae_hdf5 *file;
+    lae_hdf5_visit *visit;
+    void *context;
+    const char *group; /* the path of the group at hand */
+    int depth;
+    size_t visited;
+    lae_status status;
+};
+
+static lae_status walk_group(struct walk *walk, hid_t group, const char *name);
+
+static lae_status walk_object(struct walk *walk, hid_t object, const char *name)
+{
+    H5I_type_t type = H5Iget_type(object);
+    if (type != H5I_GROUP && type != H5I_DATASET)
+        return lae_bad_input("%s: /%s: is neither a group nor a dataset", walk->file->path, name);
+    LAE_TRY(walk->visit(walk->file, name, type == H5I_GROUP, walk->context));
+    return type == H5I_GROUP ? walk_group(walk, object, name) : NULL;
+}
+
+static lae_status walk_link(struct walk *walk, hid_t group, const char *link, H5L_type_t type)
+{
+    char name[LAE_HDF5_NAME];
+    LAE_TRY(lae_hdf5_join(name, walk->group, link));
+    if (type != H5L_TYPE_HARD)
+        return lae_bad_input("%s: /%s: is a link to elsewhere", walk->file->path, name);
+    if (++walk->visited > MAX_OBJECTS || walk->depth >= MAX_DEPTH)
+        return lae_bad_input("%s: /%s: more than %d objects, or groups deeper than %d; links in a "
+                             "circle?",
+                             walk->file->path, name, MAX_OBJECTS, MAX_DEPTH);
+    hid_t object = H5Oopen(group, link, H5P_DEFAULT);
+    if (object < 0) return lae_hdf5_fault(LAE_BAD_INPUT, walk->file, "/%s: cannot be opened", name);
+    lae_status status = walk_object(walk, object, name);
+    H5Oclose(object);
+    return status;
+}
+
+static herr_t on_link(hid_t group, const char *link, const H5L_info_t *about, void *context)
+{
+    struct walk *walk = context;
+    walk->status = walk_link(walk, group, link, about->type);
+    return walk->status == NULL ? 0 : -1;
+}
+
+static lae_status walk_group(struct walk *walk, hid_t group, const char *name)
+{
+    const char *outer = walk->group;
+    walk->group = name;
+    walk->depth++;
+    lae_status status = NULL;
+    if (H5Literate(group, H5_INDEX_NAME, H5_ITER_INC, NULL, on_link, walk) < 0)
+        status = walk->status != NULL
+                     ? walk->status
+                     : lae_hdf5_fault(LAE_BAD_INPUT, walk->file, "/%s: cannot be listed", name);
+    walk->depth--;
+    walk->group = outer;
+    return status;
+}
+
+lae_status lae_hdf5_walk(struct lae_hdf5 *file, const char *group, lae_hdf5_visit *visit,
+                         void *context)
+{
+    struct walk walk = {.file = file, .visit = visit, .context = context};
+    hid_t id = H5Gopen2(file->id, lae_hdf5_object(group), H5P_DEFAULT);
+    if (id < 0)
+        return lae_hdf5_fault(LAE_BAD_INPUT, file, "/%s: cannot be opened as a group", group);
+    lae_status status = walk_group(&walk, id, group);
+    H5Gclose(id);
+    return status;
+}
+
+static herr_t on_attribute(hid_t object, const char *attribute, const H5A_info_t *about,
+                           void *context)
+{
+    struct walk *walk = context;
+    (void)object;
+    (void)about;
+    walk->status = walk->visit(walk->file, attribute, false, walk->context);
+    return walk->status == NULL ? 0 : -1;
+}
+
+lae_status lae_hdf5_walk_attributes(struct lae_hdf5 *file, const char *object,
+                                    lae_hdf5_visit *visit, void *context)
+{
+    struct walk walk = {.file = file, .visit = visit, .context = context};
+    if (H5Aiterate_by_name(file->id, lae_hdf5_object(object), H5_INDEX_NAME, H5_ITER_INC, NULL,
+                           on_attribute, &walk, H5P_DEFAULT) >= 0)
+        return NULL;
+    if (walk.status != NULL) return walk.status;
+    return lae_hdf5_fault(LAE_BAD_INPUT, file, "/%s: attributes cannot be listed", object);
+}
+
+/* ---- sets ---- */
+
+struct filling {
+    struct lae_set *set;
+    size_t prefix; /* characters of a path before the tensor's name */
+};
+
+static lae_status read_tensor(struct lae_hdf5 *file, const char *name, bool is_group, void *context)
+{
+    if (is_group) return NULL;
+    struct filling *filling = context;
+    int rank;
+    size_t shape[LAE_MAX_RANK];
+    struct lae_named *item;
+    LAE_TRY(lae_hdf5_shape(file, name, LAE_HDF5_FLOAT, &rank, shape));
+    LAE_TRY(lae_status_prefix(lae_set_add(filling->set, name + filling->prefix, rank, shape, &item),
+                              "%s", file->path));
+    return lae_hdf5_read(file, name, LAE_HDF5_FLOAT, item->count, item->data);
+}
+
+lae_status lae_hdf5_read_set(struct lae_hdf5 *file, const char *group, struct lae_set *set)
+{
+    struct filling filling = {set, group[0] == '\0' ? 0 : strlen(group) + 1};
+    return lae_hdf5_walk(file, group, read_tensor, &filling);
+}

@@ -1,0 +1,18 @@
+/* Hugging Face's tensor files. */
+#ifndef LAE_STORE_SAFETENSORS_H
+#define LAE_STORE_SAFETENSORS_H
+
+#include "lae/params/set.h"
+#include "weights_raw.h"
+
+/* Appends all tensors of the file mapped at data [size] to `file`; their bytes stay where they are.
+ * Errors name tensors and offsets, but not the path. */
+lae_status lae_safetensors_read(const unsigned char *data, size_t size,
+                                struct lae_raw_file *file) LAE_MUST_CHECK;
+
+/* Writes the set in float32, atomically; a '/' in a name becomes '.'. eps and heads go into
+ * __metadata__, where lae_safetensors_read finds them. */
+lae_status lae_safetensors_write(const char *path, const struct lae_set *tensors, double eps,
+                                 int heads) LAE_MUST_CHECK;
+
+#endif

@@ -1,0 +1,127 @@
+/* The line is compared as a whole, with the zeros behind it, against the line that the file ought
+ * to have: so no flipped bit of it goes unnoticed. */
+#include "seal.h"
+
+#include "lae/files/digest.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#define REMEDY                                                                                     \
+    "restore it from a copy (a task's file may also be deleted: the task is then computed again)"
+
+static const unsigned char hdf5_signature[8] = {0x89, 'H', 'D', 'F', '\r', '\n', 0x1a, '\n'};
+
+struct front {
+    unsigned char bytes[LAE_SEAL_BYTES + sizeof hdf5_signature];
+    size_t size; /* less than sizeof bytes in a short file */
+};
+
+struct seal {
+    char format[32];
+    int version;
+    char digest[LAE_DIGEST_TEXT];
+};
+
+static int write_line(unsigned char block[LAE_SEAL_BYTES], const struct seal *seal)
+{
+    memset(block, 0, LAE_SEAL_BYTES);
+    return snprintf((char *)block, LAE_SEAL_BYTES, "%s %d sha256 %s\n", seal->format, seal->version,
+                    seal->digest);
+}
+
+lae_status lae_seal_stamp(unsigned char *image, size_t size, const char *format_name, int version)
+{
+    struct seal seal = {.version = version};
+    snprintf(seal.format, sizeof seal.format, "%s", format_name);
+    LAE_TRY(lae_digest_memory(image + LAE_SEAL_BYTES, size - LAE_SEAL_BYTES, seal.digest));
+    write_line(image, &seal);
+    return NULL;
+}
+
+static lae_status read_front(const char *path, struct front *front)
+{
+    struct stat about;
+    if (stat(path, &about) != 0) return lae_bad_input("%s: %s", path, strerror(errno));
+    if (!S_ISREG(about.st_mode)) return lae_bad_input("%s: not a regular file", path);
+    FILE *file = fopen(path, "rbe");
+    if (file == NULL) return lae_bad_input("%s: cannot be opened: %s", path, strerror(errno));
+    front->size = fread(front->bytes, 1, sizeof front->bytes, file);
+    lae_status status = NULL;
+    if (ferror(file)) status = lae_failed("%s: cannot be read: %s", path, strerror(errno));
+    fclose(file);
+    return status;
+}
+
+static bool has_signature(const struct front *front, size_t offset)
+{
+    return front->size >= offset + sizeof hdf5_signature &&
+           memcmp(front->bytes + offset, hdf5_signature, sizeof hdf5_signature) == 0;
+}
+
+/* Whether the first block is a seal's line and nothing but that. */
+static bool parse_seal(const struct front *front, struct seal *seal)
+{
+    if (front->size < LAE_SEAL_BYTES) return false;
+    char text[LAE_SEAL_BYTES];
+    memcpy(text, front->bytes, sizeof text);
+    text[sizeof text - 1] = '\0';
+    if (sscanf(text, "lae-%27[a-z] %9d sha256 %64[0-9a-f]", seal->format + 4, &seal->version,
+               seal->digest) != 3)
+        return false;
+    memcpy(seal->format, "lae-", 4);
+    unsigned char again[LAE_SEAL_BYTES];
+    write_line(again, seal);
+    return seal->version >= 1 && strlen(seal->digest) == LAE_DIGEST_TEXT - 1 &&
+           memcmp(again, front->bytes, sizeof again) == 0;
+}
+
+static lae_status without_line(const char *path, const char *format_name, const struct front *front,
+                               struct lae_log *log)
+{
+    if (has_signature(front, 0)) {
+        lae_log_warn(log, "%s: has no digest at its front; damage to it would go unnoticed", path);
+        return NULL;
+    }
+    if (front->size == 0) return lae_bad_input("%s: is empty", path);
+    if (has_signature(front, LAE_SEAL_BYTES) || memcmp(front->bytes, "lae-", 4) == 0)
+        return lae_bad_input("%s: damaged: its first %d bytes do not hold the line of text of a %s "
+                             "file; " REMEDY,
+                             path, LAE_SEAL_BYTES, format_name);
+    return lae_bad_input("%s: not an HDF5 file; a %s file is wanted", path, format_name);
+}
+
+static lae_status compare_digest(const char *path, const struct seal *seal)
+{
+    char found[LAE_DIGEST_TEXT];
+    LAE_TRY(lae_digest_file(path, LAE_SEAL_BYTES, found));
+    if (strcmp(found, seal->digest) == 0) return NULL;
+    return lae_bad_input(
+        "%s: damaged: the SHA-256 of its content is %s, but %s was written; " REMEDY
+        "; if another tool changed it on purpose, take the digest off: h5unjam -i "
+        "OLD -o NEW --delete",
+        path, found, seal->digest);
+}
+
+lae_status lae_seal_check(const char *path, const char *format_name, int newest,
+                          struct lae_log *log, int *version)
+{
+    struct front front = {.size = 0};
+    struct seal seal = {.version = 0};
+    *version = 0;
+    LAE_TRY(read_front(path, &front));
+    if (!parse_seal(&front, &seal)) return without_line(path, format_name, &front, log);
+    if (strcmp(seal.format, format_name) != 0)
+        return lae_bad_input("%s: is a %s file; a %s file is wanted", path, seal.format,
+                             format_name);
+    if (seal.version > newest)
+        return lae_bad_input(
+            "%s: written by a newer version: format_version %d, this program reads "
+            "up to %d",
+            path, seal.version, newest);
+    LAE_TRY(compare_digest(path, &seal));
+    *version = seal.version;
+    return NULL;
+}

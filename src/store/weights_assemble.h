@@ -1,0 +1,13 @@
+/* From a file's tensors to ours. */
+#ifndef LAE_STORE_WEIGHTS_ASSEMBLE_H
+#define LAE_STORE_WEIGHTS_ASSEMBLE_H
+
+#include "lae/store/weights.h"
+#include "weights_raw.h"
+
+/* Makes weights->tensors, format, eps and heads of the sorted tensors of `file`, whose own memory
+ * it gives back on the way. Errors name the tensor as the file does, but not the file. */
+lae_status lae_weights_assemble(struct lae_raw_file *file,
+                                struct lae_weights *weights) LAE_MUST_CHECK;
+
+#endif

@@ -1,0 +1,87 @@
+/* How the world names the tensors of a Vision Transformer, and how ours are made of them. */
+#ifndef LAE_STORE_WEIGHTS_NAMES_H
+#define LAE_STORE_WEIGHTS_NAMES_H
+
+#include "lae/store/weights.h"
+#include "weights_raw.h"
+
+#define LAE_TENSOR_NAME 128 /* bytes for any name made here */
+
+/* The tensors of the result, in its order. Those of a block are there once a block. */
+enum lae_part {
+    LAE_CLS_TOKEN,
+    LAE_POS_EMBED,
+    LAE_PATCH_WEIGHT,
+    LAE_PATCH_BIAS,
+    LAE_NORM1_WEIGHT,
+    LAE_NORM1_BIAS,
+    LAE_QKV_WEIGHT,
+    LAE_QKV_BIAS,
+    LAE_PROJ_WEIGHT,
+    LAE_PROJ_BIAS,
+    LAE_NORM2_WEIGHT,
+    LAE_NORM2_BIAS,
+    LAE_FC1_WEIGHT,
+    LAE_FC1_BIAS,
+    LAE_FC2_WEIGHT,
+    LAE_FC2_BIAS,
+    LAE_NORM_WEIGHT,
+    LAE_NORM_BIAS,
+    LAE_PARTS,
+    LAE_FIRST_BLOCK_PART = LAE_NORM1_WEIGHT,
+    LAE_LAST_BLOCK_PART = LAE_FC2_BIAS,
+};
+
+/* What an axis counts. Each but the first two is read from the first tensor that has it. */
+enum lae_extent {
+    LAE_ONE,
+    LAE_COLOURS, /* 3 */
+    LAE_WIDTH,   /* D */
+    LAE_WIDTHS,  /* 3D: queries, keys, values */
+    LAE_TOKENS,  /* 1 + g*g: the class token and a square grid of patches */
+    LAE_PATCH,   /* side of a patch, pixels */
+    LAE_HIDDEN,  /* of the MLP */
+    LAE_HEADS,
+    LAE_HEAD_WIDTH, /* D / heads */
+    LAE_EXTENTS,
+};
+
+enum { LAE_MAX_SOURCES = 3, LAE_MAX_AXES = 4 };
+
+/* How one tensor of ours is made: from one to three of the file's, all of this shape; the axes of
+ * each are put in order, then they follow each other along the first axis. In names '/' stands for
+ * the naming's separator and '#' for a block's number. */
+struct lae_recipe {
+    const char *sources[LAE_MAX_SOURCES];
+    int rank;
+    unsigned char shape[LAE_MAX_AXES]; /* of lae_extent */
+    unsigned char order[LAE_MAX_AXES]; /* axis i of ours is axis order[i] of the file's */
+};
+
+struct lae_naming {
+    enum lae_container container;
+    enum lae_weights_format format;
+    const char *prefix; /* in front of all names */
+    char separator;
+    double layer_norm_eps;
+    const struct lae_recipe *recipes;     /* [LAE_PARTS] */
+    const char *ignored[LAE_MAX_SOURCES]; /* beginnings of names, with the prefix or without */
+};
+
+/* Our own names, shapes and layouts, which are timm's. */
+extern const struct lae_recipe lae_own_tensors[LAE_PARTS];
+
+/* The naming of the file's container that most of its names follow, and the number of blocks they
+ * speak of (at least 1). Errors: none follows any; a name that the naming neither has nor ignores.
+ */
+lae_status lae_naming_find(const struct lae_raw_file *file, const struct lae_naming **naming,
+                           size_t *depth) LAE_MUST_CHECK;
+
+/* Writes the name that the pattern of a recipe stands for. Returns text. */
+const char *lae_naming_spell(const struct lae_naming *naming, const char *pattern, size_t block,
+                             char text[LAE_TENSOR_NAME]);
+
+/* The same for our own tensors: "blocks/3/norm1/weight". */
+const char *lae_own_name(enum lae_part part, size_t block, char text[LAE_TENSOR_NAME]);
+
+#endif

@@ -1,0 +1,25 @@
+/* One pre-norm block with its modules, forward and backward. */
+#ifndef LAE_SRC_VIT_BLOCK_H
+#define LAE_SRC_VIT_BLOCK_H
+
+#include "workspace.h"
+
+/* One pass over one image. */
+struct pass {
+    const struct lae_vit *vit;
+    const struct lae_pet *pet;
+    const float *theta;               /* [pet->table.total] */
+    struct lae_vit_workspace *memory;
+    const struct lae_random *dropout; /* NULL outside training */
+    bool keep;                        /* backward follows */
+};
+
+/* The stream memory->x [N, D] becomes the block's output; in the last block only row 0 of it. */
+void block_forward(const struct pass *pass, size_t block);
+
+/* memory->x holds the gradient of the block's output and becomes that of its input, unless this is
+ * the first adapted block, below which no gradient is wanted. Writes the modules' gradients into
+ * gradient [pet->table.total]. */
+void block_backward(const struct pass *pass, size_t block, float *gradient);
+
+#endif

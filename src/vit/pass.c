@@ -1,0 +1,75 @@
+#include "lae/vit/pass.h"
+
+#include "block.h"
+#include "lae/nn/linear.h"
+
+#include <string.h>
+
+/* image [3, S, S] to patches [grid^2, 3 p p], each in the order of the embedding's kernel. */
+static void cut_patches(const struct lae_vit_dims *dims, const float *image, float *patches)
+{
+    size_t p = dims->patch, side = dims->image;
+    for (size_t row = 0; row < dims->grid; row++)
+        for (size_t col = 0; col < dims->grid; col++)
+            for (size_t channel = 0; channel < 3; channel++)
+                for (size_t y = 0; y < p; y++, patches += p)
+                    memcpy(patches, image + (channel * side + row * p + y) * side + col * p,
+                           p * sizeof *patches);
+}
+
+static void embed(const struct lae_vit *vit, struct lae_vit_workspace *m, const float *image)
+{
+    const struct lae_vit_dims *dims = &vit->dims;
+    size_t d = dims->width;
+    cut_patches(dims, image, m->patches);
+    memcpy(m->x, vit->cls_token, d * sizeof *m->x);
+    lae_linear(m->x + d, d, m->patches, vit->patch_weight, vit->patch_bias, dims->tokens - 1,
+               3 * dims->patch * dims->patch, d);
+    vit->kernels->add(m->x, vit->pos_embed, dims->tokens * d);
+}
+
+void lae_vit_trunk(const struct lae_vit *vit, const struct lae_pet *pet,
+                   struct lae_vit_workspace *memory, const float *image)
+{
+    struct pass pass = {.vit = vit, .pet = pet, .memory = memory};
+    embed(vit, memory, image);
+    for (size_t block = 0; block < (size_t)pet->first_block; block++)
+        block_forward(&pass, block);
+    memcpy(memory->trunk, memory->x, vit->dims.tokens * vit->dims.width * sizeof *memory->x);
+}
+
+void lae_vit_branch(const struct lae_vit *vit, const struct lae_pet *pet, const float *theta,
+                    struct lae_vit_workspace *memory, const struct lae_random *dropout, bool keep,
+                    float *feature)
+{
+    struct pass pass = {.vit = vit,
+                        .pet = pet,
+                        .theta = theta,
+                        .memory = memory,
+                        .dropout = dropout,
+                        .keep = keep && memory->gradient};
+    size_t d = vit->dims.width;
+    memcpy(memory->x, memory->trunk, vit->dims.tokens * d * sizeof *memory->x);
+    for (size_t block = (size_t)pet->first_block; block < vit->dims.depth; block++)
+        block_forward(&pass, block);
+    vit->kernels->layer_norm(feature, memory->normal, memory->rstd, memory->x, vit->norm_weight,
+                             vit->norm_bias, 1, d, vit->dims.eps);
+}
+
+void lae_vit_backward(const struct lae_vit *vit, const struct lae_pet *pet, const float *theta,
+                      struct lae_vit_workspace *memory, const struct lae_random *dropout,
+                      const float *feature_gradient, float *gradient)
+{
+    struct pass pass = {.vit = vit,
+                        .pet = pet,
+                        .theta = theta,
+                        .memory = memory,
+                        .dropout = dropout,
+                        .keep = true};
+    size_t d = vit->dims.width;
+    memset(memory->x, 0, d * sizeof *memory->x);
+    vit->kernels->layer_norm_backward(memory->x, feature_gradient, memory->normal, memory->rstd,
+                                      vit->norm_weight, 1, d);
+    for (size_t block = vit->dims.depth; block > (size_t)pet->first_block; block--)
+        block_backward(&pass, block - 1, gradient);
+}

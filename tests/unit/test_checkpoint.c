@@ -1,0 +1,1029 @@
+/* Task files: what is written is read again, damage of any kind is an error that says where, and
+ * nothing of HDF5 is left open. Each test works in a directory of its own. */
+#define _GNU_SOURCE /* nftw, mkdtemp */
+#include "lae/store/checkpoint.h"
+
+#include "../../src/store/hdf5_file.h"
+#include "../../src/store/seal.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+#include <dirent.h>
+#include <ftw.h>
+#include <math.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define COUNT(array) (sizeof(array) / sizeof(array)[0])
+
+/* ---- places ---- */
+
+struct place {
+    char directory[64];
+    char path[96], other[96]; /* of task_00.h5 and of another file */
+};
+
+static int remove_entry(const char *path, const struct stat *about, int flag, struct FTW *walk)
+{
+    (void)about, (void)flag, (void)walk;
+    return remove(path);
+}
+
+static int make_place(void **state)
+{
+    struct place *place = calloc(1, sizeof *place);
+    assert_non_null(place);
+    snprintf(place->directory, sizeof place->directory, "/tmp/lae-test-checkpoint-XXXXXX");
+    assert_non_null(mkdtemp(place->directory));
+    snprintf(place->path, sizeof place->path, "%s/task_00.h5", place->directory);
+    snprintf(place->other, sizeof place->other, "%s/other.h5", place->directory);
+    *state = place;
+    return 0;
+}
+
+static int64_t open_objects(H5I_type_t type)
+{
+    hsize_t count = 0;
+    H5Inmembers(type, &count);
+    return (int64_t)count;
+}
+
+/* No test may leave a handle of HDF5 behind. HDF5 counts its own property lists too: what the first
+ * test leaves of those is what all must leave. */
+static int remove_place(void **state)
+{
+    static int64_t lists = -1;
+    struct place *place = *state;
+    nftw(place->directory, remove_entry, 8, FTW_DEPTH | FTW_PHYS);
+    free(place);
+    int64_t open = open_objects(H5I_FILE) + open_objects(H5I_GROUP) + open_objects(H5I_DATASET) +
+                   open_objects(H5I_ATTR) + open_objects(H5I_DATASPACE);
+    if (open != 0) print_error("%lld HDF5 handles are left open\n", (long long)open);
+    int64_t now = open_objects(H5I_GENPROP_LST);
+    if (lists < 0) lists = now;
+    if (now != lists)
+        print_error("%lld property lists, %lld before\n", (long long)now, (long long)lists);
+    return open != 0 || now != lists;
+}
+
+static size_t entries_in(const char *directory)
+{
+    size_t count = 0;
+    DIR *open = opendir(directory);
+    assert_non_null(open);
+    for (struct dirent *entry = readdir(open); entry != NULL; entry = readdir(open))
+        count += strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0;
+    closedir(open);
+    return count;
+}
+
+static unsigned char *load(const char *path, size_t *size)
+{
+    FILE *file = fopen(path, "rb");
+    assert_non_null(file);
+    fseek(file, 0, SEEK_END);
+    *size = (size_t)ftell(file);
+    rewind(file);
+    unsigned char *bytes = malloc(*size + 1);
+    assert_non_null(bytes);
+    assert_int_equal(fread(bytes, 1, *size, file), *size);
+    fclose(file);
+    return bytes;
+}
+
+static void save(const char *path, const unsigned char *bytes, size_t size)
+{
+    FILE *file = fopen(path, "wb");
+    assert_non_null(file);
+    assert_int_equal(fwrite(bytes, 1, size, file), size);
+    assert_int_equal(fclose(file), 0);
+}
+
+static bool run_tool(const char *format, ...) LAE_PRINTF(1, 2);
+
+static bool run_tool(const char *format, ...)
+{
+    char command[512];
+    va_list args;
+    va_start(args, format);
+    vsnprintf(command, sizeof command, format, args);
+    va_end(args);
+    return system(command) == 0;
+}
+
+/* ---- statuses ---- */
+
+static void assert_ok(lae_status status)
+{
+    if (status != NULL) fail_msg("%s", lae_status_message(status));
+}
+
+/* An error of that code whose message contains all texts up to a NULL. */
+static void assert_error(lae_status status, enum lae_code code, ...)
+{
+    assert_non_null(status);
+    va_list texts;
+    va_start(texts, code);
+    for (const char *text = va_arg(texts, char *); text != NULL; text = va_arg(texts, char *))
+        if (strstr(lae_status_message(status), text) == NULL)
+            fail_msg("\"%s\" is not in: %s", text, lae_status_message(status));
+    va_end(texts);
+    if (lae_status_code(status) != code) fail_msg("wrong code: %s", lae_status_message(status));
+    lae_status_free(status);
+}
+
+static lae_status read_and_free(const char *path)
+{
+    struct lae_checkpoint checkpoint;
+    lae_status status = lae_checkpoint_read(path, NULL, &checkpoint);
+    if (status == NULL) lae_checkpoint_free(&checkpoint);
+    return status;
+}
+
+/* ---- a checkpoint with something of everything ---- */
+
+static void add(struct lae_set *set, const char *name, int rank, size_t a, size_t b, float first)
+{
+    struct lae_named *item;
+    assert_ok(lae_set_add(set, name, rank, (size_t[]){a, b}, &item));
+    for (size_t i = 0; i < item->count; i++)
+        item->data[i] = first + 0.37f * (float)i;
+}
+
+static void fill_modules(struct lae_set *set, float first)
+{
+    add(set, "blocks/0/attn/adapter/down/weight", 2, 3, 8, first);
+    add(set, "blocks/0/attn/adapter/scale", 0, 0, 0, first + 1);
+    add(set, "blocks/10/mlp/conv_adapter/conv/bias", 1, 5, 0, first + 2);
+    add(set, "blocks/2/attn/prefix/key/tokens", 2, 2, 8, first + 3);
+}
+
+static void add_example_metric(struct lae_metric *metric, const char *name, int rank)
+{
+    *metric = (struct lae_metric){.name = strdup(name), .rank = rank, .shape = {3, 3}};
+    size_t count = lae_shape_count(rank, metric->shape);
+    metric->values = calloc(count, sizeof *metric->values);
+    assert_non_null(metric->values);
+    for (size_t i = 0; i < count; i++)
+        metric->values[i] = i % 2 == 0 ? 100.0 / (double)(i + 3) : (double)NAN;
+}
+
+static void make_example(struct lae_checkpoint *example)
+{
+    *example = (struct lae_checkpoint){.task = 1, .task_count = 3, .classes_seen = 5, .classes = 7};
+    example->config = strdup("run:\n  name: \"gr\xc3\xbc\xc3\x9f\"\ntrain: {lr: 0.0028125}\n");
+    example->class_order = calloc(7, sizeof *example->class_order);
+    for (int i = 0; i < 7; i++)
+        example->class_order[i] = (3 * i + 2) % 7;
+    fill_modules(&example->init, 0);
+    fill_modules(&example->online, -1e-30f);
+    fill_modules(&example->offline, 1e10f);
+    add(&example->head, "task_00/bias", 1, 3, 0, 0.5f);
+    add(&example->head, "task_00/weight", 2, 3, 8, 0.25f);
+    add(&example->head, "task_01/bias", 1, 2, 0, 0.5f);
+    add(&example->head, "task_01/weight", 2, 2, 8, 0.25f);
+    example->metric_count = 3;
+    example->metrics = calloc(3, sizeof *example->metrics);
+    add_example_metric(&example->metrics[0], "offline/accuracy", 2);
+    add_example_metric(&example->metrics[1], "offline/seen", 1);
+    add_example_metric(&example->metrics[2], "online/loss", 0);
+    example->merge_count = 2;
+    example->merge = calloc(2, sizeof *example->merge);
+    example->merge[0] = (struct lae_merge_record){
+        strdup("blocks/0/attn/adapter/down/weight"), 0.2, 0.21, 0.1, 1.5, 2.5, 3.5};
+    example->merge[1] = (struct lae_merge_record){
+        strdup("blocks/0/attn/adapter/scale"), 1, 1, 0, 1e-300, NAN, INFINITY};
+    example->fact_count = 3;
+    example->provenance = calloc(3, sizeof *example->provenance);
+    example->provenance[0] = (struct lae_fact){strdup("created"), strdup("2024-01-02T03:04:05"), 0};
+    example->provenance[1] = (struct lae_fact){strdup("empty"), strdup(""), 0};
+    example->provenance[2] = (struct lae_fact){strdup("seconds"), NULL, 12.75};
+}
+
+static void write_example(const char *path)
+{
+    struct lae_checkpoint example;
+    make_example(&example);
+    assert_ok(lae_checkpoint_write(path, &example));
+    lae_checkpoint_free(&example);
+}
+
+/* ---- round trips ---- */
+
+static void assert_same_set(const struct lae_set *a, const struct lae_set *b)
+{
+    assert_int_equal(a->count, b->count);
+    for (size_t i = 0; i < a->count; i++) {
+        assert_string_equal(a->items[i].name, b->items[i].name);
+        assert_int_equal(a->items[i].rank, b->items[i].rank);
+        assert_int_equal(a->items[i].count, b->items[i].count);
+        for (int k = 0; k < a->items[i].rank; k++)
+            assert_int_equal(a->items[i].shape[k], b->items[i].shape[k]);
+        assert_memory_equal(a->items[i].data, b->items[i].data, a->items[i].count * sizeof(float));
+    }
+}
+
+static void assert_same_metrics(const struct lae_checkpoint *a, const struct lae_checkpoint *b)
+{
+    assert_int_equal(a->metric_count, b->metric_count);
+    for (size_t i = 0; i < a->metric_count; i++) {
+        const struct lae_metric *x = &a->metrics[i], *y = &b->metrics[i];
+        assert_string_equal(x->name, y->name);
+        assert_int_equal(x->rank, y->rank);
+        for (int k = 0; k < x->rank; k++)
+            assert_int_equal(x->shape[k], y->shape[k]);
+        assert_memory_equal(x->values, y->values, /* NaNs too */
+                            lae_shape_count(x->rank, x->shape) * sizeof(double));
+    }
+}
+
+static void assert_same_records(const struct lae_checkpoint *a, const struct lae_checkpoint *b)
+{
+    assert_int_equal(a->merge_count, b->merge_count);
+    for (size_t i = 0; i < a->merge_count; i++) {
+        assert_string_equal(a->merge[i].name, b->merge[i].name);
+        size_t values = offsetof(struct lae_merge_record, kept_offline);
+        assert_memory_equal((const char *)&a->merge[i] + values,
+                            (const char *)&b->merge[i] + values, sizeof a->merge[i] - values);
+    }
+    assert_int_equal(a->fact_count, b->fact_count);
+    for (size_t i = 0; i < a->fact_count; i++) {
+        const struct lae_fact *x = &a->provenance[i], *y = &b->provenance[i];
+        assert_string_equal(x->name, y->name);
+        assert_int_equal(x->text == NULL, y->text == NULL);
+        if (x->text != NULL) assert_string_equal(x->text, y->text);
+        if (x->text == NULL) assert_true(x->number == y->number);
+    }
+}
+
+static void assert_same(const struct lae_checkpoint *a, const struct lae_checkpoint *b)
+{
+    assert_int_equal(a->task, b->task);
+    assert_int_equal(a->task_count, b->task_count);
+    assert_int_equal(a->classes_seen, b->classes_seen);
+    assert_string_equal(a->config, b->config);
+    assert_int_equal(a->classes, b->classes);
+    assert_memory_equal(a->class_order, b->class_order, a->classes * sizeof *a->class_order);
+    assert_same_set(&a->init, &b->init);
+    assert_same_set(&a->online, &b->online);
+    assert_same_set(&a->offline, &b->offline);
+    assert_same_set(&a->head, &b->head);
+    assert_same_metrics(a, b);
+    assert_same_records(a, b);
+}
+
+static void assert_round_trip(const char *path, const struct lae_checkpoint *checkpoint)
+{
+    struct lae_checkpoint again;
+    assert_ok(lae_checkpoint_write(path, checkpoint));
+    assert_ok(lae_checkpoint_read(path, NULL, &again));
+    assert_same(checkpoint, &again);
+    lae_checkpoint_free(&again);
+}
+
+static void test_round_trip(void **state)
+{
+    struct place *place = *state;
+    struct lae_checkpoint example;
+    make_example(&example);
+    assert_round_trip(place->path, &example);
+    assert_round_trip(place->path, &example); /* over a file that is there */
+    assert_int_equal(entries_in(place->directory), 1);
+    lae_checkpoint_free(&example);
+}
+
+static void test_round_trip_of_little(void **state)
+{
+    struct place *place = *state;
+    struct lae_checkpoint little = {.task = 0, .task_count = 1, .classes_seen = 1, .classes = 1};
+    little.config = strdup("");
+    little.class_order = calloc(1, sizeof *little.class_order);
+    add(&little.head, "task_00/bias", 1, 1, 0, 0);
+    add(&little.head, "task_00/weight", 2, 1, 4, 0);
+    assert_round_trip(place->path, &little);
+    lae_checkpoint_free(&little);
+}
+
+static void test_large_values(void **state)
+{
+    struct place *place = *state;
+    struct lae_checkpoint example;
+    make_example(&example);
+    free(example.config);
+    example.config = malloc(300001);
+    memset(example.config, 'x', 300000);
+    example.config[300000] = '\0';
+    free(example.provenance[0].text); /* attributes themselves are limited to 64 KiB */
+    example.provenance[0].text = strdup(example.config);
+    add(&example.online, "blocks/9/mlp/adapter/up/weight", 2, 1500, 1500, -7);
+    assert_round_trip(place->path, &example);
+    lae_checkpoint_free(&example);
+}
+
+static void test_equal_contents_equal_files(void **state)
+{
+    struct place *place = *state;
+    write_example(place->path);
+    sleep(1); /* HDF5's object times count seconds */
+    write_example(place->other);
+    size_t size, other_size;
+    unsigned char *bytes = load(place->path, &size), *other = load(place->other, &other_size);
+    assert_int_equal(size, other_size);
+    assert_memory_equal(bytes, other, size);
+    free(bytes);
+    free(other);
+}
+
+static void assert_index_leads_to_tasks(const char *path, int tasks)
+{
+    hid_t file = H5Fopen(path, H5F_ACC_RDONLY, H5P_DEFAULT);
+    for (int task = 0; task < tasks; task++) {
+        char name[80];
+        snprintf(name, sizeof name, "/task_%02d/online/blocks/0/attn/adapter/scale", task);
+        hid_t scale = H5Dopen2(file, name, H5P_DEFAULT);
+        assert_true(scale >= 0);
+        H5Dclose(scale);
+    }
+    H5Fclose(file);
+}
+
+static void test_index(void **state)
+{
+    struct place *place = *state;
+    char moved[80], path[128], task[128];
+    for (int i = 0; i < 3; i++) {
+        snprintf(task, sizeof task, "%s/task_%02d.h5", place->directory, i);
+        write_example(task);
+    }
+    snprintf(path, sizeof path, "%s/run.h5", place->directory);
+    assert_ok(lae_checkpoint_write_index(path, 4)); /* the fourth task is not there yet */
+    assert_index_leads_to_tasks(path, 3);
+    assert_error(read_and_free(path), LAE_BAD_INPUT, path, "lae-run", "lae-checkpoint", NULL);
+    snprintf(moved, sizeof moved, "%s-moved", place->directory);
+    assert_int_equal(rename(place->directory, moved), 0);
+    snprintf(path, sizeof path, "%s/run.h5", moved);
+    assert_index_leads_to_tasks(path, 3);
+    assert_int_equal(rename(moved, place->directory), 0);
+}
+
+/* h5ls follows the links into every task's file. */
+static void test_index_listed(void **state)
+{
+    struct place *place = *state;
+    if (!run_tool("command -v h5ls >/dev/null")) {
+        print_message("h5ls is not installed: skipped\n");
+        skip();
+    }
+    for (int i = 0; i < 3; i++) {
+        char task[128];
+        snprintf(task, sizeof task, "%s/task_%02d.h5", place->directory, i);
+        write_example(task);
+    }
+    assert_ok(lae_checkpoint_write_index(place->other, 3));
+    for (int i = 0; i < 3; i++)
+        assert_true(
+            run_tool("h5ls -rE %s | grep -q '^/task_%02d/head/task_00/weight'", place->other, i));
+}
+
+/* ---- damage: the digest keeps it from HDF5 ---- */
+
+static void test_flipped_bits(void **state)
+{
+    struct place *place = *state;
+    write_example(place->path);
+    size_t size, position = 0, tried = 0;
+    unsigned char *bytes = load(place->path, &size);
+    while (position < size) {
+        unsigned char bit = (unsigned char)(1u << (tried * 5 % 8));
+        bytes[position] ^= bit;
+        save(place->path, bytes, size);
+        assert_error(read_and_free(place->path), LAE_BAD_INPUT, place->path, NULL);
+        bytes[position] ^= bit;
+        tried++;
+        position += position < LAE_SEAL_BYTES + 128 ? 1 : size / 300 + 1;
+    }
+    assert_true(tried > 800);
+    save(place->path, bytes, size);
+    assert_ok(read_and_free(place->path));
+    free(bytes);
+}
+
+static void test_damage_is_explained(void **state)
+{
+    struct place *place = *state;
+    write_example(place->path);
+    size_t size;
+    unsigned char *bytes = load(place->path, &size);
+    char written[65] = "";
+    memcpy(written, strstr((char *)bytes, "sha256 ") + 7, 64);
+    bytes[size / 2] ^= 1;
+    save(place->path, bytes, size);
+    assert_error(read_and_free(place->path), LAE_BAD_INPUT, place->path, "damaged", written,
+                 "restore it from a copy", "h5unjam", NULL);
+    bytes[3] ^= 1;
+    save(place->path, bytes, size);
+    assert_error(read_and_free(place->path), LAE_BAD_INPUT, place->path, "damaged", "first 512",
+                 NULL);
+    free(bytes);
+}
+
+static void test_truncation(void **state)
+{
+    struct place *place = *state;
+    write_example(place->path);
+    size_t size;
+    unsigned char *bytes = load(place->path, &size);
+    for (size_t length = 0; length < size; length += length < 16 ? 1 : size / 150 + 1) {
+        save(place->path, bytes, length);
+        assert_error(read_and_free(place->path), LAE_BAD_INPUT, place->path, NULL);
+    }
+    save(place->path, bytes, size - 1);
+    assert_error(read_and_free(place->path), LAE_BAD_INPUT, place->path, "damaged", NULL);
+    bytes[size] = 0;
+    save(place->path, bytes, size + 1); /* a byte too many */
+    assert_error(read_and_free(place->path), LAE_BAD_INPUT, place->path, "damaged", NULL);
+    free(bytes);
+}
+
+static void test_other_kinds_of_file(void **state)
+{
+    struct place *place = *state;
+    assert_error(read_and_free(place->path), LAE_BAD_INPUT, place->path, "No such file", NULL);
+    assert_error(read_and_free(place->directory), LAE_BAD_INPUT, "not a regular file", NULL);
+    save(place->path, (const unsigned char *)"", 0);
+    assert_error(read_and_free(place->path), LAE_BAD_INPUT, "is empty", NULL);
+    save(place->path, (const unsigned char *)"PK\3\4 and so on", 14);
+    assert_error(read_and_free(place->path), LAE_BAD_INPUT, "not an HDF5 file", NULL);
+    struct lae_hdf5 file;
+    assert_ok(lae_hdf5_create(place->path, "lae-weights", 1, &file));
+    assert_ok(lae_hdf5_commit(&file));
+    lae_hdf5_close(&file);
+    assert_error(read_and_free(place->path), LAE_BAD_INPUT, "is a lae-weights file",
+                 "a lae-checkpoint file is wanted", NULL);
+    hid_t plain = H5Fcreate(place->path, H5F_ACC_TRUNC, H5P_DEFAULT, H5P_DEFAULT);
+    H5Fclose(plain);
+    assert_error(read_and_free(place->path), LAE_BAD_INPUT, "no lae-checkpoint file", NULL);
+}
+
+static void test_newer_version(void **state)
+{
+    struct place *place = *state;
+    struct lae_hdf5 file;
+    assert_ok(lae_hdf5_create(place->path, "lae-checkpoint", 2, &file));
+    assert_ok(lae_hdf5_commit(&file));
+    lae_hdf5_close(&file);
+    assert_error(read_and_free(place->path), LAE_BAD_INPUT, place->path,
+                 "written by a newer version: format_version 2, this program reads up to 1", NULL);
+    size_t size;
+    unsigned char *bytes = load(place->path, &size);
+    assert_ok(lae_seal_stamp(bytes, size, "lae-checkpoint", 1)); /* root and seal disagree */
+    save(place->path, bytes, size);
+    assert_error(read_and_free(place->path), LAE_BAD_INPUT, "format_version 2", NULL);
+    save(place->path, bytes + LAE_SEAL_BYTES, size - LAE_SEAL_BYTES); /* no seal */
+    assert_error(read_and_free(place->path), LAE_BAD_INPUT, "format_version 2", NULL);
+    free(bytes);
+}
+
+/* ---- files without a seal ---- */
+
+static void write_example_without_seal(const char *path)
+{
+    write_example(path);
+    size_t size;
+    unsigned char *bytes = load(path, &size);
+    save(path, bytes + LAE_SEAL_BYTES, size - LAE_SEAL_BYTES);
+    free(bytes);
+}
+
+/* Reads the file as the example, with one warning. */
+static void assert_warns_and_reads(const char *path)
+{
+    char line[512] = "";
+    struct lae_log log = {.file = tmpfile()};
+    struct lae_checkpoint example, found;
+    make_example(&example);
+    assert_ok(lae_checkpoint_read(path, &log, &found));
+    assert_same(&example, &found);
+    rewind(log.file);
+    assert_non_null(fgets(line, sizeof line, log.file));
+    assert_non_null(strstr(line, "warning"));
+    assert_non_null(strstr(line, path));
+    assert_null(fgets(line, sizeof line, log.file));
+    lae_log_close(&log);
+    lae_checkpoint_free(&example);
+    lae_checkpoint_free(&found);
+}
+
+static void test_without_seal(void **state)
+{
+    struct place *place = *state;
+    write_example_without_seal(place->path);
+    assert_warns_and_reads(place->path);
+}
+
+/* h5repack copies the user block, digest and all; h5unjam takes it off. */
+static void test_repacked(void **state)
+{
+    struct place *place = *state;
+    if (!run_tool("command -v h5repack >/dev/null && command -v h5unjam >/dev/null")) {
+        print_message("h5repack and h5unjam are not installed: skipped\n");
+        skip();
+    }
+    write_example(place->path);
+    assert_true(
+        run_tool("h5repack -f GZIP=9 -l CHUNK=2x2 %s %s 2>/dev/null", place->path, place->other) ||
+        run_tool("h5repack %s %s", place->path, place->other));
+    assert_error(read_and_free(place->other), LAE_BAD_INPUT, "damaged", "h5unjam", NULL);
+    assert_true(run_tool("h5unjam -i %s -o %s --delete", place->other, place->path));
+    assert_warns_and_reads(place->path);
+}
+
+/* ---- odd contents: each change is made to a file without seal ---- */
+
+static void forget(hid_t file, const char *name)
+{
+    assert_true(H5Ldelete(file, name, H5P_DEFAULT) >= 0);
+}
+
+/* A dataset of that type and shape; written when `fill` is given. */
+static void put_dataset(hid_t file, const char *name, hid_t type, int rank, const hsize_t *shape,
+                        const void *fill)
+{
+    hid_t space = rank == 0 ? H5Screate(H5S_SCALAR) : H5Screate_simple(rank, shape, NULL);
+    hid_t dataset = H5Dcreate2(file, name, type, space, H5P_DEFAULT, H5P_DEFAULT, H5P_DEFAULT);
+    assert_true(dataset >= 0);
+    if (fill != NULL)
+        assert_true(H5Dwrite(dataset, type, H5S_ALL, H5S_ALL, H5P_DEFAULT, fill) >= 0);
+    H5Dclose(dataset);
+    H5Sclose(space);
+}
+
+static void put_attribute(hid_t file, const char *object, const char *name, hid_t type,
+                          hsize_t count, const void *value)
+{
+    if (H5Aexists_by_name(file, object, name, H5P_DEFAULT) > 0)
+        H5Adelete_by_name(file, object, name, H5P_DEFAULT);
+    hid_t space = H5Screate_simple(1, &count, NULL);
+    hid_t id =
+        H5Acreate_by_name(file, object, name, type, space, H5P_DEFAULT, H5P_DEFAULT, H5P_DEFAULT);
+    assert_true(id >= 0 && H5Awrite(id, type, value) >= 0);
+    H5Aclose(id);
+    H5Sclose(space);
+}
+
+#define A_TENSOR "/online/blocks/0/attn/adapter/down/weight"
+
+static void no_config(hid_t file)
+{
+    forget(file, "/config");
+}
+
+static void config_of_numbers(hid_t file)
+{
+    forget(file, "/config");
+    put_dataset(file, "/config", H5T_NATIVE_INT, 0, NULL, &(int){7});
+}
+
+static void config_of_two(hid_t file)
+{
+    hid_t type = H5Tcopy(H5T_C_S1);
+    forget(file, "/config");
+    put_dataset(file, "/config", type, 1, (hsize_t[]){2}, "ab");
+    H5Tclose(type);
+}
+
+static void config_of_nothing(hid_t file)
+{
+    hid_t type = H5Tcopy(H5T_C_S1);
+    H5Tset_size(type, (size_t)1 << 31);
+    forget(file, "/config");
+    put_dataset(file, "/config", type, 0, NULL, NULL);
+    H5Tclose(type);
+}
+
+static void config_as_group(hid_t file)
+{
+    forget(file, "/config");
+    H5Gclose(H5Gcreate2(file, "/config", H5P_DEFAULT, H5P_DEFAULT, H5P_DEFAULT));
+}
+
+static void order_of_floats(hid_t file)
+{
+    forget(file, "/class_order");
+    put_dataset(file, "/class_order", H5T_NATIVE_FLOAT, 1, (hsize_t[]){2}, (float[]){0, 1});
+}
+
+static void order_with_twins(hid_t file)
+{
+    forget(file, "/class_order");
+    put_dataset(file, "/class_order", H5T_NATIVE_INT, 1, (hsize_t[]){5}, (int[]){0, 1, 2, 1, 4});
+}
+
+static void order_below_zero(hid_t file)
+{
+    forget(file, "/class_order");
+    put_dataset(file, "/class_order", H5T_NATIVE_INT, 1, (hsize_t[]){5}, (int[]){0, 1, -2, 3, 4});
+}
+
+static void order_too_short(hid_t file)
+{
+    forget(file, "/class_order");
+    put_dataset(file, "/class_order", H5T_NATIVE_INT, 1, (hsize_t[]){4}, (int[]){0, 1, 2, 3});
+}
+
+static void order_of_rank_two(hid_t file)
+{
+    forget(file, "/class_order");
+    put_dataset(file, "/class_order", H5T_NATIVE_INT, 2, (hsize_t[]){1, 1}, (int[]){0});
+}
+
+static void no_online(hid_t file)
+{
+    forget(file, "/online");
+}
+
+static void online_as_dataset(hid_t file)
+{
+    forget(file, "/online");
+    put_dataset(file, "/online", H5T_NATIVE_FLOAT, 0, NULL, &(float){1});
+}
+
+static void tensor_of_doubles(hid_t file)
+{
+    forget(file, A_TENSOR);
+    put_dataset(file, A_TENSOR, H5T_NATIVE_DOUBLE, 0, NULL, &(double){1});
+}
+
+static void tensor_without_data(hid_t file)
+{
+    forget(file, A_TENSOR);
+    put_dataset(file, A_TENSOR, H5T_NATIVE_FLOAT, 2, (hsize_t[]){1u << 20, 1u << 20}, NULL);
+}
+
+static void tensor_beyond_counting(hid_t file)
+{
+    hsize_t huge = (hsize_t)1 << 40;
+    hid_t creation = H5Pcreate(H5P_DATASET_CREATE);
+    H5Pset_chunk(creation, 3, (hsize_t[]){1, 1, 64}); /* contiguous ones must be below 2^64 bytes */
+    hid_t space = H5Screate_simple(3, (hsize_t[]){1, 1, 64},
+                                   (hsize_t[]){H5S_UNLIMITED, H5S_UNLIMITED, H5S_UNLIMITED});
+    forget(file, A_TENSOR);
+    hid_t dataset =
+        H5Dcreate2(file, A_TENSOR, H5T_NATIVE_FLOAT, space, H5P_DEFAULT, creation, H5P_DEFAULT);
+    H5Dset_extent(dataset, (hsize_t[]){huge, huge, 64});
+    H5Dclose(dataset);
+    H5Sclose(space);
+    H5Pclose(creation);
+}
+
+static void tensor_of_rank_nine(hid_t file)
+{
+    forget(file, A_TENSOR);
+    put_dataset(file, A_TENSOR, H5T_NATIVE_FLOAT, 9, (hsize_t[]){1, 1, 1, 1, 1, 1, 1, 1, 1},
+                (float[]){1});
+}
+
+static void tensor_of_extent_zero(hid_t file)
+{
+    forget(file, A_TENSOR);
+    put_dataset(file, A_TENSOR, H5T_NATIVE_FLOAT, 1, (hsize_t[]){0}, NULL);
+}
+
+static void tensor_of_null_space(hid_t file)
+{
+    hid_t space = H5Screate(H5S_NULL);
+    forget(file, A_TENSOR);
+    H5Dclose(
+        H5Dcreate2(file, A_TENSOR, H5T_NATIVE_FLOAT, space, H5P_DEFAULT, H5P_DEFAULT, H5P_DEFAULT));
+    H5Sclose(space);
+}
+
+static void link_in_a_circle(hid_t file)
+{
+    H5Lcreate_hard(file, "/online", file, "/online/blocks/circle", H5P_DEFAULT, H5P_DEFAULT);
+    H5Lcreate_hard(file, "/online", file, "/online/blocks/again", H5P_DEFAULT, H5P_DEFAULT);
+}
+
+static void link_to_elsewhere(hid_t file)
+{
+    H5Lcreate_external("/etc/passwd", "/", file, "/online/elsewhere", H5P_DEFAULT, H5P_DEFAULT);
+}
+
+static void link_to_nowhere(hid_t file)
+{
+    H5Lcreate_soft("/nowhere", file, "/online/nowhere", H5P_DEFAULT, H5P_DEFAULT);
+}
+
+static void type_among_tensors(hid_t file)
+{
+    hid_t type = H5Tcopy(H5T_NATIVE_INT);
+    H5Tcommit2(file, "/online/type", type, H5P_DEFAULT, H5P_DEFAULT, H5P_DEFAULT);
+    H5Tclose(type);
+}
+
+static void no_classifier(hid_t file)
+{
+    forget(file, "/head/task_01/bias");
+}
+
+static void odd_classifier(hid_t file)
+{
+    forget(file, "/head/task_01/weight");
+    put_dataset(file, "/head/task_01/weight", H5T_NATIVE_FLOAT, 2, (hsize_t[]){2, 1},
+                (float[]){1, 2});
+}
+
+static void one_classifier_more(hid_t file)
+{
+    H5Gclose(H5Gcreate2(file, "/head/task_02", H5P_DEFAULT, H5P_DEFAULT, H5P_DEFAULT));
+    put_dataset(file, "/head/task_02/bias", H5T_NATIVE_FLOAT, 1, (hsize_t[]){1}, (float[]){1});
+}
+
+static void no_metrics(hid_t file)
+{
+    forget(file, "/metrics");
+}
+
+static void metric_of_text(hid_t file)
+{
+    put_dataset(file, "/metrics/odd", H5T_C_S1, 0, NULL, "x");
+}
+
+static void metric_of_rank_three(hid_t file)
+{
+    put_dataset(file, "/metrics/odd", H5T_NATIVE_DOUBLE, 3, (hsize_t[]){1, 1, 1}, (double[]){1});
+}
+
+static void half_a_merge_record(hid_t file)
+{
+    H5Adelete_by_name(file, "/merge/blocks/0/attn/adapter/scale", "conflict", H5P_DEFAULT);
+}
+
+static void task_as_text(hid_t file)
+{
+    put_attribute(file, "/", "task", H5T_C_S1, 1, "1");
+}
+
+static void task_of_two(hid_t file)
+{
+    put_attribute(file, "/", "task", H5T_NATIVE_INT, 2, (int[]){1, 1});
+}
+
+static void task_out_of_range(hid_t file)
+{
+    put_attribute(file, "/", "task", H5T_NATIVE_LLONG, 1, &(long long){(1LL << 32) + 1});
+}
+
+static void task_too_high(hid_t file)
+{
+    put_attribute(file, "/", "task", H5T_NATIVE_INT, 1, &(int){3});
+}
+
+static void no_task_count(hid_t file)
+{
+    H5Adelete(file, "task_count");
+}
+
+static void none_seen(hid_t file)
+{
+    put_attribute(file, "/", "classes_seen", H5T_NATIVE_INT, 1, &(int){0});
+}
+
+static void version_zero(hid_t file)
+{
+    put_attribute(file, "/", "format_version", H5T_NATIVE_INT, 1, &(int){0});
+}
+
+static void odd_fact(hid_t file)
+{
+    put_attribute(file, "/provenance", "odd", H5T_NATIVE_INT, 3, (int[]){1, 2, 3});
+}
+
+static const struct oddity {
+    void (*make)(hid_t file);
+    const char *named; /* in the message */
+} oddities[] = {
+    {no_config, "/config"},
+    {config_of_numbers, "/config: is not a string"},
+    {config_of_two, "/config: is not a single value"},
+    {config_of_nothing, "/config: claims a string of 2147483648 bytes"},
+    {config_as_group, "/config"},
+    {order_of_floats, "/class_order: is not of 32-bit integer"},
+    {order_with_twins, "/class_order: entry 3"},
+    {order_below_zero, "/class_order: entry 2"},
+    {order_too_short, "classes_seen"},
+    {order_of_rank_two, "/class_order"},
+    {no_online, "/online"},
+    {online_as_dataset, "/online"},
+    {tensor_of_doubles, A_TENSOR ": is not of 32-bit float"},
+    {tensor_without_data, A_TENSOR ": claims shape [1048576, 1048576]"},
+    {tensor_beyond_counting, A_TENSOR ": claims shape"},
+    {tensor_of_rank_nine, A_TENSOR ": has 9 dimensions"},
+    {tensor_of_extent_zero, A_TENSOR ": is empty"},
+    {tensor_of_null_space, A_TENSOR ": is empty"},
+    {link_in_a_circle, "circle"},
+    {link_to_elsewhere, "/online/elsewhere: is a link to elsewhere"},
+    {link_to_nowhere, "/online/nowhere: is a link to elsewhere"},
+    {type_among_tensors, "/online/type: is neither"},
+    {no_classifier, "/head/task_01"},
+    {odd_classifier, "/head/task_01"},
+    {one_classifier_more, "/head"},
+    {no_metrics, "/metrics"},
+    {metric_of_text, "/metrics/odd"},
+    {metric_of_rank_three, "/metrics/odd"},
+    {half_a_merge_record, "/merge/blocks/0/attn/adapter/scale: attribute conflict"},
+    {task_as_text, "attribute task"},
+    {task_of_two, "attribute task"},
+    {task_out_of_range, "attribute task"},
+    {task_too_high, "task 3 of 3"},
+    {no_task_count, "attribute task_count"},
+    {none_seen, "classes_seen"},
+    {version_zero, "format_version 0"},
+    {odd_fact, "/provenance: attribute odd"},
+};
+
+static void change(const char *path, void (*make)(hid_t file))
+{
+    hid_t file = H5Fopen(path, H5F_ACC_RDWR, H5P_DEFAULT);
+    assert_true(file >= 0);
+    make(file);
+    assert_true(H5Fclose(file) >= 0);
+}
+
+static void test_odd_contents(void **state)
+{
+    struct place *place = *state;
+    write_example_without_seal(place->path);
+    size_t size;
+    unsigned char *bytes = load(place->path, &size);
+    for (size_t i = 0; i < COUNT(oddities); i++) {
+        save(place->path, bytes, size);
+        change(place->path, oddities[i].make);
+        assert_error(read_and_free(place->path), LAE_BAD_INPUT, place->path, oddities[i].named,
+                     NULL);
+    }
+    free(bytes);
+}
+
+/* Other writers' habits: strings of fixed length, big-endian numbers, groups from later versions.
+ */
+static void write_otherwise(hid_t file)
+{
+    struct lae_checkpoint example;
+    make_example(&example);
+    hid_t type = H5Tcopy(H5T_C_S1);
+    H5Tset_size(type, strlen(example.config));
+    H5Tset_strpad(type, H5T_STR_NULLPAD);
+    forget(file, "/config");
+    put_dataset(file, "/config", type, 0, NULL, example.config);
+    H5Tclose(type);
+    forget(file, "/class_order");
+    int64_t big_endian[4] = {0}; /* 7 32-bit integers */
+    for (int i = 0; i < 7; i++)
+        ((unsigned char *)big_endian)[4 * i + 3] = (unsigned char)example.class_order[i];
+    put_dataset(file, "/class_order", H5T_STD_I32BE, 1, (hsize_t[]){7}, big_endian);
+    put_attribute(file, "/", "task", H5T_NATIVE_UCHAR, 1, &(unsigned char){1});
+    put_attribute(file, "/provenance", "created", H5T_C_S1, 1, "x");
+    H5Gclose(H5Gcreate2(file, "/stats", H5P_DEFAULT, H5P_DEFAULT, H5P_DEFAULT));
+    put_dataset(file, "/stats/count", H5T_NATIVE_LLONG, 0, NULL, &(long long){3});
+    lae_checkpoint_free(&example);
+}
+
+static void test_other_writers(void **state)
+{
+    struct place *place = *state;
+    struct lae_checkpoint example, found;
+    make_example(&example);
+    free(example.provenance[0].text);
+    example.provenance[0].text = strdup("x");
+    write_example_without_seal(place->path);
+    change(place->path, write_otherwise);
+    assert_ok(lae_checkpoint_read(place->path, NULL, &found));
+    assert_same(&example, &found);
+    lae_checkpoint_free(&example);
+    lae_checkpoint_free(&found);
+}
+
+/* ---- places where nothing can be written ---- */
+
+static void test_no_such_directory(void **state)
+{
+    struct place *place = *state;
+    char path[128];
+    struct lae_checkpoint example;
+    make_example(&example);
+    snprintf(path, sizeof path, "%s/missing/task_00.h5", place->directory);
+    assert_error(lae_checkpoint_write(path, &example), LAE_BAD_INPUT, path, NULL);
+    save(place->other, (const unsigned char *)"x", 1);
+    snprintf(path, sizeof path, "%s/task_00.h5", place->other);
+    assert_error(lae_checkpoint_write(path, &example), LAE_BAD_INPUT, path, NULL);
+    if (geteuid() != 0) { /* root may write anywhere */
+        assert_int_equal(chmod(place->directory, 0500), 0);
+        lae_status status = lae_checkpoint_write(place->path, &example);
+        assert_non_null(status);
+        assert_non_null(strstr(lae_status_message(status), "Permission denied"));
+        lae_status_free(status);
+        assert_int_equal(chmod(place->directory, 0700), 0);
+    }
+    lae_checkpoint_free(&example);
+}
+
+/* A limit on the size of files stands for a full disk. */
+static lae_status write_with_room(const char *path, const struct lae_checkpoint *checkpoint,
+                                  rlim_t room)
+{
+    struct rlimit before, limit;
+    struct sigaction ignore = {.sa_handler = SIG_IGN}, old;
+    assert_int_equal(getrlimit(RLIMIT_FSIZE, &before), 0);
+    limit = (struct rlimit){room, before.rlim_max};
+    sigaction(SIGXFSZ, &ignore, &old);
+    setrlimit(RLIMIT_FSIZE, &limit);
+    lae_status status = lae_checkpoint_write(path, checkpoint);
+    setrlimit(RLIMIT_FSIZE, &before);
+    sigaction(SIGXFSZ, &old, NULL);
+    return status;
+}
+
+static void test_full_disk(void **state)
+{
+    struct place *place = *state;
+    static const rlim_t rooms[] = {0, 100, 512, 700, 4096, 10000};
+    struct lae_checkpoint example;
+    make_example(&example);
+    for (size_t i = 0; i < COUNT(rooms); i++)
+        assert_error(write_with_room(place->path, &example, rooms[i]), LAE_FAILED, place->path,
+                     "File too large", NULL);
+    assert_int_equal(entries_in(place->directory), 0);
+    assert_ok(lae_checkpoint_write(place->path, &example));
+    example.task_count = 9;
+    assert_error(write_with_room(place->path, &example, 4096), LAE_FAILED, NULL);
+    assert_int_equal(entries_in(place->directory), 1);
+    example.task_count = 3;
+    struct lae_checkpoint found; /* the file before is as it was */
+    assert_ok(lae_checkpoint_read(place->path, NULL, &found));
+    assert_same(&example, &found);
+    lae_checkpoint_free(&found);
+    lae_checkpoint_free(&example);
+}
+
+/* ---- vectors ---- */
+
+static void test_vectors(void **state)
+{
+    (void)state;
+    struct lae_table table = {0};
+    assert_ok(lae_table_add(&table, "a/weight", 2, (size_t[]){2, 3}));
+    assert_ok(lae_table_add(&table, "a/scale", 0, NULL));
+    assert_ok(lae_table_add(&table, "b", 1, (size_t[]){4}));
+    float vector[11], again[11] = {0};
+    for (int i = 0; i < 11; i++)
+        vector[i] = (float)i + 0.5f;
+    struct lae_set set;
+    assert_ok(lae_set_from_vector(&set, &table, vector));
+    assert_int_equal(set.count, 3);
+    assert_true(lae_set_find(&set, "a/scale")->data[0] == 6.5f);
+    assert_ok(lae_set_into_vector(&set, &table, again));
+    assert_memory_equal(vector, again, sizeof vector);
+
+    struct lae_named *extra;
+    assert_ok(lae_set_add(&set, "c", 1, (size_t[]){1}, &extra));
+    assert_error(lae_set_into_vector(&set, &table, again), LAE_BAD_INPUT, "tensor c", NULL);
+    lae_set_find(&set, "a/weight")->shape[0] = 3;
+    lae_set_find(&set, "a/weight")->shape[1] = 2;
+    assert_error(lae_set_into_vector(&set, &table, again), LAE_BAD_INPUT, "a/weight", "[3, 2]",
+                 "[2, 3]", NULL);
+    lae_set_find(&set, "a/weight")->shape[0] = 2;
+    lae_set_find(&set, "a/weight")->shape[1] = 3;
+    lae_set_find(&set, "b")->name[0] = 'd';
+    assert_error(lae_set_into_vector(&set, &table, again), LAE_BAD_INPUT, "tensor b is missing",
+                 NULL);
+    lae_set_free(&set);
+    lae_table_free(&table);
+}
+
+#define AT_A_PLACE(test) cmocka_unit_test_setup_teardown(test, make_place, remove_place)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        AT_A_PLACE(test_round_trip),    AT_A_PLACE(test_round_trip_of_little),
+        AT_A_PLACE(test_large_values),  AT_A_PLACE(test_equal_contents_equal_files),
+        AT_A_PLACE(test_index),         AT_A_PLACE(test_index_listed),
+        AT_A_PLACE(test_flipped_bits),  AT_A_PLACE(test_damage_is_explained),
+        AT_A_PLACE(test_truncation),    AT_A_PLACE(test_other_kinds_of_file),
+        AT_A_PLACE(test_newer_version), AT_A_PLACE(test_without_seal),
+        AT_A_PLACE(test_repacked),      AT_A_PLACE(test_odd_contents),
+        AT_A_PLACE(test_other_writers), AT_A_PLACE(test_no_such_directory),
+        AT_A_PLACE(test_full_disk),     cmocka_unit_test(test_vectors),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
