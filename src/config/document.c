@@ -158,7 +158,7 @@ static lae_status add_entry(struct reader *reader, const char *prefix, const cha
     struct lae_document *document = reader->document;
     if (reader->event.type != YAML_SCALAR_EVENT)
         return refuse_event(reader, "a key must be a plain text");
-    char *own;
+    char *own = NULL;
     LAE_TRY(make_path(reader, prefix, &own));
     lae_status status = check_new(reader, own);
     if (status == NULL && document->count == document->capacity) {

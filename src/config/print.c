@@ -185,6 +185,25 @@ static lae_status write_help(const struct lae_key *key, FILE *out)
     return NULL;
 }
 
+/* A name in a list of names, as a key in the list of keys. */
+static void write_name(const char *name, const char *meaning, FILE *out)
+{
+    fprintf(out, "  %-13s ", name);
+    write_wrapped(out, meaning, 16, HELP_WIDTH);
+    fputc('\n', out);
+}
+
+static void write_names(FILE *out)
+{
+    fputs("\nModules (pet.attn.type, pet.mlp.type):\n", out);
+    for (const struct lae_pet_type *type = lae_pet_types(); type->name != NULL; type++)
+        write_name(type->name, type->help, out);
+    fputs("\nMethods of accumulation (merge.method):\n", out);
+    for (const struct lae_merge_method *method = lae_merge_methods(); method->name != NULL;
+         method++)
+        write_name(method->name, method->help, out);
+}
+
 lae_status lae_config_help(char **text)
 {
     struct lae_text help;
@@ -202,6 +221,7 @@ lae_status lae_config_help(char **text)
         status = write_help(key, help.out);
         before = key->name;
     }
+    write_names(help.out);
     status = lae_status_first(status, lae_text_close(&help, text));
     if (status != NULL) {
         free(*text);

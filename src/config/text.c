@@ -19,7 +19,7 @@ lae_status lae_text_open(struct lae_text *text)
 lae_status lae_text_close(struct lae_text *text, char **result)
 {
     bool failed = ferror(text->out) != 0;
-    failed = fclose(text->out) != 0 || failed;
+    failed = fclose(text->out) != 0 || text->data == NULL || failed; /* fclose may not tell */
     *result = text->data;
     if (!failed) return NULL;
     free(text->data);

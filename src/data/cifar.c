@@ -261,22 +261,20 @@ static lae_status check_labels(const struct file *file, const struct format *for
     return NULL;
 }
 
-/* Whether all that can be checked of a file is right for this format. */
-static bool fits(const struct file *file, const struct format *format)
+static lae_status check_as(const struct file *file, const struct format *format)
 {
-    lae_status status = check_size(file, format);
-    if (status == NULL) status = check_labels(file, format);
-    bool fitting = status == NULL;
-    lae_status_free(status);
-    return fitting;
+    LAE_TRY(check_size(file, format));
+    return check_labels(file, format);
 }
 
+/* A file that is no good but would be as the other dataset's is an error of its own. */
 static lae_status check_file(const struct file *file, const struct format *format)
 {
-    lae_status status = check_size(file, format);
-    if (status == NULL) status = check_labels(file, format);
     const struct format *other = format == &cifar100 ? &cifar10 : &cifar100;
-    if (status == NULL || !fits(file, other)) return status;
+    lae_status status = check_as(file, format);
+    if (status == NULL) return NULL;
+    lae_status otherwise = check_as(file, other);
+    if (otherwise != NULL) return lae_status_first(status, otherwise);
     lae_status_free(status);
     return lae_bad_input("%s: this is %s, but data.dataset=%s is asked for; set data.dataset=%s",
                          file->name, other->title, format->key, other->key);

@@ -21,6 +21,8 @@ lae_status lae_set_add(struct lae_set *set, const char *name, int rank, const si
                        struct lae_named **added)
 {
     if (lae_set_find(set, name) != NULL) return lae_bad_input("tensor %s is there twice", name);
+    if (rank < 0 || rank > LAE_MAX_RANK)
+        return lae_bad_input("tensor %s has %d dimensions, more than %d", name, rank, LAE_MAX_RANK);
     LAE_TRY(grow(set));
     struct lae_named item = {.rank = rank, .count = lae_shape_count(rank, shape)};
     for (int i = 0; i < rank; i++)

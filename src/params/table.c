@@ -28,6 +28,11 @@ const char *lae_shape_text(int rank, const size_t *shape, char text[LAE_SHAPE_TE
 
 lae_status lae_table_add(struct lae_table *table, const char *name, int rank, const size_t *shape)
 {
+    if (rank < 0 || rank > LAE_MAX_RANK)
+        return lae_bad_input("tensor %s has %d dimensions, more than %d", name, rank, LAE_MAX_RANK);
+    size_t count = lae_shape_count(rank, shape);
+    if (count > SIZE_MAX / sizeof(float) - table->total)
+        return lae_bad_input("tensor %s is larger than any memory", name);
     if (table->count == table->capacity) {
         size_t capacity = table->capacity == 0 ? 64 : 2 * table->capacity;
         struct lae_param *items = realloc(table->items, capacity * sizeof *items);
@@ -40,8 +45,8 @@ lae_status lae_table_add(struct lae_table *table, const char *name, int rank, co
     if (item->name == NULL) return lae_out_of_memory(strlen(name), "a parameter's name");
     for (int i = 0; i < rank; i++)
         item->shape[i] = shape[i];
-    item->count = lae_shape_count(rank, shape);
-    table->total += item->count;
+    item->count = count;
+    table->total += count;
     table->count++;
     return NULL;
 }

@@ -363,41 +363,67 @@ static void test_numbers_are_exact(void **state)
     check_reals();
 }
 
+/* A locale with a decimal comma: an installed one, or one made in the directory by localedef. */
+static bool enter_comma_locale(const char *directory)
+{
+    if (setlocale(LC_ALL, "de_DE.UTF-8") != NULL) return true;
+    char command[256];
+    snprintf(command, sizeof command, "localedef -i de_DE -f UTF-8 %s/de_DE.UTF-8 2>/dev/null",
+             directory);
+    if (system(command) == -1) return false;
+    setenv("LOCPATH", directory, 1);
+    bool found = setlocale(LC_ALL, "de_DE.UTF-8") != NULL;
+    unsetenv("LOCPATH");
+    return found;
+}
+
 /* Some libraries call setlocale; a decimal comma must not get in. */
 static void test_numbers_do_not_depend_on_the_locale(void **state)
 {
     (void)state;
-    static const char *const names[] = {"de_DE.UTF-8", "de_DE.utf8", "fr_FR.UTF-8",
-                                        "fr_FR.utf8",  "de_DE",      "ru_RU.UTF-8"};
-    bool found = false;
-    for (size_t i = 0; i < sizeof names / sizeof *names && !found; i++)
-        found = setlocale(LC_ALL, names[i]) != NULL;
-    if (!found || strcmp(localeconv()->decimal_point, ",") != 0) {
-        print_message("skipped: no locale with a decimal comma is installed\n");
-        skip();
+    char directory[] = "/tmp/lae_test_locale_XXXXXX", command[64];
+    assert_non_null(mkdtemp(directory));
+    bool found = enter_comma_locale(directory);
+    char written[8];
+    snprintf(written, sizeof written, "%.1f", 0.5);
+    if (found) {
+        assert_string_equal(written, "0,5");
+        check_reals();
+        struct lae_config config = fresh();
+        assert_true(config.optim.lr == 0.0028125);
+        assert_round_trip(&config);
+        lae_config_free(&config);
+        setlocale(LC_ALL, "C");
     }
-    check_reals();
-    struct lae_config config = fresh();
-    assert_true(config.optim.lr == 0.0028125);
-    assert_round_trip(&config);
-    lae_config_free(&config);
-    setlocale(LC_ALL, "C");
+    snprintf(command, sizeof command, "rm -r %s", directory);
+    assert_int_equal(system(command), 0);
+    if (found) return;
+    print_message("skipped: no locale with a decimal comma can be had\n");
+    skip();
 }
 
+/* What is no matter of the result: paths, how far to run, how often to look, where to compute. */
 static void test_result_keys(void **state)
 {
     (void)state;
-    static const char *const without[] = {
-        "name:",    "root:",          "resume:",     "tasks:",   "path:", "weights:",
-        "threads:", "every_seconds:", "checkpoint:", "compute:", "eval:"};
+    static const char *const others[] = {"run.name",  "run.root",      "run.resume", "run.tasks",
+                                         "data.path", "model.weights", "eval.every"};
+    for (const struct lae_key *key = lae_keys(); key->name != NULL; key++) {
+        bool other =
+            strncmp(key->name, "compute.", 8) == 0 || strncmp(key->name, "checkpoint.", 11) == 0;
+        for (size_t i = 0; i < sizeof others / sizeof *others; i++)
+            other = other || strcmp(key->name, others[i]) == 0;
+        if (key->result == other) fail_msg("%s: result is %d", key->name, key->result);
+    }
     struct lae_config config = fresh();
     char *text;
     assert_ok(lae_config_print_result(&config, &text));
-    for (size_t i = 0; i < sizeof without / sizeof *without; i++)
-        assert_null(strstr(text, without[i]));
-    assert_non_null(strstr(text, "run:\n  seed: 1\ndata:\n  dataset: cifar100\n"));
+    assert_non_null(
+        strstr(text, "run:\n  seed: 1\ndata:\n  dataset: cifar100\n  class_order: null\n"));
     assert_non_null(strstr(text, "  synthetic:\n    classes: 100\n"));
-    assert_non_null(strstr(text, "precision: fp32\n"));
+    assert_non_null(strstr(text, "model:\n  heads: null\n  precision: fp32\n"));
+    assert_null(strstr(text, "compute"));
+    assert_null(strstr(text, "checkpoint"));
     free(text);
     lae_config_free(&config);
 }
@@ -610,6 +636,35 @@ static void test_every_key_has_a_bad_value(void **state)
                      bad_values[i].input[length] == '=';
         bool path = strcmp(key->name, "data.path") == 0 || strcmp(key->name, "model.weights") == 0;
         if (count == 0 && !path) fail_msg("no bad value for %s", key->name); /* any text is one */
+    }
+}
+
+static void check_number(const char *name, double value, bool good)
+{
+    struct lae_config config = fresh();
+    char *assignment;
+    assert_true(asprintf(&assignment, "%s=%.17g", name, value) > 0);
+    lae_status status = lae_config_set(&config, assignment);
+    if ((status == NULL) != good)
+        fail_msg("%s: %s", assignment, status == NULL ? "accepted" : lae_status_message(status));
+    lae_status_free(status);
+    lae_config_free(&config);
+    free(assignment);
+}
+
+/* Both ends of each range, and what is next to them outside. */
+static void test_ends_of_ranges(void **state)
+{
+    (void)state;
+    for (const struct lae_key *key = lae_keys(); key->name != NULL; key++) {
+        bool whole = key->type == &lae_key_whole;
+        if (!whole && key->type != &lae_key_real && key->type != &lae_key_channels) continue;
+        check_number(key->name, key->min, !key->above_min);
+        check_number(key->name, key->max, !key->below_max);
+        check_number(key->name, whole ? key->min - 1 : nextafter(key->min, -INFINITY), false);
+        check_number(key->name, whole ? key->max + 1 : nextafter(key->max, INFINITY), false);
+        if (!whole) check_number(key->name, nextafter(key->min, INFINITY), true);
+        if (!whole) check_number(key->name, nextafter(key->max, -INFINITY), true);
     }
 }
 
@@ -1085,6 +1140,8 @@ static void test_help_names_every_key(void **state)
         assert_true(strcspn(line, "\n") <= 100);
     assert_non_null(strstr(help, "0.0028125"));
     assert_non_null(strstr(help, "(one of ema,"));
+    for (const struct lae_pet_type *type = lae_pet_types(); type->name != NULL; type++)
+        assert_non_null(strstr(help, type->name));
     free(help);
 }
 
@@ -1103,6 +1160,7 @@ int main(void)
         cmocka_unit_test(test_differences_of_class_orders),
         cmocka_unit_test(test_bad_values),
         cmocka_unit_test(test_every_key_has_a_bad_value),
+        cmocka_unit_test(test_ends_of_ranges),
         cmocka_unit_test(test_wrong_shapes),
         cmocka_unit_test(test_bad_files),
         cmocka_unit_test(test_bad_assignments),

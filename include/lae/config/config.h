@@ -117,8 +117,8 @@ lae_status lae_config_differences(const char *name_a, const char *text_a, const 
                                   struct lae_config_differences *differences) LAE_MUST_CHECK;
 void lae_config_differences_free(struct lae_config_differences *differences);
 
-/* The table of all keys for people: a line a key with default, meaning and range; free().
- * Errors: memory. */
+/* The table of all keys for people, by section: name, default, meaning and range; then the names
+ * that pet.*.type and merge.method take. 100 columns; free(). Errors: memory. */
 lae_status lae_config_help(char **text) LAE_MUST_CHECK;
 
 #endif

@@ -19,7 +19,8 @@ struct lae_set {
 };
 
 /* Appends a tensor with memory for its values, zeroed, and gives it in `*added` (valid until the
- * next addition; its data stay). Errors: memory, a name that is there already. */
+ * next addition; its data stay). Errors: memory, a name that is there already, too many
+ * dimensions. */
 lae_status lae_set_add(struct lae_set *set, const char *name, int rank, const size_t *shape,
                        struct lae_named **added) LAE_MUST_CHECK;
 

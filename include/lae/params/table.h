@@ -29,7 +29,8 @@ struct lae_table {
     size_t total; /* floats in the vector */
 };
 
-/* Appends a tensor; its data follow those of the tensor before. Errors: memory. */
+/* Appends a tensor; its data follow those of the tensor before. Errors: memory, too many dimensions
+ * or entries. */
 lae_status lae_table_add(struct lae_table *table, const char *name, int rank,
                          const size_t *shape) LAE_MUST_CHECK;
 
