@@ -3,6 +3,7 @@
 #include "pieces.h"
 
 #include <limits.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -80,7 +81,9 @@ lae_status lae_dist_agree(const struct lae_dist *dist, lae_status mine)
     }
     broadcast_pieces(dist->world, lowest, &report, sizeof report);
     lae_status_free(mine);
-    if (!someone_well || dist->size == 1)
+    /* Rank 0 reads the input for all: whose input was bad needs no rank's name. */
+    bool common = report.code == LAE_BAD_INPUT && lowest == 0;
+    if (!someone_well || common || dist->size == 1)
         return lae_status_new((enum lae_code)report.code, "%s", report.message);
     return lae_status_new((enum lae_code)report.code, "rank %d on %s: %s", lowest, report.host,
                           report.message);

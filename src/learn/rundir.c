@@ -93,26 +93,6 @@ static lae_status compare(const struct lae_config *config, const char *path, con
                          path, list);
 }
 
-static lae_status compare_with_found(const struct lae_config *config, const struct lae_rundir *dir)
-{
-    if (dir->found) return compare(config, dir->path, dir->last.config);
-    char *path = lae_path_join(dir->path, "config.yaml");
-    if (path == NULL) return lae_out_of_memory(64, "a path");
-    struct lae_config begun;
-    lae_status status = NULL;
-    char *then = NULL;
-    if (lae_path_exists(path)) {
-        status = lae_config_defaults(&begun, NULL);
-        if (status == NULL) status = lae_config_load_file(&begun, path);
-        if (status == NULL) status = lae_config_print_result(&begun, &then);
-        lae_config_free(&begun);
-        if (status == NULL) status = compare(config, dir->path, then);
-    }
-    free(then);
-    free(path);
-    return status;
-}
-
 static lae_status write_config(const struct lae_config *config, const struct lae_rundir *dir)
 {
     char *text = NULL, *path = lae_path_join(dir->path, "config.yaml");
@@ -157,7 +137,7 @@ static lae_status open_here(const struct lae_config *config, struct lae_rundir *
         return lae_bad_input("%s holds a run already and run.resume is never; choose another run.name",
                              dir->path);
     if (!automatic && !never) LAE_TRY(start_from_file(config, dir, log));
-    LAE_TRY(compare_with_found(config, dir));
+    if (dir->found) LAE_TRY(compare(config, dir->path, dir->last.config));
     LAE_TRY(open_log(dir, log));
     return write_config(config, dir);
 }

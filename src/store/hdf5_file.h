@@ -69,8 +69,7 @@ lae_status lae_hdf5_write_int32(struct lae_hdf5 *file, const char *name, int ran
 lae_status lae_hdf5_write_text(struct lae_hdf5 *file, const char *name,
                                const char *text) LAE_MUST_CHECK;
 
-/* Every tensor of the set, as GROUP/NAME ("" for the root). The group is made even if it is empty.
- */
+/* Every tensor of the set, as GROUP/NAME ("" for the root). An empty set makes an empty group. */
 lae_status lae_hdf5_write_set(struct lae_hdf5 *file, const char *group,
                               const struct lae_set *set) LAE_MUST_CHECK;
 

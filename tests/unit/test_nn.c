@@ -522,6 +522,20 @@ static void test_gemm(void **unused)
     }
 }
 
+/* An inner extent of 0, with the strides that tight arrays have then, leaves beta * C. */
+static void test_gemm_of_nothing(void **unused)
+{
+    (void)unused;
+    float c[6] = {1, 2, 3, 4, 5, 6}, none[1] = {NAN};
+    lae_gemm(false, true, 2, 3, 0, 1.0f, none, 0, none, 0, 0.5f, c, 3);
+    for (size_t i = 0; i < 6; i++)
+        assert_true(c[i] == 0.5f * (float)(i + 1));
+    float y[4];
+    const float b[2] = {7, 8};
+    lae_linear(y, 2, none, none, b, 2, 0, 2);
+    assert_true(y[0] == 7.0f && y[1] == 8.0f && y[2] == 7.0f && y[3] == 8.0f);
+}
+
 enum { ROWS = 6, IN = 11, OUT = 7, LDY = 9 };
 
 static void test_linear(void **unused)
@@ -685,6 +699,7 @@ int main(void)
         cmocka_unit_test(test_softmax_at_the_ends),
         cmocka_unit_test(test_layer_norm_nan),
         cmocka_unit_test(test_gemm),
+        cmocka_unit_test(test_gemm_of_nothing),
         cmocka_unit_test(test_linear),
         cmocka_unit_test(test_linear_backward),
         cmocka_unit_test(test_backend),

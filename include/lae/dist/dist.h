@@ -34,8 +34,8 @@ void lae_dist_end(struct lae_dist *dist);
 _Noreturn void lae_dist_abort(struct lae_dist *dist, int code);
 
 /* What all ranks make of their statuses: NULL if all are; otherwise the error of the lowest rank
- * that has one, the same on all ranks, naming rank and host if not all ranks failed. Frees `mine`.
- * [collective] */
+ * that has one, the same on all ranks, naming rank and host if not all ranks failed (but for bad
+ * input at rank 0, which reads it for all). Frees `mine`. [collective] */
 lae_status lae_dist_agree(const struct lae_dist *dist, lae_status mine) LAE_MUST_CHECK;
 
 /* Rank 0's `size` bytes to all. [collective] */

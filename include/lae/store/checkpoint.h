@@ -39,11 +39,11 @@ struct lae_merge_record {
 
 struct lae_checkpoint {
     int task, task_count, classes_seen;
-    char *config;           /* resolved YAML of the keys that can change the result */
-    int32_t *class_order;   /* [classes] */
+    char *config;         /* resolved YAML of the keys that can change the result */
+    int32_t *class_order; /* [classes] */
     size_t classes;
     struct lae_set init, online, offline; /* PET tensors; offline.count 0: there is none */
-    struct lae_set head;    /* task_00/weight [n, D], task_00/bias [n], task_01/... */
+    struct lae_set head;                  /* task_00/weight [n, D], task_00/bias [n], task_01/... */
     struct lae_metric *metrics;
     size_t metric_count;
     struct lae_merge_record *merge;
@@ -53,8 +53,9 @@ struct lae_checkpoint {
 };
 
 /* Writes atomically (see files/atomic.h): HDF5 with a 512-byte user block that holds one line,
- * "lae-checkpoint 1 sha256 <64 hex digits>\n", padded with zeros; the digest is over the bytes after
- * the user block. Object times are off, so equal contents give equal files but for /provenance. */
+ * "lae-checkpoint 1 sha256 <64 hex digits>\n", padded with zeros; the digest is over the bytes
+ * after the user block. Object times are off, so equal contents give equal files but for
+ * /provenance. */
 lae_status lae_checkpoint_write(const char *path,
                                 const struct lae_checkpoint *checkpoint) LAE_MUST_CHECK;
 

@@ -1,0 +1,33 @@
+# Sourced by setup.sh and test.sh: installs Debian or Ubuntu packages that are missing.
+
+build_packages="gcc libc6-dev meson ninja-build pkg-config openmpi-bin libopenmpi-dev libopenblas-dev
+    libhdf5-dev libyaml-dev libarchive-dev libjansson-dev libssl-dev zlib1g-dev librandom123-dev"
+test_packages="libcmocka-dev hdf5-tools libopenblas0-pthread libopenblas0-openmp libopenblas0-serial
+    openssh-client"
+
+install_missing() {
+    missing=""
+    for package in "$@"; do
+        dpkg-query -W -f '${Status}' "$package" 2>/dev/null | grep -q "ok installed" ||
+            missing="$missing $package"
+    done
+    [ -z "$missing" ] && return 0
+    if ! command -v apt-get >/dev/null; then
+        echo "These packages are missing, and there is no apt-get here:$missing" >&2
+        echo "Install what they hold by other means; README lists the libraries." >&2
+        return 0
+    fi
+    sudo=""
+    if [ "$(id -u)" -ne 0 ]; then
+        command -v sudo >/dev/null || {
+            echo "These packages are missing; install them as root:$missing" >&2
+            return 1
+        }
+        sudo=sudo
+    fi
+    echo "Installing:$missing"
+    $sudo apt-get update -qq
+    # shellcheck disable=SC2086
+    $sudo env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends \
+        $missing >/dev/null
+}

@@ -1,0 +1,70 @@
+#!/bin/sh
+# Builds and runs the tests: the second command of README. Its last line counts them.
+set -eu
+
+usage() {
+    cat <<'TEXT'
+launch/test.sh [--sanitize]
+
+Installs what is missing (as root, or with sudo), builds in build/ and runs all tests; then builds
+once more in build-sanitize/ and runs the unit and numeric tests under AddressSanitizer and
+UndefinedBehaviorSanitizer.
+
+  --sanitize   only the second part
+  --quick      only the first part
+TEXT
+}
+
+parts="plain sanitize"
+for word in "$@"; do
+    case $word in
+    --help | -h) usage; exit 0 ;;
+    --sanitize) parts=sanitize ;;
+    --quick) parts=plain ;;
+    *) echo "launch/test.sh: unknown argument $word; see --help" >&2; exit 2 ;;
+    esac
+done
+
+cd "$(dirname "$0")/.."
+. launch/packages.sh
+# shellcheck disable=SC2086
+install_missing $build_packages $test_packages
+
+passed=0 failed=0 skipped=0
+
+# Adds the counts that meson printed into the file $1.
+count() {
+    number() { sed -n "s/^$1: *\([0-9][0-9]*\).*/\1/p" "$2" | tail -n 1 | grep . || echo 0; }
+    passed=$((passed + $(number Ok "$1")))
+    skipped=$((skipped + $(number Skipped "$1")))
+    failed=$((failed + $(number Fail "$1") + $(number Timeout "$1") + $(number 'Unexpected Pass' "$1")))
+}
+
+# Runs the tests in build directory $1 with the meson arguments that follow.
+run_tests() {
+    directory=$1
+    shift
+    meson test -C "$directory" --print-errorlogs "$@" >"$directory/tests.out" 2>&1 || status=1
+    cat "$directory/tests.out"
+    count "$directory/tests.out"
+    # Skipped tests say why on a line of their own.
+    grep -h '^skipped:' "$directory"/meson-logs/testlog.txt || true
+}
+
+status=0
+for part in $parts; do
+    if [ $part = plain ]; then
+        [ -f build/build.ninja ] || meson setup build >/dev/null
+        ninja -C build
+        run_tests build
+    else
+        [ -f build-sanitize/build.ninja ] || meson setup build-sanitize -Db_sanitize=address,undefined \
+            -Dbuildtype=debugoptimized -Db_lundef=false >/dev/null
+        ninja -C build-sanitize
+        run_tests build-sanitize --suite unit --suite numeric
+    fi
+done
+[ $failed -eq 0 ] || status=1
+[ $passed -gt 0 ] || status=1
+echo "$passed passed, $failed failed, $skipped skipped"
+exit $status

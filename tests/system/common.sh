@@ -1,0 +1,53 @@
+# Sourced by the system tests. The build gives them LAE_MPI (the program) and LAE_TEST_SOURCE.
+set -u
+
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+runs=$work/runs
+tiny=$LAE_TEST_SOURCE/tests/reference/weights/timm-f32.safetensors
+
+[ "$(id -u)" -ne 0 ] || export OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1
+export OPENBLAS_NUM_THREADS=1 OMP_NUM_THREADS=1 LAE_HOME=$LAE_TEST_SOURCE
+
+skip() {
+    echo "skipped: $*"
+    exit 77
+}
+
+fail() {
+    echo "FAILED: $*" >&2
+    exit 1
+}
+
+need() {
+    for tool in "$@"; do
+        command -v "$tool" >/dev/null || skip "$tool is not installed"
+    done
+}
+
+# lae NP ARGUMENTS...: the program with NP ranks.
+lae() {
+    ranks=$1
+    shift
+    mpirun --oversubscribe --bind-to none -np "$ranks" "$LAE_MPI" "$@"
+}
+
+# train NP NAME KEY=VALUE...: a small run on drawn images and a tiny random backbone.
+train() {
+    ranks=$1
+    name=$2
+    shift 2
+    lae "$ranks" train run.root="$runs" run.name="$name" data.dataset=synthetic \
+        model.weights="$tiny" model.heads=2 data.image_size=16 data.mean=0.5 data.std=0.5 \
+        data.classes_per_task=4 data.synthetic.classes=12 data.synthetic.train=7 \
+        data.synthetic.test=5 train.batch_size=11 train.epochs=3 train.freeze_epochs=1 \
+        pet.blocks=0,1 compute.threads=1 "$@" >"$work/$name.out" 2>"$work/$name.err"
+}
+
+# same A B TASK: nothing but provenance differs between two runs' files of a task.
+same() {
+    h5diff --exclude-path /provenance "$runs/$1/$3" "$runs/$2/$3" >"$work/h5diff.out" 2>&1 || {
+        cat "$work/h5diff.out"
+        fail "$3 of $1 and of $2 differ"
+    }
+}
