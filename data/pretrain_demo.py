@@ -15,7 +15,7 @@ import pathlib
 import struct
 import time
 
-os.environ["OPENBLAS_NUM_THREADS"] = "1"  # read when NumPy and PyTorch load it: the file does not depend on the machine's cores
+os.environ["OPENBLAS_NUM_THREADS"] = "1"  # before NumPy or PyTorch loads it
 
 import numpy as np
 import torch
@@ -24,7 +24,7 @@ from torch import nn
 
 SIDE, PATCH, WIDTH, DEPTH, HEADS = 32, 4, 128, 6, 2
 RECORD = 2 + 3 * SIDE * SIDE  # CIFAR-100's: coarse label, fine label, planes R, G, B
-METADATA = {"heads": str(HEADS), "image_size": str(SIDE), "mean": "0.5", "std": "0.5"}
+METADATA = {"heads": str(HEADS), "layer_norm_eps": "1e-6"}
 
 
 # ---- Data ----
@@ -212,14 +212,14 @@ def parse_arguments():
     parser.add_argument("--probe", metavar="DIR",
                         help="such a directory with the demonstration's classes, to look at only")
     parser.add_argument("--out", default="demo_vit.safetensors")
-    parser.add_argument("--epochs", type=int, default=10)
-    parser.add_argument("--batch", type=int, default=128)
+    parser.add_argument("--epochs", type=int, default=4)
+    parser.add_argument("--batch", type=int, default=64)
     parser.add_argument("--lr", type=float, default=1e-3)
     parser.add_argument("--weight-decay", type=float, default=0.05)
     parser.add_argument("--smallest-area", type=float, default=0.3)
     parser.add_argument("--keep", type=float, default=0.5,
                         help="share of the patches looked at in all but the last epochs")
-    parser.add_argument("--whole-epochs", type=int, default=2, help="last epochs, with all patches")
+    parser.add_argument("--whole-epochs", type=int, default=1, help="last epochs, with all patches")
     parser.add_argument("--seed", type=int, default=0)
     return parser.parse_args()
 

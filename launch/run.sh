@@ -55,4 +55,4 @@ if [ "$ranks" -gt "$(nproc)" ]; then
 fi
 
 # shellcheck disable=SC2086
-exec "${MPIRUN:-mpirun}" --oversubscribe --bind-to none -np "$ranks" ${MPIRUN_ARGUMENTS:-} "$program" "$@"
+exec "${MPIRUN:-mpirun}" --quiet --oversubscribe --bind-to none -np "$ranks" ${MPIRUN_ARGUMENTS:-} "$program" "$@"

@@ -6,7 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
-/* BLAS refuses a stride of 0, which an empty matrix may have. */
+/* BLAS asks for strides of at least 1, also where a matrix is empty. */
 static blasint stride_of(size_t stride)
 {
     return (blasint)(stride > 0 ? stride : 1);

@@ -1,9 +1,9 @@
 /* The elementwise and row kernels, built once per instruction set and chosen at start.
  *
  * Every build gives the same bits: no fused multiply-add, no fast-math, reductions over an explicit
- * number of lanes, exp and erf from polynomials of our own (errors stated in kernels_isa.c). All arrays
- * are dense and row-major; `y` may be `x` where it says "in place allowed". A NaN gives NaN (in
- * softmax and layer norm its whole row); the activations have their limits at the infinities.
+ * number of lanes, exp and erf from polynomials of our own (errors stated in kernels_isa.c). All
+ * arrays are dense and row-major; `y` may be `x` where it says "in place allowed". A NaN gives NaN
+ * (in softmax and layer norm its whole row); the activations have their limits at the infinities.
  */
 #ifndef LAE_NN_KERNELS_H
 #define LAE_NN_KERNELS_H
@@ -40,11 +40,11 @@ struct lae_kernels {
     void (*layer_norm_backward)(float *dx, const float *dy, const float *normal, const float *rstd,
                                 const float *gamma, size_t rows, size_t cols);
 
-    void (*add)(float *y, const float *x, size_t n);                /* y += x */
+    void (*add)(float *y, const float *x, size_t n);                 /* y += x */
     void (*add_scaled)(float *y, float a, const float *x, size_t n); /* y += a x */
     void (*multiply)(float *y, const float *x, size_t n);            /* y *= x */
     void (*scale)(float *y, float a, size_t n);                      /* y *= a */
-    float (*dot)(const float *x, const float *y, size_t n);          /* sum of x y, in lanes of double */
+    float (*dot)(const float *x, const float *y, size_t n); /* sum of x y, in lanes of double */
     /* sum[cols] = column sums of x[rows, cols] */
     void (*column_sum)(float *sum, const float *x, size_t rows, size_t cols);
 };

@@ -42,7 +42,7 @@ struct lae_pet_options {
 
 /* Shapes of the backbone that modules depend on. */
 struct lae_pet_dims {
-    size_t width;              /* D */
+    size_t width;                /* D */
     size_t grid_rows, grid_cols; /* patches; tokens = 1 + grid_rows * grid_cols */
 };
 
@@ -62,10 +62,10 @@ struct lae_pet_module {
 struct lae_pet_view {
     const struct lae_kernels *kernels;
     const float *h; /* [N, D] the site's input, LN1(x) or LN2(x); row 0 is the class token */
-    size_t rows;    /* rows of the branch's output that are wanted: N, or 1 (class token) in the last
-                       block. h has at least these rows; all N at the attention site */
-    size_t tokens;  /* N */
-    float *out;     /* forward: [rows, D], added to. backward: its gradient, read only */
+    size_t rows;   /* rows of the branch's output that are wanted: N, or 1 (class token) in the last
+                      block. h has at least these rows; all N at the attention site */
+    size_t tokens; /* N */
+    float *out;    /* forward: [rows, D], added to. backward: its gradient, read only */
     /* Attention site alone: rows of keys and values, row stride kv_stride. The type's inserted rows
      * (prefix) come first, then the N tokens'. forward: read and written; backward: gradients. */
     float *key, *value;
@@ -89,7 +89,7 @@ struct lae_pet_type {
     /* Declares the tensors (names below "blocks/I/SITE/TYPE/") in the table. */
     lae_status (*declare)(const struct lae_pet_module *module, struct lae_table *table);
     /* Writes the initial values of the module's tensors into theta (the whole vector). Tensor i of
-     * the table draws from the stream (seed, LAE_RANDOM_INIT, 0, 0, i), its entry j from index j. */
+     * the table draws from the stream (seed, LAE_RANDOM_INIT, 0, 0, i), entry j from index j. */
     void (*init)(const struct lae_pet_module *module, const struct lae_table *table,
                  unsigned long long seed, float *theta);
     size_t (*inserted)(const struct lae_pet_module *module); /* key rows inserted; NULL: none */
