@@ -104,6 +104,10 @@ void lae_environment_correct(char **argv, const struct lae_arguments *arguments)
     free(forced);
     if (!change) return;
     setenv(RESTARTED, news, 1);
-    execv("/proc/self/exe", argv);
+    char executable[4096];
+    ssize_t length = readlink("/proc/self/exe", executable, sizeof executable - 1);
+    if (length <= 0) return;
+    executable[length] = '\0';
+    execv(executable, argv);
     /* Where that cannot be done, the program goes on as it is: slower, not wrong. */
 }

@@ -716,6 +716,8 @@ static lae_status read_through(const char *path, const unsigned char *large, siz
         if (status == NULL) {
             bool same = size == 0 || (size == 5 && memcmp(data, "small", 5) == 0) ||
                         (size == large_size && memcmp(data, large, size) == 0);
+            /* A flip in the directory can make a file of the link, which holds its target. */
+            same |= size == 7 && memcmp(data, "d/small", 7) == 0;
             *right += same;
             wrong |= !same;
         }

@@ -3,7 +3,6 @@
 #define _GNU_SOURCE /* nftw's flags */
 #include "weight_files.h"
 
-#include <hdf5.h>
 #include <math.h>
 
 /* ---- Whole files ---------------------------------------------------------------------------- */
@@ -239,6 +238,28 @@ static void test_write_errors(void **state)
     }
     lae_weights_free(&weights);
     free_network(network);
+}
+
+static void test_own(void **state)
+{
+    const char *path = at(state, "sealed");
+    save_own(state, path, true);
+    assert_reads_as(path, LAE_WEIGHTS_HDF5, 1e-5, HEADS);
+    struct bytes file = load_bytes(path);
+    assert_memory_equal(file.data, "lae-weights 1 sha256 ", 21);
+    free_bytes(&file);
+
+    const char *plain = at(state, "plain");
+    save_own(state, plain, false);
+    FILE *screen = tmpfile();
+    assert_non_null(screen);
+    struct lae_log log = {.screen = screen};
+    struct lae_weights weights;
+    assert_null(lae_weights_read(plain, &log, &weights));
+    assert_true(ftell(screen) > 0); /* a warning */
+    fclose(screen);
+    assert_int_equal(weights.format, LAE_WEIGHTS_HDF5);
+    lae_weights_free(&weights);
 }
 
 static void test_names(void **state)

@@ -3,7 +3,6 @@
 #define _GNU_SOURCE /* nftw's flags, memmem */
 #include "weight_files.h"
 
-#include <hdf5.h>
 #include <math.h>
 
 /* ---- Tensors that are missing, misshapen, unknown ------------------------------------------- */
@@ -608,55 +607,6 @@ static void test_damaged_zip(void **state)
 
 /* ---- HDF5 ----------------------------------------------------------------------------------- */
 
-enum { SEAL = 512 };
-
-static void write_own(void **state, const char *path)
-{
-    const char *first = at(state, "first.safetensors");
-    struct network *network = timm();
-    struct lae_weights weights;
-    save_safetensors(first, network, "F32",
-                     "\"__metadata__\":{\"layer_norm_eps\":\"1e-5\",\"heads\":\"2\"},");
-    read_well(first, &weights);
-    write_well(path, &weights);
-    lae_weights_free(&weights);
-    free_network(network);
-}
-
-/* Our own file of timm()'s tensors; `sealed`: with its user block. Written once a test, and copied
- * from there: waiting for the disk takes longer than all the rest. */
-static void save_own(void **state, const char *path, bool sealed)
-{
-    const char *whole = at(state, "own.h5");
-    if (access(whole, R_OK) != 0) write_own(state, whole);
-    struct bytes file = load_bytes(whole);
-    size_t from = sealed ? 0 : SEAL;
-    save_bytes(path, file.data + from, file.size - from);
-    free_bytes(&file);
-}
-
-static void test_own(void **state)
-{
-    const char *path = at(state, "sealed");
-    save_own(state, path, true);
-    assert_reads_as(path, LAE_WEIGHTS_HDF5, 1e-5, HEADS);
-    struct bytes file = load_bytes(path);
-    assert_memory_equal(file.data, "lae-weights 1 sha256 ", 21);
-    free_bytes(&file);
-
-    const char *plain = at(state, "plain");
-    save_own(state, plain, false);
-    FILE *screen = tmpfile();
-    assert_non_null(screen);
-    struct lae_log log = {.screen = screen};
-    struct lae_weights weights;
-    assert_null(lae_weights_read(plain, &log, &weights));
-    assert_true(ftell(screen) > 0); /* a warning */
-    fclose(screen);
-    assert_int_equal(weights.format, LAE_WEIGHTS_HDF5);
-    lae_weights_free(&weights);
-}
-
 /* The seal finds any change and any cut. */
 static void test_damaged_own(void **state)
 {
@@ -684,25 +634,6 @@ static void put_dataset(hid_t file, const char *name, hid_t type, hsize_t size, 
     assert_true(H5Dwrite(set, type, H5S_ALL, H5S_ALL, H5P_DEFAULT, values) >= 0);
     H5Dclose(set);
     H5Sclose(space);
-}
-
-static void put_attribute(hid_t file, const char *name, hid_t type, const void *value)
-{
-    if (H5Aexists(file, name) > 0) assert_true(H5Adelete(file, name) >= 0);
-    hid_t space = H5Screate(H5S_SCALAR);
-    hid_t attribute = H5Acreate2(file, name, type, space, H5P_DEFAULT, H5P_DEFAULT);
-    assert_true(attribute >= 0);
-    assert_true(H5Awrite(attribute, type, value) >= 0);
-    H5Aclose(attribute);
-    H5Sclose(space);
-}
-
-static void put_text_attribute(hid_t file, const char *name, const char *value)
-{
-    hid_t type = H5Tcopy(H5T_C_S1);
-    H5Tset_size(type, strlen(value));
-    put_attribute(file, name, type, value);
-    H5Tclose(type);
 }
 
 static void other_format(hid_t file)
@@ -854,25 +785,12 @@ static void test_strangers(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(test_missing),
-        TEST(test_ranks),
-        TEST(test_not_finite),
-        TEST(test_not_finite_head),
-        TEST(test_shapes),
-        TEST(test_unknown),
-        TEST(test_other_networks),
-        TEST(test_headers),
-        TEST(test_metadata),
-        TEST(test_header_lengths),
-        TEST(test_cut_safetensors),
-        TEST(test_flipped_header),
-        TEST(test_npy_headers),
-        TEST(test_cut_npy),
-        TEST(test_zips),
-        TEST(test_damaged_zip),
-        TEST(test_own),
-        TEST(test_damaged_own),
-        TEST(test_odd_hdf5),
+        TEST(test_missing),         TEST(test_ranks),           TEST(test_not_finite),
+        TEST(test_not_finite_head), TEST(test_shapes),          TEST(test_unknown),
+        TEST(test_other_networks),  TEST(test_headers),         TEST(test_metadata),
+        TEST(test_header_lengths),  TEST(test_cut_safetensors), TEST(test_flipped_header),
+        TEST(test_npy_headers),     TEST(test_cut_npy),         TEST(test_zips),
+        TEST(test_damaged_zip),     TEST(test_damaged_own),     TEST(test_odd_hdf5),
         TEST(test_strangers),
     };
     return cmocka_run_group_tests_name("weights_damage", tests, NULL, NULL);

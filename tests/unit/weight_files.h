@@ -15,6 +15,7 @@
 #include <archive_entry.h>
 #include <cmocka.h>
 #include <ftw.h>
+#include <hdf5.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -349,7 +350,7 @@ static inline void transpose(float *out, const float *in, size_t rows, size_t co
 /* The tensor blocks.BLOCK.NAME. */
 static inline struct item *find_in_block(struct network *network, int block, const char *name)
 {
-    char full[NAME_SIZE];
+    char full[2 * NAME_SIZE];
     snprintf(full, sizeof full, "blocks.%d.%s", block, name);
     return find_tensor(network, full);
 }
@@ -649,6 +650,54 @@ static inline void write_well(const char *path, const struct lae_weights *weight
 {
     lae_status status = lae_weights_write(path, weights);
     if (status != NULL) fail_msg("%s", lae_status_message(status));
+}
+
+/* ---- HDF5 ----------------------------------------------------------------------------------- */
+
+enum { SEAL = 512 };
+
+static inline void write_own(void **state, const char *path)
+{
+    const char *first = at(state, "first.safetensors");
+    struct network *network = timm();
+    struct lae_weights weights;
+    save_safetensors(first, network, "F32",
+                     "\"__metadata__\":{\"layer_norm_eps\":\"1e-5\",\"heads\":\"2\"},");
+    read_well(first, &weights);
+    write_well(path, &weights);
+    lae_weights_free(&weights);
+    free_network(network);
+}
+
+/* Our own file of timm()'s tensors; `sealed`: with its user block. Written once a test, and copied
+ * from there: waiting for the disk takes longer than all the rest. */
+static inline void save_own(void **state, const char *path, bool sealed)
+{
+    const char *whole = at(state, "own.h5");
+    if (access(whole, R_OK) != 0) write_own(state, whole);
+    struct bytes file = load_bytes(whole);
+    size_t from = sealed ? 0 : SEAL;
+    save_bytes(path, file.data + from, file.size - from);
+    free_bytes(&file);
+}
+
+static inline void put_attribute(hid_t file, const char *name, hid_t type, const void *value)
+{
+    if (H5Aexists(file, name) > 0) assert_true(H5Adelete(file, name) >= 0);
+    hid_t space = H5Screate(H5S_SCALAR);
+    hid_t attribute = H5Acreate2(file, name, type, space, H5P_DEFAULT, H5P_DEFAULT);
+    assert_true(attribute >= 0);
+    assert_true(H5Awrite(attribute, type, value) >= 0);
+    H5Aclose(attribute);
+    H5Sclose(space);
+}
+
+static inline void put_text_attribute(hid_t file, const char *name, const char *value)
+{
+    hid_t type = H5Tcopy(H5T_C_S1);
+    H5Tset_size(type, strlen(value));
+    put_attribute(file, name, type, value);
+    H5Tclose(type);
 }
 
 #define TEST(function) cmocka_unit_test_setup_teardown(function, make_place, remove_place)
