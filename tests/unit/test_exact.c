@@ -1,0 +1,110 @@
+/* dist/exact.h: sums that do not depend on the order, and what does not fit. */
+#include "lae/base/random.h"
+#include "lae/dist/exact.h"
+
+#include <math.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+enum { COUNT = 37, IMAGES = 24 };
+
+static void fill(float *values, uint32_t image)
+{
+    struct lae_random stream = lae_random_stream(1, LAE_RANDOM_BENCH, 0, 0, image);
+    for (size_t i = 0; i < COUNT; i++) {
+        double size = pow(2.0, 40.0 * lae_random_uniform(&stream, 2 * i) - 30.0);
+        values[i] = (float)(size * (lae_random_uniform(&stream, 2 * i + 1) - 0.5));
+    }
+}
+
+static void order_and_grouping_do_not_matter(void **state)
+{
+    (void)state;
+    int64_t forward[COUNT] = {0}, backward[COUNT] = {0}, groups[3][COUNT] = {{0}};
+    float values[COUNT];
+    for (uint32_t i = 0; i < IMAGES; i++) {
+        fill(values, i);
+        assert_int_equal(lae_exact_add(forward, values, COUNT, IMAGES), 0);
+        assert_int_equal(lae_exact_add(groups[i % 3], values, COUNT, IMAGES), 0);
+        fill(values, IMAGES - 1 - i);
+        assert_int_equal(lae_exact_add(backward, values, COUNT, IMAGES), 0);
+    }
+    assert_memory_equal(forward, backward, sizeof forward);
+    for (size_t i = 0; i < COUNT; i++)
+        assert_true(forward[i] == groups[0][i] + groups[1][i] + groups[2][i]);
+}
+
+static void mean_is_that_of_the_values(void **state)
+{
+    (void)state;
+    int64_t sum[COUNT] = {0};
+    double wanted[COUNT] = {0};
+    float values[COUNT], mean[COUNT];
+    for (uint32_t i = 0; i < IMAGES; i++) {
+        fill(values, i);
+        lae_exact_add(sum, values, COUNT, IMAGES);
+        for (size_t j = 0; j < COUNT; j++)
+            wanted[j] += (double)values[j] / IMAGES;
+    }
+    lae_exact_mean(mean, sum, COUNT, IMAGES);
+    for (size_t j = 0; j < COUNT; j++) /* each value is rounded to 2^-44, then the mean to a float */
+        assert_true(fabs((double)mean[j] - wanted[j]) <= 0x1p-45 + 6e-8 * fabs(wanted[j]));
+}
+
+static void rounds_to_nearest_even(void **state)
+{
+    (void)state;
+    const float values[4] = {0x1p-44F, 0x1.8p-44F, 0x1.4p-43F, -0x1.8p-44F};
+    int64_t sum[4] = {0};
+    assert_int_equal(lae_exact_add(sum, values, 4, 1), 0);
+    assert_true(sum[0] == 1 && sum[1] == 2 && sum[2] == 2 && sum[3] == -2);
+}
+
+static void what_does_not_fit_is_counted_and_left_out(void **state)
+{
+    (void)state;
+    const float values[6] = {NAN, INFINITY, -INFINITY, 21850.0F, -1e30F, 21840.0F};
+    int64_t sum[6] = {5, 5, 5, 5, 5, 5};
+    assert_int_equal(lae_exact_add(sum, values, 6, 24), 5);
+    for (int i = 0; i < 5; i++)
+        assert_true(sum[i] == 5);
+    assert_true(sum[5] == 5 + llrint(21840.0 * 0x1p44));
+    int64_t one = 0;
+    assert_false(lae_exact_add_one(&one, (double)NAN, 1));
+    assert_true(lae_exact_add_one(&one, 524287.9, 1)); /* 2^19 would be 2^63 */
+    assert_false(lae_exact_add_one(&one, 524288.0, 1));
+}
+
+static void a_full_batch_of_the_largest_values_does_not_overflow(void **state)
+{
+    (void)state;
+    for (int batch = 1; batch <= 4096; batch = batch * 3 + 1) {
+        float largest = (float)(524288.0 / batch), value[1];
+        do
+            largest = nextafterf(largest, 0.0F);
+        while ((double)largest * 0x1p44 > (double)(INT64_MAX / batch) * (1 - 1e-15));
+        value[0] = largest;
+        int64_t sum = 0;
+        for (int i = 0; i < batch; i++)
+            assert_int_equal(lae_exact_add(&sum, value, 1, batch), 0);
+        assert_true(sum > 0); /* UBSan would see the overflow, too */
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(order_and_grouping_do_not_matter),
+        cmocka_unit_test(mean_is_that_of_the_values),
+        cmocka_unit_test(rounds_to_nearest_even),
+        cmocka_unit_test(what_does_not_fit_is_counted_and_left_out),
+        cmocka_unit_test(a_full_batch_of_the_largest_values_does_not_overflow),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
