@@ -39,19 +39,29 @@ static lae_status run(int argc, char **argv, const struct lae_arguments *argumen
     return status;
 }
 
+static int help(int argc, const struct lae_arguments *arguments)
+{
+    if (!speaks()) return 0;
+    if (arguments->version)
+        lae_print_version();
+    else
+        lae_print_help(argc > 2 ? arguments->command : NULL);
+    return 0;
+}
+
 int main(int argc, char **argv)
 {
     struct lae_arguments arguments;
     lae_status status = lae_arguments_parse(argc, argv, &arguments);
-    if (status != NULL) return finish(status);
-    if (arguments.help || arguments.version) {
-        if (!speaks()) return 0;
-        if (arguments.version)
-            lae_print_version();
-        else
-            lae_print_help(argc > 2 ? arguments.command : NULL);
-        return 0;
+    int code;
+    if (status != NULL) {
+        code = finish(status);
+    } else if (arguments.help || arguments.version) {
+        code = help(argc, &arguments);
+    } else {
+        lae_environment_correct(argv, &arguments);
+        code = finish(run(argc, argv, &arguments));
     }
-    lae_environment_correct(argv, &arguments);
-    return finish(run(argc, argv, &arguments));
+    lae_arguments_free(&arguments);
+    return code;
 }

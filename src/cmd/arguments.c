@@ -70,33 +70,48 @@ static lae_status check(const struct lae_arguments *arguments)
     return NULL;
 }
 
+/* A word that is no option: a setting, or a positional argument. */
+static lae_status parse_word(char *word, struct lae_arguments *arguments)
+{
+    if (strchr(word, '=') != NULL) {
+        arguments->settings[arguments->setting_count++] = word;
+        return NULL;
+    }
+    if (arguments->setting_count > 0)
+        return lae_bad_input("\"%s\" comes after KEY=VALUE and is none itself", word);
+    if (arguments->positional_count == LAE_MAX_POSITIONAL)
+        return lae_bad_input("too many arguments, from \"%s\" on", word);
+    arguments->positional[arguments->positional_count++] = word;
+    return NULL;
+}
+
 lae_status lae_arguments_parse(int argc, char **argv, struct lae_arguments *arguments)
 {
     *arguments = (struct lae_arguments){.command = lae_commands()[0]};
+    arguments->settings = calloc((size_t)argc + 1, sizeof *arguments->settings);
+    if (arguments->settings == NULL) return lae_out_of_memory(argc * 8, "the command line");
     int at = 1;
     if (argc > 1 && argv[1][0] != '-' && strchr(argv[1], '=') == NULL) {
         arguments->command = find_command(argv[1]);
-        if (arguments->command == NULL) return unknown_command(argv[1]);
+        if (arguments->command == NULL) {
+            arguments->command = lae_commands()[0];
+            return unknown_command(argv[1]);
+        }
         at = 2;
     }
     for (; at < argc; at++) {
-        const char *word = argv[at];
-        if (word[0] == '-') {
+        if (argv[at][0] == '-')
             LAE_TRY(parse_option(argv, argc, &at, arguments));
-            if (arguments->setting_count > 0)
-                return lae_bad_input("%s comes after KEY=VALUE; options come first", word);
-        } else if (strchr(word, '=') != NULL) {
-            if (arguments->setting_count == 0) arguments->settings = argv + at;
-            arguments->setting_count++;
-        } else {
-            if (arguments->setting_count > 0)
-                return lae_bad_input("\"%s\" comes after KEY=VALUE and is none itself", word);
-            if (arguments->positional_count == LAE_MAX_POSITIONAL)
-                return lae_bad_input("too many arguments, from \"%s\" on", word);
-            arguments->positional[arguments->positional_count++] = word;
-        }
+        else
+            LAE_TRY(parse_word(argv[at], arguments));
     }
     return check(arguments);
+}
+
+void lae_arguments_free(struct lae_arguments *arguments)
+{
+    free(arguments->settings);
+    arguments->settings = NULL;
 }
 
 static void print_program_help(void)

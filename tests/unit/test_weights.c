@@ -400,8 +400,8 @@ int main(void)
         TEST(test_timm),         TEST(test_transformers),  TEST(test_google),
         TEST(test_column_major), TEST(test_twelve_blocks), TEST(test_sixteen_bits),
         TEST(test_round_trips),  TEST(test_written_twice), TEST(test_written_safetensors),
-        TEST(test_write_errors), TEST(test_names),         TEST(test_fixtures),
-        TEST(test_vit_tiny),
+        TEST(test_write_errors), TEST(test_own),           TEST(test_names),
+        TEST(test_fixtures),     TEST(test_vit_tiny),
     };
     return cmocka_run_group_tests_name("weights", tests, NULL, NULL);
 }

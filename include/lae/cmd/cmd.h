@@ -19,7 +19,7 @@ struct lae_arguments {
     const char *positional[LAE_MAX_POSITIONAL];
     int positional_count;
     const char *config;     /* --config FILE, or NULL */
-    char *const *settings;  /* KEY=VALUE ... */
+    char **settings;        /* [setting_count] KEY=VALUE; owned, the texts are not */
     int setting_count;
     bool help, version, print_config;
 };
@@ -43,7 +43,9 @@ const struct lae_command *const *lae_commands(void);
 
 /* Takes argv[1..] apart. Errors: an unknown command (with the nearest known) or option, too few or
  * too many arguments. */
-lae_status lae_arguments_parse(int argc, char **argv, struct lae_arguments *arguments) LAE_MUST_CHECK;
+lae_status lae_arguments_parse(int argc, char **argv,
+                               struct lae_arguments *arguments) LAE_MUST_CHECK;
+void lae_arguments_free(struct lae_arguments *arguments);
 
 /* Usage of one command, or of the program where `command` is NULL, to standard output. */
 void lae_print_help(const struct lae_command *command);
