@@ -16,7 +16,8 @@ void lae_log_open(struct lae_log *log, bool quiet)
 lae_status lae_log_add_file(struct lae_log *log, const char *path)
 {
     log->file = fopen(path, "ae");
-    if (log->file == NULL) return lae_bad_input("%s: cannot append to the log: %s", path, strerror(errno));
+    if (log->file == NULL)
+        return lae_bad_input("%s: cannot append to the log: %s", path, strerror(errno));
     setvbuf(log->file, NULL, _IOLBF, 0);
     return NULL;
 }
@@ -42,7 +43,8 @@ static void write_file(struct lae_log *log, const char *mark, const char *format
     char stamp[32] = "";
     time_t now = time(NULL);
     struct tm parts;
-    if (localtime_r(&now, &parts) != NULL) strftime(stamp, sizeof stamp, "%Y-%m-%dT%H:%M:%S", &parts);
+    if (localtime_r(&now, &parts) != NULL)
+        strftime(stamp, sizeof stamp, "%Y-%m-%dT%H:%M:%S", &parts);
     fprintf(log->file, "%s %s", stamp, mark);
     vfprintf(log->file, format, args);
     fputc('\n', log->file);

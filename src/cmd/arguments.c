@@ -31,7 +31,8 @@ static lae_status unknown_command(const char *name)
         strcat(known, known[0] != '\0' ? ", " : "");
         strcat(known, (*c)->name);
     }
-    return lae_bad_input("unknown command \"%s\"; the commands are %s (lae_mpi --help)", name, known);
+    return lae_bad_input("unknown command \"%s\"; the commands are %s (lae_mpi --help)", name,
+                         known);
 }
 
 static lae_status parse_option(char **argv, int argc, int *at, struct lae_arguments *arguments)
@@ -62,8 +63,8 @@ static lae_status check(const struct lae_arguments *arguments)
         return lae_bad_input("%s takes %d argument(s), %d given: lae_mpi %s %s", command->name,
                              command->positional, arguments->positional_count, command->name,
                              command->usage);
-    bool configured = arguments->config != NULL || arguments->setting_count > 0 ||
-                      arguments->print_config;
+    bool configured =
+        arguments->config != NULL || arguments->setting_count > 0 || arguments->print_config;
     if (configured && !command->configurable)
         return lae_bad_input("%s takes no configuration: lae_mpi %s %s", command->name,
                              command->name, command->usage);
@@ -122,13 +123,14 @@ static void print_program_help(void)
            "commands:\n");
     for (const struct lae_command *const *c = lae_commands(); *c != NULL; c++)
         printf("  %-10s %s\n", (*c)->name, (*c)->help);
-    printf("\noptions:\n"
-           "  --config FILE    read the configuration from a YAML file\n"
-           "  --print-config   print the resolved configuration and end\n"
-           "  --help           this text; with a command, its own and all keys\n"
-           "  --version        versions of the program and its libraries\n\n"
-           "exit codes: 0 done, 2 bad input, 75 stopped on request with the state saved, 1 anything "
-           "else\n");
+    printf(
+        "\noptions:\n"
+        "  --config FILE    read the configuration from a YAML file\n"
+        "  --print-config   print the resolved configuration and end\n"
+        "  --help           this text; with a command, its own and all keys\n"
+        "  --version        versions of the program and its libraries\n\n"
+        "exit codes: 0 done, 2 bad input, 75 stopped on request with the state saved, 1 anything "
+        "else\n");
 }
 
 void lae_print_help(const struct lae_command *command)

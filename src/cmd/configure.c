@@ -49,8 +49,10 @@ static bool names_inputs(const struct lae_arguments *arguments)
 static lae_status load_demo(struct lae_config *config, const char *home)
 {
     if (home == NULL)
-        return lae_bad_input("the built-in demonstration (%s) is not found beside the program; give "
-                             "--config FILE, or set LAE_HOME to the directory that holds it", DEMO);
+        return lae_bad_input(
+            "the built-in demonstration (%s) is not found beside the program; give "
+            "--config FILE, or set LAE_HOME to the directory that holds it",
+            DEMO);
     char *path = lae_path_join(home, DEMO);
     if (path == NULL) return lae_out_of_memory(64, "a path");
     lae_status status = lae_config_load_file(config, path);

@@ -19,7 +19,8 @@ static lae_status run(const struct lae_arguments *arguments, const struct lae_di
 const struct lae_command lae_command_convert = {
     .name = "convert",
     .usage = "IN OUT",
-    .help = "rewrite a weight file (.npz, .safetensors, .h5) as .safetensors or .h5, by OUT's ending",
+    .help =
+        "rewrite a weight file (.npz, .safetensors, .h5) as .safetensors or .h5, by OUT's ending",
     .positional = 2,
     .serial = true,
     .run = run,

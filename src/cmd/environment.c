@@ -31,9 +31,10 @@ static bool is_set_to(const char *name, const char *value)
 static int core_width(const char *core)
 {
     static const char *const avx2[] = {"Haswell", "Zen", "Excavator"};
-    static const char *const lesser[] = {"Prescott", "Core2", "Penryn", "Dunnington", "Nehalem",
-                                         "Sandybridge", "Atom", "Bobcat", "Barcelona", "Bulldozer",
-                                         "Piledriver", "Steamroller", "Nano", "Opteron"};
+    static const char *const lesser[] = {"Prescott",  "Core2",       "Penryn",     "Dunnington",
+                                         "Nehalem",   "Sandybridge", "Atom",       "Bobcat",
+                                         "Barcelona", "Bulldozer",   "Piledriver", "Steamroller",
+                                         "Nano",      "Opteron"};
     for (size_t i = 0; i < sizeof avx2 / sizeof avx2[0]; i++)
         if (strcasecmp(core, avx2[i]) == 0) return 1;
     for (size_t i = 0; i < sizeof lesser / sizeof lesser[0]; i++)
@@ -47,8 +48,8 @@ static int processor_width(void)
     return strcmp(name, "avx512") == 0 ? 2 : strcmp(name, "avx2") == 0 ? 1 : 0;
 }
 
-/* The core that compute.blas_core forces, or NULL; a new string. A configuration that cannot be read
- * forces nothing here: training will say what is wrong with it. */
+/* The core that compute.blas_core forces, or NULL; a new string. A configuration that cannot be
+ * read forces nothing here: training will say what is wrong with it. */
 static char *forced_core(const struct lae_arguments *arguments)
 {
     if (!arguments->command->configurable) return NULL;
@@ -72,8 +73,10 @@ static void choose_core(const char *forced, bool *change, char *news, size_t siz
         return;
     }
     if (asked == NULL || core_width(lae_linear_core()) >= processor_width()) return;
-    snprintf(news, size, "OPENBLAS_CORETYPE=%s in the environment asks for less than this processor "
-                         "can; it is ignored (compute.blas_core forces a core)", asked);
+    snprintf(news, size,
+             "OPENBLAS_CORETYPE=%s in the environment asks for less than this processor "
+             "can; it is ignored (compute.blas_core forces a core)",
+             asked);
     unsetenv("OPENBLAS_CORETYPE");
     unsetenv("OPENBLAS_L2_SIZE");
     *change = true;

@@ -85,8 +85,8 @@ static lae_status write_synthetic(const struct lae_arguments *arguments, struct 
     if (config->data.dataset != LAE_DATASET_SYNTHETIC)
         return lae_bad_input("data.dataset: synth writes the synthetic data");
     if (config->data.synthetic.classes > LABELS)
-        return lae_bad_input("data.synthetic.classes: the format has one byte a label, so at most %d",
-                             LABELS);
+        return lae_bad_input(
+            "data.synthetic.classes: the format has one byte a label, so at most %d", LABELS);
     struct lae_dataset dataset;
     LAE_TRY(lae_dataset_open(&config->data, &dataset));
     lae_status status = write_directory(arguments->positional[0], &dataset);

@@ -1,6 +1,7 @@
 #include "lae/cmd/cmd.h"
 #include "lae/files/map.h"
 #include "lae/learn/job.h"
+#include "lae/learn/plan.h"
 #include "lae/learn/rundir.h"
 #include "lae/learn/state.h"
 #include "lae/learn/trainer.h"
@@ -70,12 +71,14 @@ static void introduce(const struct lae_job *job, const struct lae_rundir *dir)
     describe_site(attn, sizeof attn, &config->pet, LAE_SITE_ATTN);
     describe_site(mlp, sizeof mlp, &config->pet, LAE_SITE_MLP);
     lae_log_info(job->log, "lae_mpi %s   run %s", LAE_VERSION, dir->path);
-    lae_log_info(job->log, "backbone  %zu blocks, width %zu, %zu heads, patch %zu, images of %zu: "
-                           "%.1f M frozen parameters",
+    lae_log_info(job->log,
+                 "backbone  %zu blocks, width %zu, %zu heads, patch %zu, images of %zu: "
+                 "%.1f M frozen parameters",
                  dims->depth, dims->width, dims->heads, dims->patch, dims->image,
                  (double)job->backbone.total * 1e-6);
-    lae_log_info(job->log, "modules   attn %s, mlp %s in %d block(s): %zu trainable parameters; "
-                           "accumulated by %s",
+    lae_log_info(job->log,
+                 "modules   attn %s, mlp %s in %d block(s): %zu trainable parameters; "
+                 "accumulated by %s",
                  attn, mlp, config->pet.block_count, job->pet.table.total,
                  config->merge.method->name);
     lae_log_info(job->log, "data      %zu training and %zu test images, %d classes in %d tasks",
@@ -92,12 +95,14 @@ static void tell_load(const struct lae_job *job)
 {
     int workers = job->dist->node_size * lae_team_threads(job->team), cores = lae_dist_node_cores();
     if (workers > cores)
-        lae_log_info(job->log, "          %d ranks x %d threads share %d cores of this host: no "
-                               "faster than %d ranks, the same bits",
+        lae_log_info(job->log,
+                     "          %d ranks x %d threads share %d cores of this host: no "
+                     "faster than %d ranks, the same bits",
                      job->dist->node_size, lae_team_threads(job->team), cores, cores);
     else if (2 * workers <= cores)
-        lae_log_warn(job->log, "only %d of this host's %d cores are used; start more ranks, raise "
-                               "compute.threads, or unbind them (mpirun --bind-to none)",
+        lae_log_warn(job->log,
+                     "only %d of this host's %d cores are used; start more ranks, raise "
+                     "compute.threads, or unbind them (mpirun --bind-to none)",
                      workers, cores);
 }
 
@@ -139,7 +144,7 @@ static lae_status begin_and_train(struct lae_job *job, struct lae_rundir *dir)
 static lae_status run_in(const struct lae_config *config, const struct lae_dist *dist,
                          struct lae_log *log, struct lae_rundir *dir)
 {
-    bool whole = dir->found && dir->finished >= lae_train_stop(config, dir->task_count);
+    bool whole = dir->found && dir->finished >= lae_plan_stop(config, dir->task_count);
     if (whole) return lae_dist_agree(dist, dist->rank == 0 ? show_whole(dir, log) : NULL);
     struct lae_job job;
     lae_status status = lae_job_open(config, dist, log, &job);

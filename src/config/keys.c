@@ -65,8 +65,8 @@ static const struct lae_key keys[] = {
     {"run.seed", &lae_key_seed, "1", true, AT(run.seed),
      .help = "of all random numbers"},
     {"run.resume", &lae_key_text, "auto", false, AT(run.resume),
-     .help = "whether to go on with a run that is there",
-     .wanted = "auto, never, or the path of a checkpoint"},
+     .help = "go on with a run that is there, refuse it, or begin after the task of a file",
+     .wanted = "auto, never, or the path of a task file"},
     {"run.tasks", &lae_key_whole, "0", false, AT(run.tasks),
      .help = "stop after so many tasks; 0: all", .max = LAE_MAX_CLASSES},
 

@@ -15,7 +15,7 @@ struct evaluation {
     struct lae_workers *workers;
     const struct lae_state *state;
     int task;
-    bool offline; /* offline differs from online */
+    bool offline;                    /* offline differs from online */
     const struct test_image *images; /* this rank's */
     size_t first;                    /* of the part at hand */
 };
@@ -57,8 +57,8 @@ static void judge(const struct evaluation *e, int64_t *sum, enum lae_module modu
     count[1] += argmax(p, first[task], first[task + 1]) == label;
 }
 
-static void module_scores(const struct evaluation *e, struct lae_worker *worker,
-                          const float *theta, float *p)
+static void module_scores(const struct evaluation *e, struct lae_worker *worker, const float *theta,
+                          float *p)
 {
     lae_vit_branch(&e->job->vit, &e->job->pet, theta, worker->pass, NULL, false, worker->feature);
     lae_evaluate_scores(e->job, e->state, e->task, worker->feature, p);
@@ -70,7 +70,8 @@ static void evaluate_image(void *context, int number, size_t item)
     const struct lae_job *job = e->job;
     struct lae_worker *worker = &e->workers->items[number];
     const struct test_image *image = &e->images[e->first + item];
-    int label = job->sequence.output_index[lae_dataset_label(&job->dataset, LAE_TEST, image->index)];
+    int label =
+        job->sequence.output_index[lae_dataset_label(&job->dataset, LAE_TEST, image->index)];
     float *online = worker->logits[0], *offline = worker->logits[1];
 
     lae_worker_load(worker, job, LAE_TEST, image->index, NULL);
@@ -94,7 +95,8 @@ static lae_status deal(const struct lae_job *job, int task, struct lae_counts *c
     for (int k = 0; k <= task; k++)
         total += parts[k].count;
     *images = calloc(total / size + 1, sizeof **images);
-    if (*images == NULL) return lae_out_of_memory(total * sizeof **images, "the list of test images");
+    if (*images == NULL)
+        return lae_out_of_memory(total * sizeof **images, "the list of test images");
     *count = 0;
     for (int k = 0; k <= task; k++) {
         counts->images[k] = (int64_t)parts[k].count;

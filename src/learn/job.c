@@ -45,8 +45,8 @@ static lae_status share_dataset(struct lae_job *job)
     }
     for (int split = 0; split < LAE_SPLITS && plain.record > 0; split++)
         LAE_TRY(share_records(job, (enum lae_split)split));
-    return lae_dist_agree(job->dist, lae_sequence_create(&job->config->data, &job->dataset,
-                                                         &job->sequence));
+    return lae_dist_agree(job->dist,
+                          lae_sequence_create(&job->config->data, &job->dataset, &job->sequence));
 }
 
 static lae_status read_weights(struct lae_job *job, struct lae_weights *weights,
@@ -99,8 +99,8 @@ static lae_status open_backbone(struct lae_job *job, const struct lae_kernels *k
 static lae_status place_modules(struct lae_job *job)
 {
     struct lae_pet_dims dims = lae_vit_pet_dims(&job->vit.dims);
-    return lae_dist_agree(job->dist, lae_pet_create(&job->config->pet, &dims,
-                                                    (int)job->vit.dims.depth, &job->pet));
+    return lae_dist_agree(
+        job->dist, lae_pet_create(&job->config->pet, &dims, (int)job->vit.dims.depth, &job->pet));
 }
 
 /* [collective] */
@@ -113,9 +113,8 @@ static int choose_threads(const struct lae_job *job)
 static lae_status check_fingerprint(struct lae_job *job, const struct lae_kernels *kernels)
 {
     job->fingerprint = lae_fingerprint(kernels);
-    LAE_TRY(lae_dist_agree(job->dist, job->fingerprint == NULL
-                                          ? lae_out_of_memory(512, "the fingerprint")
-                                          : NULL));
+    LAE_TRY(lae_dist_agree(
+        job->dist, job->fingerprint == NULL ? lae_out_of_memory(512, "the fingerprint") : NULL));
     return lae_dist_same(job->dist, "the software or kind of processor", job->fingerprint);
 }
 

@@ -1,23 +1,16 @@
 #include "lae/learn/progress.h"
 
-#include "lae/learn/trainer.h"
+#include "lae/base/clock.h"
+#include "lae/learn/plan.h"
 
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
 
-#define TRAIN_COST 3.0    /* of an image forward and backward, in forward passes */
+#define TRAIN_COST 3.0     /* of an image forward and backward, in forward passes */
 #define WINDOW_SECONDS 2.0 /* over which images a second are averaged */
 
 enum { TRAINING, EVALUATION, DONE };
-
-double lae_progress_clock(void)
-{
-    struct timespec time;
-    clock_gettime(CLOCK_MONOTONIC, &time);
-    return (double)time.tv_sec + 1e-9 * (double)time.tv_nsec;
-}
 
 static double training_work(const struct lae_job *job, int task)
 {
@@ -25,10 +18,11 @@ static double training_work(const struct lae_job *job, int task)
     size_t images = job->sequence.images[LAE_TRAIN][task].count;
     double per_epoch = (double)images;
     if (config->data.drop_last && images >= (size_t)config->train.batch_size)
-        per_epoch = (double)lae_train_steps(config, images) * config->train.batch_size;
-    int epochs = config->train.epochs, still = task > 0 ? config->train.freeze_epochs : 0;
-    if (still > epochs) still = epochs;
-    return per_epoch * (still + (epochs - still) * TRAIN_COST);
+        per_epoch = (double)lae_plan_steps(config, images) * config->train.batch_size;
+    double cost = 0.0;
+    for (int epoch = 0; epoch < config->train.epochs; epoch++)
+        cost += lae_plan_frozen(config, task, epoch) ? 1.0 : TRAIN_COST;
+    return per_epoch * cost;
 }
 
 static double evaluation_work(const struct lae_job *job, int task)
@@ -44,7 +38,7 @@ static double evaluation_work(const struct lae_job *job, int task)
 void lae_progress_begin(struct lae_progress *progress, const struct lae_job *job, int first,
                         int stop)
 {
-    *progress = (struct lae_progress){.began = lae_progress_clock()};
+    *progress = (struct lae_progress){.began = lae_clock_seconds()};
     progress->window_began = progress->began;
     if (first < stop) lae_progress_task(progress, job, first, stop);
 }
@@ -62,7 +56,7 @@ void lae_progress_task(struct lae_progress *progress, const struct lae_job *job,
 void lae_progress_step(struct lae_progress *progress, const struct lae_step_report *report,
                        bool frozen)
 {
-    double work = report->images * (frozen ? 1.0 : TRAIN_COST), now = lae_progress_clock();
+    double work = report->images * (frozen ? 1.0 : TRAIN_COST), now = lae_clock_seconds();
     progress->done += work;
     progress->task_work[DONE] += work;
     progress->window_images += report->images;
@@ -81,16 +75,16 @@ void lae_progress_evaluating(struct lae_progress *progress, double share)
         progress->done += at - progress->task_work[DONE];
         progress->task_work[DONE] = at;
     }
-    progress->window_began = lae_progress_clock();
+    progress->window_began = lae_clock_seconds();
     progress->window_images = 0.0;
 }
 
 void lae_progress_left(const struct lae_progress *progress, double *task, double *run)
 {
-    double elapsed = lae_progress_clock() - progress->began;
+    double elapsed = lae_clock_seconds() - progress->began;
     double rate = elapsed > 0.0 ? progress->done / elapsed : 0.0;
-    double left = progress->task_work[TRAINING] + progress->task_work[EVALUATION] -
-                  progress->task_work[DONE];
+    double left =
+        progress->task_work[TRAINING] + progress->task_work[EVALUATION] - progress->task_work[DONE];
     *task = rate > 0.0 ? fmax(left, 0.0) / rate : NAN;
     *run = rate > 0.0 ? (fmax(left, 0.0) + progress->later_work) / rate : NAN;
 }

@@ -118,8 +118,10 @@ static lae_status take_lock(struct lae_rundir *dir, struct lae_log *log)
     bool supported = true;
     LAE_TRY(lae_lock_take(&dir->lock, dir->path, &supported));
     if (!supported)
-        lae_log_warn(log, "%s: this file system has no locks; make sure that no other job uses "
-                          "this directory", dir->path);
+        lae_log_warn(log,
+                     "%s: this file system has no locks; make sure that no other job uses "
+                     "this directory",
+                     dir->path);
     return NULL;
 }
 
@@ -134,8 +136,8 @@ static lae_status open_here(const struct lae_config *config, struct lae_rundir *
     bool automatic = strcmp(config->run.resume, "auto") == 0;
     bool never = strcmp(config->run.resume, "never") == 0;
     if (never && dir->found)
-        return lae_bad_input("%s holds a run already and run.resume is never; choose another run.name",
-                             dir->path);
+        return lae_bad_input(
+            "%s holds a run already and run.resume is never; choose another run.name", dir->path);
     if (!automatic && !never) LAE_TRY(start_from_file(config, dir, log));
     if (dir->found) LAE_TRY(compare(config, dir->path, dir->last.config));
     LAE_TRY(open_log(dir, log));
@@ -173,15 +175,18 @@ static lae_status check_inputs(const struct lae_rundir *dir, const struct lae_jo
     const struct lae_fact *weights = snapshot_fact(&dir->last, "weights_digest");
     const struct lae_fact *software = snapshot_fact(&dir->last, "fingerprint");
     if (data != NULL && data->text != NULL && strcmp(data->text, job->data_digest) != 0)
-        return lae_bad_input("%s was begun with other images than data.path has now (SHA-256 %.12s... "
-                             "there, %.12s... now)", dir->path, data->text, job->data_digest);
-    if (weights != NULL && weights->text != NULL &&
-        strcmp(weights->text, job->weights_digest) != 0)
+        return lae_bad_input(
+            "%s was begun with other images than data.path has now (SHA-256 %.12s... "
+            "there, %.12s... now)",
+            dir->path, data->text, job->data_digest);
+    if (weights != NULL && weights->text != NULL && strcmp(weights->text, job->weights_digest) != 0)
         return lae_bad_input("%s was begun with another model.weights (SHA-256 %.12s... there, "
-                             "%.12s... now)", dir->path, weights->text, job->weights_digest);
+                             "%.12s... now)",
+                             dir->path, weights->text, job->weights_digest);
     if (software != NULL && software->text != NULL && strcmp(software->text, job->fingerprint) != 0)
-        lae_log_warn(job->log, "the tasks before were learned with other software or another kind "
-                               "of processor; the same bits are not promised\n  then: %s\n  now:  %s",
+        lae_log_warn(job->log,
+                     "the tasks before were learned with other software or another kind "
+                     "of processor; the same bits are not promised\n  then: %s\n  now:  %s",
                      software->text, job->fingerprint);
     return NULL;
 }
@@ -231,8 +236,7 @@ static lae_status write_files(const struct lae_rundir *dir, const struct lae_job
     struct lae_checkpoint checkpoint = {0};
     char *path = task_path(dir->path, state->finished - 1);
     char *index = lae_path_join(dir->path, "run.h5");
-    lae_status status =
-        path == NULL || index == NULL ? lae_out_of_memory(64, "a path") : NULL;
+    lae_status status = path == NULL || index == NULL ? lae_out_of_memory(64, "a path") : NULL;
     if (status == NULL) status = snapshot_take(job, state, hosts, &checkpoint);
     if (status == NULL) status = lae_checkpoint_write(path, &checkpoint);
     if (status == NULL) status = lae_checkpoint_write_index(index, state->finished);

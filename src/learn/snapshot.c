@@ -15,7 +15,8 @@ struct array {
     const char *name;
     bool matrix; /* [T, T]; else [T] */
 };
-static const struct array arrays[] = {{"accuracy", true}, {"accuracy_local", true}, {"seen", false}};
+static const struct array arrays[] = {
+    {"accuracy", true}, {"accuracy_local", true}, {"seen", false}};
 enum { ARRAYS = sizeof arrays / sizeof arrays[0] };
 
 static double *array_of(const struct lae_metrics *metrics, int module, int array)
@@ -108,9 +109,8 @@ static lae_status add_fact(struct lae_checkpoint *checkpoint, const char *name, 
                            double number)
 {
     struct lae_fact *fact = &checkpoint->provenance[checkpoint->fact_count++];
-    *fact = (struct lae_fact){.name = strdup(name),
-                              .text = text != NULL ? strdup(text) : NULL,
-                              .number = number};
+    *fact = (struct lae_fact){
+        .name = strdup(name), .text = text != NULL ? strdup(text) : NULL, .number = number};
     if (fact->name == NULL || (text != NULL && fact->text == NULL))
         return lae_out_of_memory(64, "provenance");
     return NULL;
@@ -190,8 +190,9 @@ lae_status lae_metrics_from_checkpoint(const struct lae_checkpoint *checkpoint,
                         stored->shape[0] == n && (!matrix || stored->shape[1] == n);
             if (!fits) {
                 lae_metrics_free(metrics);
-                return lae_bad_input("/metrics/%s/%s is missing or has another shape than %zu tasks ask for",
-                                     lae_module_name((enum lae_module)module), arrays[array].name, n);
+                return lae_bad_input(
+                    "/metrics/%s/%s is missing or has another shape than %zu tasks ask for",
+                    lae_module_name((enum lae_module)module), arrays[array].name, n);
             }
             memcpy(array_of(metrics, module, array), stored->values,
                    (matrix ? n * n : n) * sizeof(double));

@@ -1,9 +1,10 @@
-/* A sum, of one thread, one rank or all, is laid out so that freeze epochs send only its first part:
+/* A sum, of one thread, one rank or all, is laid out so that freeze epochs send only its first
+ * part:
  *
  *     | classifier: weight [n, D], bias [n] | loss | correct | offenders | PET [P] |
  *
- * An offender is an image whose loss or gradient does not fit; it travels in the same message, so an
- * error on one rank is an error on all.
+ * An offender is an image whose loss or gradient does not fit; it travels in the same message, so
+ * an error on one rank is an error on all.
  */
 #include "lae/learn/step.h"
 
@@ -181,8 +182,7 @@ lae_status lae_step_gradient(const struct lae_job *job, struct lae_workers *work
     const int64_t *words = gradient->sum + step.classifier;
     if (words[WORD_OFFENDERS] != 0) return offence(&step, words[WORD_OFFENDERS]);
     lae_exact_mean(gradient->classifier, gradient->sum, step.classifier, batch->count);
-    if (!batch->classifier_only)
-        lae_exact_mean(gradient->pet, words + WORDS, pet, batch->count);
+    if (!batch->classifier_only) lae_exact_mean(gradient->pet, words + WORDS, pet, batch->count);
     gradient->loss = lae_exact_mean_one(words[WORD_LOSS], batch->count);
     gradient->correct = (int)words[WORD_CORRECT];
     return NULL;

@@ -1,7 +1,8 @@
 #include "lae/learn/trainer.h"
 
+#include "lae/base/clock.h"
 #include "lae/learn/evaluator.h"
-#include "lae/learn/progress.h"
+#include "lae/learn/plan.h"
 #include "lae/learn/step.h"
 #include "lae/optim/adam.h"
 
@@ -23,29 +24,15 @@ struct trainer {
     double seconds_then; /* state->seconds at that time */
 };
 
-int lae_train_stop(const struct lae_config *config, int tasks)
-{
-    int asked = config->run.tasks;
-    return asked > 0 && asked < tasks ? asked : tasks;
-}
-
-int64_t lae_train_steps(const struct lae_config *config, size_t images)
-{
-    size_t batch = (size_t)config->train.batch_size;
-    size_t steps = config->data.drop_last ? images / batch : (images + batch - 1) / batch;
-    return steps > 0 ? (int64_t)steps : 1;
-}
-
 /* What an observer could not do (a full disk, say) must end all ranks alike. */
 static lae_status agree(const struct trainer *t, lae_status status)
 {
     return lae_dist_agree(t->job->dist, status);
 }
 
-/* PET parameters stand still in the first freeze epochs of every task but the first. */
-static bool frozen(const struct trainer *t)
+static bool is_frozen(const struct trainer *t)
 {
-    return t->at.task > 0 && t->at.epoch < t->job->config->train.freeze_epochs;
+    return lae_plan_frozen(t->job->config, t->at.task, t->at.epoch);
 }
 
 static const struct lae_task_images *task_images(const struct trainer *t)
@@ -69,7 +56,7 @@ static double update(struct trainer *t, double lr)
 {
     const struct lae_optim_options *options = &t->job->config->optim;
     size_t classifier = lae_classifier_count(t->job, t->at.task), pet = t->pet.count;
-    bool still = frozen(t);
+    bool still = is_frozen(t);
     double norm = still ? lae_clip_gradient(t->gradient.classifier, classifier, options->clip_norm)
                         : lae_clip_gradient(t->gradient.pet, pet + classifier, options->clip_norm);
     lae_adam_step(&t->classifier, options, lr, t->state->classifiers[t->at.task],
@@ -95,7 +82,7 @@ static lae_status learn_step(struct trainer *t, int64_t step_of_epoch)
         .step = t->at.step,
         .images = t->batch,
         .count = gather_batch(t, step_of_epoch),
-        .classifier_only = frozen(t),
+        .classifier_only = is_frozen(t),
         .theta = t->state->online,
         .classifier = t->state->classifiers[t->at.task],
     };
@@ -110,11 +97,10 @@ static lae_status learn_step(struct trainer *t, int64_t step_of_epoch)
         .lr = lr,
         .gradient_norm = norm,
         .images = batch.count,
-        .seconds = lae_progress_clock() - t->began,
+        .seconds = lae_clock_seconds() - t->began,
     };
     if (t->observer->step != NULL)
-        t->unheard = lae_status_first(t->unheard,
-                                      t->observer->step(t->observer->context, &report));
+        t->unheard = lae_status_first(t->unheard, t->observer->step(t->observer->context, &report));
     return NULL;
 }
 
@@ -130,8 +116,8 @@ static lae_status evaluate(struct trainer *t, bool record)
 {
     struct lae_counts counts;
     LAE_TRY(agree(t, lae_counts_create(t->at.task + 1, &counts)));
-    lae_status status = lae_evaluate(t->job, &t->workers, t->state, t->at.task, &counts,
-                                     evaluating, t);
+    lae_status status =
+        lae_evaluate(t->job, &t->workers, t->state, t->at.task, &counts, evaluating, t);
     if (status == NULL && record) lae_metrics_record(&t->state->metrics, &counts);
     if (status == NULL && t->observer->evaluated != NULL)
         status = t->observer->evaluated(t->observer->context, &t->at, &counts);
@@ -145,7 +131,7 @@ static lae_status learn_epoch(struct trainer *t)
     size_t images = task_images(t)->count;
     lae_sequence_shuffle(config->run.seed, t->at.task, t->at.epoch, images, config->data.shuffle,
                          t->order);
-    for (int64_t step = 0; step < lae_train_steps(config, images); step++, t->at.step++)
+    for (int64_t step = 0; step < lae_plan_steps(config, images); step++, t->at.step++)
         LAE_TRY(learn_step(t, step));
     lae_status unheard = t->unheard;
     t->unheard = NULL;
@@ -161,7 +147,7 @@ static lae_status learn_task(struct trainer *t, int task)
     t->at.task = task;
     t->at.epochs = config->train.epochs;
     t->at.step = 0;
-    t->at.steps = t->at.epochs * lae_train_steps(config, task_images(t)->count);
+    t->at.steps = t->at.epochs * lae_plan_steps(config, task_images(t)->count);
     LAE_TRY(agree(t, lae_state_append_classifier(t->job, t->state, task)));
     t->classifier.count = lae_classifier_count(t->job, task);
     lae_adam_reset(&t->pet);
@@ -201,7 +187,7 @@ static lae_status run_tasks(struct trainer *t, struct lae_rundir *dir)
         LAE_TRY(accumulate(t));
         LAE_TRY(evaluate(t, true));
         t->state->finished = task + 1;
-        t->state->seconds = t->seconds_then + lae_progress_clock() - t->began;
+        t->state->seconds = t->seconds_then + lae_clock_seconds() - t->began;
         LAE_TRY(lae_rundir_save(dir, t->job, t->state));
         lae_status status = NULL;
         if (t->observer->task_done != NULL)
@@ -251,8 +237,8 @@ lae_status lae_train(const struct lae_job *job, struct lae_rundir *dir, struct l
         .job = job,
         .observer = job->dist->rank == 0 && observer != NULL ? observer : &nobody,
         .state = state,
-        .at = {.tasks = lae_train_stop(job->config, state->tasks)},
-        .began = lae_progress_clock(),
+        .at = {.tasks = lae_plan_stop(job->config, state->tasks)},
+        .began = lae_clock_seconds(),
         .seconds_then = state->seconds,
     };
     lae_status status = agree(&t, prepare(&t));

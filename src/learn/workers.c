@@ -51,9 +51,8 @@ static void create_worker(void *context, int number, size_t item)
     struct lae_worker *worker = &creation->workers->items[item];
     worker->status = lae_vit_workspace_create(&job->vit, &job->pet, true, &worker->pass);
     if (worker->status == NULL)
-        worker->status =
-            lae_image_workspace_create(job->dataset.width, job->dataset.height,
-                                       (int)job->vit.dims.image, &worker->transform);
+        worker->status = lae_image_workspace_create(job->dataset.width, job->dataset.height,
+                                                    (int)job->vit.dims.image, &worker->transform);
     if (worker->status == NULL) allocate(job, creation->workers, worker);
 }
 

@@ -36,7 +36,8 @@ lae_status lae_table_add(struct lae_table *table, const char *name, int rank, co
     if (table->count == table->capacity) {
         size_t capacity = table->capacity == 0 ? 64 : 2 * table->capacity;
         struct lae_param *items = realloc(table->items, capacity * sizeof *items);
-        if (items == NULL) return lae_out_of_memory(capacity * sizeof *items, "the parameter table");
+        if (items == NULL)
+            return lae_out_of_memory(capacity * sizeof *items, "the parameter table");
         table->items = items;
         table->capacity = capacity;
     }

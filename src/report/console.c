@@ -1,7 +1,7 @@
 #include "lae/report/console.h"
 
-#include "lae/learn/trainer.h"
-#include "lae/learn/workers.h"
+#include "lae/base/clock.h"
+#include "lae/learn/plan.h"
 
 #include <string.h>
 
@@ -20,20 +20,20 @@ static lae_status begin(void *context, const struct lae_job *job, const struct l
 
 static bool frozen(const struct lae_console *c, const struct lae_position *at)
 {
-    return at->task > 0 && at->epoch < c->job->config->train.freeze_epochs;
+    return lae_plan_frozen(c->job->config, at->task, at->epoch);
 }
 
 static void begin_task(struct lae_console *c, int task)
 {
     c->task = task;
-    c->task_began = lae_progress_clock();
+    c->task_began = lae_clock_seconds();
     c->steps_of_epoch = 0;
     lae_progress_task(&c->progress, c->job, task, c->stop);
 }
 
 static bool live_is_due(struct lae_console *c)
 {
-    double now = lae_progress_clock();
+    double now = lae_clock_seconds();
     if (!c->log->terminal || now - c->live_at < LIVE_SECONDS) return false;
     c->live_at = now;
     return true;
@@ -57,8 +57,9 @@ static lae_status finish_epoch(struct lae_console *c, const struct lae_step_repo
     double task, run;
     char left[32];
     lae_progress_left(&c->progress, &task, &run);
-    lae_log_note(c->log, "task %d/%d  epoch %d/%d%s  step %lld/%lld  loss %.4f  accuracy %.1f %%  "
-                         "%.0f images/s  run left %s",
+    lae_log_note(c->log,
+                 "task %d/%d  epoch %d/%d%s  step %lld/%lld  loss %.4f  accuracy %.1f %%  "
+                 "%.0f images/s  run left %s",
                  at->task + 1, at->tasks, at->epoch + 1, at->epochs,
                  frozen(c, at) ? " (classifier only)" : "", (long long)at->step + 1,
                  (long long)at->steps, loss, accuracy, c->progress.images_per_s,
@@ -111,7 +112,7 @@ static lae_status evaluated(void *context, const struct lae_position *position,
     int classes = c->job->sequence.first_class[position->task + 1];
     if (position->epoch + 1 == position->epochs) {
         char seconds[32];
-        lae_progress_duration(lae_progress_clock() - c->task_began, seconds);
+        lae_progress_duration(lae_clock_seconds() - c->task_began, seconds);
         lae_log_info(c->log, "task %2d/%d   %3d classes   %s   %s", position->task + 1,
                      position->tasks, classes, text, seconds);
     } else {

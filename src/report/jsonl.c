@@ -47,12 +47,11 @@ lae_status lae_jsonl_epoch(struct lae_jsonl *jsonl, const struct lae_step_report
                            double mean_loss, double mean_accuracy, double images_per_s)
 {
     const struct lae_position *at = &report->position;
-    return write_line(jsonl,
-                      json_pack("{ss si si sI so so so so so}", "event", "epoch", "task", at->task,
-                                "epoch", at->epoch, "step", (json_int_t)at->step, "loss",
-                                number(mean_loss), "accuracy", number(mean_accuracy), "lr",
-                                number(report->lr), "images_per_s", number(images_per_s), "seconds",
-                                number(report->seconds)));
+    return write_line(jsonl, json_pack("{ss si si sI so so so so so}", "event", "epoch", "task",
+                                       at->task, "epoch", at->epoch, "step", (json_int_t)at->step,
+                                       "loss", number(mean_loss), "accuracy", number(mean_accuracy),
+                                       "lr", number(report->lr), "images_per_s",
+                                       number(images_per_s), "seconds", number(report->seconds)));
 }
 
 static json_t *evaluation_of(const struct lae_counts *counts, enum lae_module module)
@@ -90,8 +89,8 @@ lae_status lae_jsonl_merge(struct lae_jsonl *jsonl, int task, const struct lae_t
                       number(stats[i].conflict), "norm_offline", number(stats[i].norm_offline),
                       "norm_online", number(stats[i].norm_online), "norm_merged",
                       number(stats[i].norm_merged)));
-    return write_line(jsonl, json_pack("{ss si so}", "event", "merge", "task", task, "tensors",
-                                       tensors));
+    return write_line(jsonl,
+                      json_pack("{ss si so}", "event", "merge", "task", task, "tensors", tensors));
 }
 
 lae_status lae_jsonl_task(struct lae_jsonl *jsonl, const struct lae_state *state)

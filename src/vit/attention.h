@@ -10,9 +10,10 @@
 struct attention {
     const struct lae_kernels *kernels;
     size_t width, heads, head_dim;
-    size_t queries;  /* rows that are wanted: N, or 1 in the last block */
-    size_t inserted; /* L key rows before the tokens' (prefix), whose weights are made to sum to 1 */
-    size_t tokens;   /* N */
+    size_t queries; /* rows that are wanted: N, or 1 in the last block */
+    size_t
+        inserted;  /* L key rows before the tokens' (prefix), whose weights are made to sum to 1 */
+    size_t tokens; /* N */
 };
 
 /* The rows of queries, keys and values are those of one matrix qkv [L + N, 3D]: row r holds query,

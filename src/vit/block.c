@@ -17,8 +17,8 @@ struct scene {
     const struct lae_vit_block *weights;
     struct slot *slot;
     const struct lae_pet_module *attn, *mlp; /* NULL: no module at the site */
-    size_t rows;     /* R */
-    size_t inserted; /* L */
+    size_t rows;                             /* R */
+    size_t inserted;                         /* L */
     bool keep;
 };
 

@@ -8,7 +8,7 @@
 struct pass {
     const struct lae_vit *vit;
     const struct lae_pet *pet;
-    const float *theta;               /* [pet->table.total] */
+    const float *theta; /* [pet->table.total] */
     struct lae_vit_workspace *memory;
     const struct lae_random *dropout; /* NULL outside training */
     bool keep;                        /* backward follows */

@@ -35,8 +35,9 @@ static lae_status choose_heads(int heads, struct lae_vit_dims *dims)
 {
     size_t wanted = heads > 0 ? (size_t)heads : dims->width / 64;
     if (heads <= 0 && dims->width % 64 != 0)
-        return lae_bad_input("width %zu is no multiple of 64, the usual width of a head: set model.heads",
-                             dims->width);
+        return lae_bad_input(
+            "width %zu is no multiple of 64, the usual width of a head: set model.heads",
+            dims->width);
     if (wanted == 0 || dims->width % wanted != 0)
         return lae_bad_input("model.heads: %zu heads do not divide the width %zu", wanted,
                              dims->width);
@@ -178,7 +179,8 @@ lae_status lae_vit_create(const struct lae_vit_dims *dims, const struct lae_tabl
 {
     *vit = (struct lae_vit){.dims = *dims, .kernels = kernels};
     vit->blocks = calloc(dims->depth, sizeof *vit->blocks);
-    if (vit->blocks == NULL) return lae_out_of_memory(dims->depth * sizeof *vit->blocks, "the model");
+    if (vit->blocks == NULL)
+        return lae_out_of_memory(dims->depth * sizeof *vit->blocks, "the model");
     struct cursor cursor = {table, weights, 0};
     vit->cls_token = take(&cursor);
     vit->pos_embed = take(&cursor);

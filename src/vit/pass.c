@@ -60,12 +60,8 @@ void lae_vit_backward(const struct lae_vit *vit, const struct lae_pet *pet, cons
                       struct lae_vit_workspace *memory, const struct lae_random *dropout,
                       const float *feature_gradient, float *gradient)
 {
-    struct pass pass = {.vit = vit,
-                        .pet = pet,
-                        .theta = theta,
-                        .memory = memory,
-                        .dropout = dropout,
-                        .keep = true};
+    struct pass pass = {
+        .vit = vit, .pet = pet, .theta = theta, .memory = memory, .dropout = dropout, .keep = true};
     size_t d = vit->dims.width;
     memset(memory->x, 0, d * sizeof *memory->x);
     vit->kernels->layer_norm_backward(memory->x, feature_gradient, memory->normal, memory->rstd,

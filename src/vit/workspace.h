@@ -8,30 +8,30 @@
 /* What backward needs of one block. N tokens, R rows computed (N; 1 in the last block), L inserted
  * key rows, H heads. */
 struct slot {
-    float *h1, *h2;               /* [N, D], [R, D] the sites' inputs */
-    float *normal1, *rstd1;       /* [N, D], [N] of LN1 */
-    float *normal2, *rstd2;       /* [R, D], [R] of LN2 */
-    float *qkv;                   /* [L + N, 3D] */
-    float *weights;               /* [H, R, L + N] attention */
-    float *inserted_sum;          /* [H, R] */
-    float *hidden;                /* [R, hidden] before the GELU */
+    float *h1, *h2;         /* [N, D], [R, D] the sites' inputs */
+    float *normal1, *rstd1; /* [N, D], [N] of LN1 */
+    float *normal2, *rstd2; /* [R, D], [R] of LN2 */
+    float *qkv;             /* [L + N, 3D] */
+    float *weights;         /* [H, R, L + N] attention */
+    float *inserted_sum;    /* [H, R] */
+    float *hidden;          /* [R, hidden] before the GELU */
     float *pet_saved[LAE_SITES];
 };
 
 struct lae_vit_workspace {
     struct lae_arena arena;
     bool gradient;
-    float *patches;         /* [grid^2, 3 p p] */
-    float *trunk;           /* [N, D] the stream before the first adapted block */
-    float *x;               /* [N, D] the stream */
-    float *attended;        /* [N, D] heads' outputs; backward: their gradient */
-    float *activated;       /* [N, hidden] after the GELU; backward: gradient of the hidden layer */
-    float *dh;              /* [N, D] gradient of a site's input */
-    float *d_qkv;           /* [Lmax + N, 3D] */
-    float *scores;          /* [N, Lmax + N] */
+    float *patches;   /* [grid^2, 3 p p] */
+    float *trunk;     /* [N, D] the stream before the first adapted block */
+    float *x;         /* [N, D] the stream */
+    float *attended;  /* [N, D] heads' outputs; backward: their gradient */
+    float *activated; /* [N, hidden] after the GELU; backward: gradient of the hidden layer */
+    float *dh;        /* [N, D] gradient of a site's input */
+    float *d_qkv;     /* [Lmax + N, 3D] */
+    float *scores;    /* [N, Lmax + N] */
     float *pet_scratch;
-    float *normal, *rstd;   /* [D], [1] of the final norm */
-    struct slot *slots;     /* [slot_count] */
+    float *normal, *rstd; /* [D], [1] of the final norm */
+    struct slot *slots;   /* [slot_count] */
     size_t slot_count;
 };
 

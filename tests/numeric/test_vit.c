@@ -1,6 +1,6 @@
 /* The whole model, forward and backward, against PyTorch in double precision: the feature, the
- * logits, the loss and the gradient of every parameter of every module, for every type at every site
- * and mixtures of them, in the first block, a middle one, and all (the last among them). The
+ * logits, the loss and the gradient of every parameter of every module, for every type at every
+ * site and mixtures of them, in the first block, a middle one, and all (the last among them). The
  * fixtures are made by tests/reference/make_gradients.py.
  *
  * And two promises of the pass itself: what the trunk shares does not change the branch, and the
@@ -25,9 +25,8 @@
 #define PATH_TEXT 256
 
 static const char *const names[] = {
-    "adapter-none", "none-adapter",         "conv_adapter-none",   "none-conv_adapter",
-    "lora-none",    "prefix-none",          "conv_adapter-adapter", "lora-conv_adapter",
-    "prefix-adapter"};
+    "adapter-none", "none-adapter",         "conv_adapter-none", "none-conv_adapter", "lora-none",
+    "prefix-none",  "conv_adapter-adapter", "lora-conv_adapter", "prefix-adapter"};
 static const char *const places[] = {"first", "middle", "all"};
 
 struct fixture {
@@ -115,9 +114,16 @@ static int setup(void **state)
     H5Aread(attribute, H5T_NATIVE_DOUBLE, &fixture.eps);
     H5Aclose(attribute);
     /* The shapes of the fixture's backbone, see tests/reference/README.md. */
-    fixture.dims = (struct lae_vit_dims){.width = 16, .depth = 3, .heads = 2, .head_dim = 8,
-                                         .hidden = 32, .patch = 4, .image = 16, .grid = 4,
-                                         .tokens = 17, .eps = (float)fixture.eps};
+    fixture.dims = (struct lae_vit_dims){.width = 16,
+                                         .depth = 3,
+                                         .heads = 2,
+                                         .head_dim = 8,
+                                         .hidden = 32,
+                                         .patch = 4,
+                                         .image = 16,
+                                         .grid = 4,
+                                         .tokens = 17,
+                                         .eps = (float)fixture.eps};
     assert_int_equal(fixture.heads, 2);
     ok(lae_vit_table(&fixture.dims, &fixture.table));
     fixture.weights = calloc(fixture.table.total, sizeof(float));
@@ -327,7 +333,7 @@ static void positions_are_resized_as_pytorch_does(void **state)
     /* From torch.nn.functional.interpolate(arange(4).view(1,1,2,2), size=3, mode="bicubic"). */
     const float in[5] = {9.0F, 0.0F, 1.0F, 2.0F, 3.0F};
     const double wanted[10] = {9.0, -0.2604168, 0.3263890, 0.9131944, 0.9131947,
-                               1.5, 2.0868058, 2.0868058, 2.6736109, 3.2604170};
+                               1.5, 2.0868058,  2.0868058, 2.6736109, 3.2604170};
     float out[10];
     lae_vit_resize_positions(out, 3, in, 2, 1);
     for (int i = 0; i < 10; i++)

@@ -1,7 +1,7 @@
 /* check_ties RUN TASKS DENSITY: TIES-Merging recomputed from what a run stored: /init, the offline
  * module of the task before and the online module of the task; equal to the stored /offline to the
- * bit. Written on its own from the definition (sorting instead of selecting, one pass an entry), for
- * scope global, reduce mean, weighting equal, scale 1. */
+ * bit. Written on its own from the definition (sorting instead of selecting, one pass an entry),
+ * for scope global, reduce mean, weighting equal, scale 1. */
 #include "lae/store/checkpoint.h"
 
 #include <math.h>

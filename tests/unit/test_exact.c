@@ -53,7 +53,8 @@ static void mean_is_that_of_the_values(void **state)
             wanted[j] += (double)values[j] / IMAGES;
     }
     lae_exact_mean(mean, sum, COUNT, IMAGES);
-    for (size_t j = 0; j < COUNT; j++) /* each value is rounded to 2^-44, then the mean to a float */
+    for (size_t j = 0; j < COUNT;
+         j++) /* each value is rounded to 2^-44, then the mean to a float */
         assert_true(fabs((double)mean[j] - wanted[j]) <= 0x1p-45 + 6e-8 * fabs(wanted[j]));
 }
 

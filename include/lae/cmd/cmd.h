@@ -18,17 +18,17 @@ struct lae_arguments {
     const struct lae_command *command;
     const char *positional[LAE_MAX_POSITIONAL];
     int positional_count;
-    const char *config;     /* --config FILE, or NULL */
-    char **settings;        /* [setting_count] KEY=VALUE; owned, the texts are not */
+    const char *config; /* --config FILE, or NULL */
+    char **settings;    /* [setting_count] KEY=VALUE; owned, the texts are not */
     int setting_count;
     bool help, version, print_config;
 };
 
 struct lae_command {
     const char *name, *usage, *help;
-    int positional; /* how many are wanted */
+    int positional;    /* how many are wanted */
     bool configurable; /* takes --config and KEY=VALUE */
-    bool serial; /* done by rank 0 alone; `run` is called on no other */
+    bool serial;       /* done by rank 0 alone; `run` is called on no other */
     /* [collective] unless serial. Errors are the same on all ranks. */
     lae_status (*run)(const struct lae_arguments *arguments, const struct lae_dist *dist,
                       struct lae_log *log);

@@ -35,7 +35,7 @@ enum lae_backend { LAE_BACKEND_OPENBLAS };
 struct lae_config {
     struct {
         char *name, *root; /* the run directory is root/name */
-        char *resume;      /* "auto", "never", or the path of a checkpoint */
+        char *resume;      /* "auto", "never", or the path of a task file to go on from */
         uint64_t seed;
         int tasks; /* stop after so many; 0: all */
     } run;

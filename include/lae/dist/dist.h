@@ -50,8 +50,8 @@ lae_status lae_dist_broadcast_text(const struct lae_dist *dist, const char *text
  * [collective] */
 void lae_dist_sum(const struct lae_dist *dist, int64_t *values, size_t count);
 
-int64_t lae_dist_min(const struct lae_dist *dist, int64_t value);  /* [collective] */
-double lae_dist_max(const struct lae_dist *dist, double value);    /* [collective] */
+int64_t lae_dist_min(const struct lae_dist *dist, int64_t value); /* [collective] */
+double lae_dist_max(const struct lae_dist *dist, double value);   /* [collective] */
 
 /* An error, the same on all ranks, unless `text` is the same on all; it names two that differ.
  * [collective] */

@@ -15,8 +15,8 @@ const char *lae_module_name(enum lae_module module);
 
 /* Integer counts of one evaluation after task `task`, over the test images of tasks 0..task. */
 struct lae_counts {
-    int tasks;       /* task + 1 */
-    int64_t *images; /* [tasks] */
+    int tasks;                   /* task + 1 */
+    int64_t *images;             /* [tasks] */
     int64_t *right[LAE_MODULES]; /* [tasks] argmax over all seen classes */
     int64_t *local[LAE_MODULES]; /* [tasks] argmax over the image's task's classes */
 };
@@ -24,9 +24,10 @@ struct lae_counts {
 struct lae_metrics {
     int tasks; /* T */
     bool present[LAE_MODULES];
-    double *accuracy[LAE_MODULES]; /* [T, T]: row t after task t, column k of task k; NaN elsewhere */
-    double *local[LAE_MODULES];    /* [T, T] */
-    double *seen[LAE_MODULES];     /* [T] over all seen classes after task t */
+    double
+        *accuracy[LAE_MODULES]; /* [T, T]: row t after task t, column k of task k; NaN elsewhere */
+    double *local[LAE_MODULES]; /* [T, T] */
+    double *seen[LAE_MODULES];  /* [T] over all seen classes after task t */
 };
 
 struct lae_summary {

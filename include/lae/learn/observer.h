@@ -15,12 +15,12 @@ struct lae_position {
 
 struct lae_step_report {
     struct lae_position position;
-    double loss;          /* mean over the batch */
-    double accuracy;      /* percent of the batch right, among the task's classes */
+    double loss;     /* mean over the batch */
+    double accuracy; /* percent of the batch right, among the task's classes */
     double lr;
     double gradient_norm; /* of the mean gradient before clipping */
     int images;
-    double seconds;       /* since training began or went on */
+    double seconds; /* since training began or went on */
 };
 
 struct lae_observer {

@@ -8,15 +8,12 @@
 #include "lae/learn/observer.h"
 
 struct lae_progress {
-    double task_work[3];         /* of the task at hand: training, evaluation, already done */
-    double later_work;           /* of the tasks after it */
-    double done;                 /* since the beginning */
-    double began;                /* monotonic seconds */
+    double task_work[3]; /* of the task at hand: training, evaluation, already done */
+    double later_work;   /* of the tasks after it */
+    double done;         /* since the beginning */
+    double began;        /* monotonic seconds */
     double window_began, window_images, images_per_s;
 };
-
-/* Monotonic seconds. */
-double lae_progress_clock(void);
 
 /* The work of tasks first..stop-1. */
 void lae_progress_begin(struct lae_progress *progress, const struct lae_job *job, int first,

@@ -27,7 +27,8 @@ lae_status lae_state_append_classifier(const struct lae_job *job, struct lae_sta
                                        int task) LAE_MUST_CHECK;
 
 /* The vectors a merge works on. */
-struct lae_merge_vectors lae_state_vectors(const struct lae_job *job, const struct lae_state *state);
+struct lae_merge_vectors lae_state_vectors(const struct lae_job *job,
+                                           const struct lae_state *state);
 
 /* SHA-256 of all parameters, for ranks to compare. */
 lae_status lae_state_digest(const struct lae_job *job, const struct lae_state *state,

@@ -26,10 +26,10 @@ lae_status lae_gradient_create(const struct lae_workers *workers, const struct l
                                struct lae_gradient *gradient) LAE_MUST_CHECK;
 void lae_gradient_free(struct lae_gradient *gradient);
 
-/* Images are dealt to ranks, position i to rank i mod ranks, and to threads as they come. The result
- * has the same bits on all ranks and for any number of them. [collective] Errors, the same on all
- * ranks: a loss or gradient that is not finite or too large for the exact sum; they name task,
- * epoch, step and the image. */
+/* Images are dealt to ranks, position i to rank i mod ranks, and to threads as they come. The
+ * result has the same bits on all ranks and for any number of them. [collective] Errors, the same
+ * on all ranks: a loss or gradient that is not finite or too large for the exact sum; they name
+ * task, epoch, step and the image. */
 lae_status lae_step_gradient(const struct lae_job *job, struct lae_workers *workers,
                              const struct lae_batch *batch,
                              struct lae_gradient *gradient) LAE_MUST_CHECK;

@@ -11,10 +11,4 @@
 lae_status lae_train(const struct lae_job *job, struct lae_rundir *dir, struct lae_state *state,
                      const struct lae_observer *observer) LAE_MUST_CHECK;
 
-/* The task at which a run stops: run.tasks, or all of `tasks`. */
-int lae_train_stop(const struct lae_config *config, int tasks);
-
-/* Steps of one epoch over `images` images. */
-int64_t lae_train_steps(const struct lae_config *config, size_t images);
-
 #endif

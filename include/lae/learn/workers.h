@@ -12,9 +12,9 @@
 struct lae_worker {
     struct lae_vit_workspace *pass;
     struct lae_image_workspace *transform;
-    uint8_t *rgb;      /* [height, width, 3] an image's pixels */
-    float *image;      /* [3, S, S] the model's input */
-    float *feature;    /* [D], and its gradient */
+    uint8_t *rgb;   /* [height, width, 3] an image's pixels */
+    float *image;   /* [3, S, S] the model's input */
+    float *feature; /* [D], and its gradient */
     float *d_feature;
     float *logits[2];  /* [classes] of online and offline; also probabilities */
     float *gradient;   /* [longest] one image's, see step.c */
@@ -30,7 +30,8 @@ struct lae_workers {
 };
 
 /* Errors: memory. Not collective: the caller agrees. */
-lae_status lae_workers_create(const struct lae_job *job, struct lae_workers *workers) LAE_MUST_CHECK;
+lae_status lae_workers_create(const struct lae_job *job,
+                              struct lae_workers *workers) LAE_MUST_CHECK;
 void lae_workers_free(struct lae_workers *workers);
 
 /* Bytes of one rank's workers. */

@@ -21,8 +21,7 @@ struct lae_console {
 
 /* `metrics_path`: where metrics.jsonl is. The observer points to `console`. */
 lae_status lae_console_open(struct lae_console *console, struct lae_log *log,
-                            const char *metrics_path,
-                            struct lae_observer *observer) LAE_MUST_CHECK;
+                            const char *metrics_path, struct lae_observer *observer) LAE_MUST_CHECK;
 void lae_console_close(struct lae_console *console);
 
 #endif

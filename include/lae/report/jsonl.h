@@ -1,7 +1,9 @@
 /* metrics.jsonl: one JSON object a line, appended as training goes (by jansson).
  *
- *     {"event": "epoch", "task", "epoch", "step", "loss", "accuracy", "lr", "images_per_s", "seconds"}
- *     {"event": "evaluation", "task", "epoch", "online": {"seen", "tasks": []}, "offline", "ensemble"}
+ *     {"event": "epoch", "task", "epoch", "step", "loss", "accuracy", "lr", "images_per_s",
+ * "seconds"}
+ *     {"event": "evaluation", "task", "epoch", "online": {"seen", "tasks": []}, "offline",
+ * "ensemble"}
  *     {"event": "merge", "task", "tensors": {NAME: {"kept_offline", ...}}}
  *     {"event": "task", "task", "seconds", "online": {"last", "average_incremental", ...}, ...}
  */

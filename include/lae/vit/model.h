@@ -16,8 +16,8 @@
 
 /* Plain, so that rank 0 can send it to the others. */
 struct lae_vit_dims {
-    size_t width;  /* D */
-    size_t depth;  /* blocks */
+    size_t width; /* D */
+    size_t depth; /* blocks */
     size_t heads, head_dim;
     size_t hidden; /* of the MLP */
     size_t patch;  /* side of a patch, pixels */
