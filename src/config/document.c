@@ -152,6 +152,17 @@ static lae_status check_new(const struct reader *reader, const char *path)
     return NULL;
 }
 
+static lae_status make_room(struct lae_document *document)
+{
+    if (document->count < document->capacity) return NULL;
+    size_t capacity = document->capacity == 0 ? 64 : 2 * document->capacity;
+    struct lae_entry *entries = realloc(document->entries, capacity * sizeof *entries);
+    if (entries == NULL) return lae_out_of_memory(capacity * sizeof *entries, "the keys of a file");
+    document->entries = entries;
+    document->capacity = capacity;
+    return NULL;
+}
+
 /* Appends the key at hand, with no value yet, and gives its path, which stays where it is. */
 static lae_status add_entry(struct reader *reader, const char *prefix, const char **path)
 {
@@ -161,16 +172,7 @@ static lae_status add_entry(struct reader *reader, const char *prefix, const cha
     char *own = NULL;
     LAE_TRY(make_path(reader, prefix, &own));
     lae_status status = check_new(reader, own);
-    if (status == NULL && document->count == document->capacity) {
-        size_t capacity = document->capacity == 0 ? 64 : 2 * document->capacity;
-        struct lae_entry *entries = realloc(document->entries, capacity * sizeof *entries);
-        if (entries == NULL) {
-            status = lae_out_of_memory(capacity * sizeof *entries, "the keys of a file");
-        } else {
-            document->entries = entries;
-            document->capacity = capacity;
-        }
-    }
+    if (status == NULL) status = make_room(document);
     if (status != NULL) {
         free(own);
         return status;

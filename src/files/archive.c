@@ -159,10 +159,10 @@ lae_status lae_archive_next(struct lae_archive *archive, const char **name)
     struct archive_entry *entry = NULL;
     *name = NULL;
     archive->entry = NULL;
-    do { /* hard links are regular files without data of their own */
+    do {
         LAE_TRY(next_header(archive, &entry));
         if (entry == NULL) return NULL;
-    } while (archive_entry_filetype(entry) != AE_IFREG || archive_entry_hardlink(entry) != NULL);
+    } while (archive_entry_filetype(entry) != AE_IFREG); /* nor is a hard link without data one */
     LAE_TRY(take_name(archive, entry));
     archive->entry = entry;
     *name = archive->name;

@@ -15,7 +15,6 @@
 #include "lae/files/atomic.h"
 
 #include <errno.h>
-#include <inttypes.h>
 #include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -111,21 +110,25 @@ static lae_status read_tensor(struct reader *reader, const char *name, const jso
     return lae_raw_add(reader->file, &raw);
 }
 
-/* What our own writer leaves in __metadata__; other writers' entries are of no meaning here. */
+/* What our own writer leaves in __metadata__; other writers' entries are of no meaning here. The
+ * texts are read as JSON, whose numbers do not depend on the locale. */
 static lae_status read_metadata(const json_t *metadata, struct lae_raw_file *file)
 {
     if (!json_is_object(metadata)) return lae_bad_input(METADATA " is not an object of texts");
     const char *eps_text = json_string_value(json_object_get(metadata, "layer_norm_eps"));
     const char *heads_text = json_string_value(json_object_get(metadata, "heads"));
     if (eps_text == NULL || heads_text == NULL) return NULL;
-    char *eps_end, *heads_end;
-    double eps = strtod(eps_text, &eps_end);
-    intmax_t heads = strtoimax(heads_text, &heads_end, 10);
-    if (*eps_text == '\0' || *eps_end != '\0' || *heads_text == '\0' || *heads_end != '\0')
-        return lae_bad_input(METADATA
-                             " has layer_norm_eps \"%s\" and heads \"%s\"; numbers are wanted",
-                             eps_text, heads_text);
-    return lae_status_prefix(lae_raw_set_facts(file, eps, heads), METADATA);
+    json_t *eps = json_loads(eps_text, JSON_DECODE_ANY, NULL);
+    json_t *heads = json_loads(heads_text, JSON_DECODE_ANY, NULL);
+    lae_status status;
+    if (json_is_number(eps) && json_is_integer(heads))
+        status = lae_raw_set_facts(file, json_number_value(eps), json_integer_value(heads));
+    else
+        status = lae_bad_input("layer_norm_eps is \"%s\" and heads \"%s\"; numbers are wanted",
+                               eps_text, heads_text);
+    json_decref(eps);
+    json_decref(heads);
+    return lae_status_prefix(status, METADATA);
 }
 
 static int by_begin(const void *a, const void *b)
@@ -206,20 +209,32 @@ lae_status lae_safetensors_read(const unsigned char *data, size_t size, struct l
 
 /* ---- writing ---- */
 
+/* A number as a text value. */
+static json_t *number_text(json_t *number)
+{
+    char *text = json_dumps(number, JSON_ENCODE_ANY);
+    json_t *value = text == NULL ? NULL : json_string(text);
+    free(text);
+    json_decref(number);
+    return value;
+}
+
 static json_t *metadata_of(double eps, int heads)
 {
-    char eps_text[32], heads_text[16];
-    snprintf(eps_text, sizeof eps_text, "%.17g", eps);
-    snprintf(heads_text, sizeof heads_text, "%d", heads);
-    return json_pack("{s:s, s:s, s:s}", "format", "pt", "layer_norm_eps", eps_text, "heads",
-                     heads_text);
+    return json_pack("{s:s, s:o, s:o}", "format", "pt", "layer_norm_eps",
+                     number_text(json_real(eps)), "heads", number_text(json_integer(heads)));
 }
 
 static json_t *entry_of(const struct lae_named *tensor, size_t begin)
 {
     json_t *shape = json_array();
+    int failed = 0;
     for (int i = 0; i < tensor->rank; i++)
-        json_array_append_new(shape, json_integer((json_int_t)tensor->shape[i]));
+        failed |= json_array_append_new(shape, json_integer((json_int_t)tensor->shape[i]));
+    if (failed != 0) {
+        json_decref(shape);
+        return NULL;
+    }
     size_t end = begin + tensor->count * sizeof(float);
     return json_pack("{s:s, s:o, s:[I,I]}", "dtype", "F32", "shape", shape, "data_offsets",
                      (json_int_t)begin, (json_int_t)end);

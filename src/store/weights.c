@@ -57,31 +57,35 @@ static bool is_hdf5(const struct lae_map *map)
     return false;
 }
 
-/* A header's length in 8 bytes, then the header's "{". A length too long for the file is a file cut
- * short as long as it is a length that could be: below 2^32. */
+/* A header's length in 8 bytes, then the header's "{". A length beyond 2^32, or beyond the file, is
+ * left for the reader to complain of: it is a damaged file of this kind. */
 static bool is_safetensors(const struct lae_map *map)
 {
     return begins_with(map, 4, "\0\0\0\0{", 5) || begins_with(map, 8, "{\"", 2);
+}
+
+static bool recognise(const struct lae_map *map, enum lae_container *container)
+{
+    if (begins_with(map, 0, "PK\x03\x04", 4) || begins_with(map, 0, "PK\x05\x06", 4))
+        *container = LAE_CONTAINER_NPZ;
+    else if (is_safetensors(map))
+        *container = LAE_CONTAINER_SAFETENSORS;
+    else if (is_hdf5(map))
+        *container = LAE_CONTAINER_HDF5;
+    else
+        return false;
+    return true;
 }
 
 static lae_status tell_container(const char *path, const struct lae_map *map,
                                  enum lae_container *container)
 {
     if (map->size == 0) return lae_bad_input("%s: is empty; " WANTED, path);
-    if (is_hdf5(map)) {
-        *container = LAE_CONTAINER_HDF5;
-        return NULL;
-    }
-    if (begins_with(map, 0, "PK\x03\x04", 4) || begins_with(map, 0, "PK\x05\x06", 4)) {
-        *container = LAE_CONTAINER_NPZ;
-        return NULL;
-    }
+    if (recognise(map, container)) return NULL;
     for (size_t i = 0; i < sizeof strangers / sizeof *strangers; i++)
         if (begins_with(map, 0, strangers[i].start, strangers[i].length))
             return lae_bad_input("%s: %s; " WANTED, path, strangers[i].what);
-    if (!is_safetensors(map)) return lae_bad_input("%s: is no weight file; " WANTED, path);
-    *container = LAE_CONTAINER_SAFETENSORS;
-    return NULL;
+    return lae_bad_input("%s: is no weight file; " WANTED, path);
 }
 
 static lae_status read_raw(const char *path, const struct lae_map *map, struct lae_log *log,

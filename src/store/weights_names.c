@@ -158,12 +158,12 @@ const char *lae_own_name(enum lae_part part, size_t block, char text[LAE_TENSOR_
     return lae_naming_spell(&own, lae_own_tensors[part].sources[0], block, text);
 }
 
-/* Steps over a number of at most six digits without leading zeros. */
+/* Steps over a block's number: at most three digits (nobody is deeper), no leading zeros. */
 static bool take_number(const char **name, size_t *number)
 {
     const char *at = *name;
     size_t value = 0;
-    for (; *at >= '0' && *at <= '9' && at - *name < 6; at++)
+    for (; *at >= '0' && *at <= '9' && at - *name < 3; at++)
         value = 10 * value + (size_t)(*at - '0');
     if (at == *name || (**name == '0' && at - *name > 1)) return false;
     *name = at;

@@ -35,16 +35,13 @@ static void assert_refused(lae_status status, const char *input, const char *exp
     lae_status_free(status);
 }
 
-/* The project's configs directory, wherever the test is started: this file's path is absolute or
- * relative to the build directory. */
+/* The project's configs directory: meson says where the project is, otherwise it is here. */
 static const char *configs(void)
 {
     static char path[4096];
-    const char *slash = strrchr(__FILE__, '/');
-    int length = slash == NULL ? 0 : (int)(slash - __FILE__);
-    snprintf(path, sizeof path, "%.*s/../../configs", length, __FILE__);
-    if (access(path, R_OK) == 0) return path;
-    return access("configs", R_OK) == 0 ? "configs" : "../configs";
+    const char *source = getenv("LAE_TEST_SOURCE");
+    snprintf(path, sizeof path, "%s/configs", source != NULL ? source : ".");
+    return path;
 }
 
 static struct lae_config fresh(void)
@@ -477,6 +474,8 @@ static void test_differences_of_class_orders(void **state)
     assert_non_null(strstr(differences.items[0].a, "59, 60, 61, 62"));
     assert_non_null(strstr(differences.items[0].b, "59, 61, 60, 62"));
     assert_true(strlen(differences.items[0].a) < 60);
+    assert_memory_equal(differences.items[0].a, "...", 3);
+    assert_non_null(strstr(differences.items[0].a + 3, "..."));
     lae_config_differences_free(&differences);
     free(text_a);
     free(text_b);
@@ -1115,6 +1114,10 @@ static void test_warnings(void **state)
     assert_string_equal(text, "");
     warnings_of("train: {epochs: 2}", text, sizeof text);
     assert_non_null(strstr(text, "train.freeze_epochs (3) leaves none of train.epochs (2)"));
+    warnings_of("train: {epochs: 3}", text, sizeof text);
+    assert_non_null(strstr(text, "train.freeze_epochs (3) leaves none of train.epochs (3)"));
+    warnings_of("train: {epochs: 4}", text, sizeof text);
+    assert_string_equal(text, "");
     warnings_of("pet: {blocks: []}", text, sizeof text);
     assert_non_null(strstr(text, "only the classifiers learn"));
     warnings_of("pet: {attn: {type: none}}", text, sizeof text);

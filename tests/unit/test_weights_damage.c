@@ -319,14 +319,15 @@ static void test_metadata(void **state)
         const char *metadata, *wanted;
     } cases[] = {
         {"3", "__metadata__ is not an object"},
-        {"{\"layer_norm_eps\":\"tiny\",\"heads\":\"2\"}", "layer_norm_eps \"tiny\""},
-        {"{\"layer_norm_eps\":\"\",\"heads\":\"2\"}", "layer_norm_eps \"\""},
-        {"{\"layer_norm_eps\":\"nan\",\"heads\":\"2\"}", "layer_norm_eps is nan"},
-        {"{\"layer_norm_eps\":\"inf\",\"heads\":\"2\"}", "layer_norm_eps is inf"},
+        {"{\"layer_norm_eps\":\"tiny\",\"heads\":\"2\"}", "layer_norm_eps is \"tiny\""},
+        {"{\"layer_norm_eps\":\"\",\"heads\":\"2\"}", "layer_norm_eps is \"\""},
+        {"{\"layer_norm_eps\":\"nan\",\"heads\":\"2\"}", "layer_norm_eps is \"nan\""},
+        {"{\"layer_norm_eps\":\"inf\",\"heads\":\"2\"}", "layer_norm_eps is \"inf\""},
         {"{\"layer_norm_eps\":\"0\",\"heads\":\"2\"}", "layer_norm_eps is 0"},
         {"{\"layer_norm_eps\":\"1e-6\",\"heads\":\"2x\"}", "heads \"2x\""},
         {"{\"layer_norm_eps\":\"1e-6\",\"heads\":\"-2\"}", "heads is -2"},
-        {"{\"layer_norm_eps\":\"1e-6\",\"heads\":\"99999999999999999999\"}", "heads is 9223372"},
+        {"{\"layer_norm_eps\":\"1e-6\",\"heads\":\"99999999999999999999\"}",
+         "heads \"99999999999999999999\""},
         {"{\"layer_norm_eps\":\"1e-6\",\"heads\":\"3\"}", "heads is 3, which does not divide"},
     };
     struct network *network = timm();
@@ -375,13 +376,14 @@ static void test_header_lengths(void **state)
     free_network(network);
 }
 
-/* Cut after every byte of header and structure; and one byte too many. */
+/* Cut after every byte of the header's beginning, and here and there; and one byte too many. */
 static void test_cut_safetensors(void **state)
 {
     struct network *network = timm();
     struct bytes file = safetensors(network, "F32", "");
     const char *path = at(state, "cut.safetensors");
-    for (size_t size = 0; size < file.size; size += size < 256 || size > file.size - 256 ? 1 : 61) {
+    for (size_t size = 0; size < file.size;
+         size += size < 256 || size > file.size - 256 ? 1 : 211) {
         save_bytes(path, file.data, size);
         assert_refused(path, size == 0 ? "is empty" : size < 9 ? "is no weight file" : "");
     }
@@ -507,7 +509,7 @@ static void test_npy_headers(void **state)
     free_network(network);
 }
 
-/* The array of one tensor is cut after every byte, or begins wrongly. */
+/* The array of one tensor is cut short, or begins wrongly. */
 static void test_cut_npy(void **state)
 {
     struct network *network = google("");
@@ -515,7 +517,7 @@ static void test_cut_npy(void **state)
     for (int version = 1; version <= 2; version++) {
         struct bytes content = npy(find_tensor(network, "cls"), "<f4", version);
         size_t size = content.size;
-        for (content.size = 0; content.size < size; content.size++) {
+        for (content.size = 0; content.size < size; content.size += content.size < 16 ? 1 : 7) {
             save_with_entry(path, "cls", &content);
             assert_refused(path, ": tensor cls: ");
         }
@@ -581,23 +583,24 @@ static void test_damaged_zip(void **state)
     struct bytes file = load_bytes(whole);
     struct lae_weights right, found;
     read_well(whole, &right);
-    for (size_t size = file.size - 1; size > 0; size -= size > 97 ? 97 : 1) {
+    for (size_t size = file.size - 1; size > 0; size -= size > 211 ? 211 : 1) {
         save_bytes(path, file.data, size);
         assert_refused(path, "");
     }
     int refused = 0;
-    for (size_t i = 0; i < file.size; i += 31) {
+    for (size_t i = 0; i < file.size; i += 61) {
         file.data[i] ^= 0x10;
         save_bytes(path, file.data, file.size);
         file.data[i] ^= 0x10;
-        assert_true(survives(path));
         lae_status status = lae_weights_read(path, NULL, &found);
         if (status == NULL) {
             assert_same_sets(&right.tensors, &found.tensors);
             lae_weights_free(&found);
+            continue;
         }
-        refused += status != NULL;
+        assert_int_equal(lae_status_code(status), LAE_BAD_INPUT);
         lae_status_free(status);
+        refused++;
     }
     assert_true(refused > 100);
     lae_weights_free(&right);
@@ -613,7 +616,7 @@ static void test_damaged_own(void **state)
     const char *path = at(state, "damaged");
     save_own(state, path, true);
     struct bytes file = load_bytes(path);
-    for (size_t i = 0; i < file.size; i += i < SEAL + 256 ? 3 : 101) {
+    for (size_t i = 0; i < file.size; i += i < SEAL + 256 ? 7 : 307) {
         file.data[i] ^= 0x04;
         save_bytes(path, file.data, file.size);
         file.data[i] ^= 0x04;
