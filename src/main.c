@@ -1,4 +1,5 @@
 /* Picks the command. Every rank parses the command line; what is wrong is said once, by rank 0. */
+#include "lae/base/signals.h"
 #include "lae/cmd/cmd.h"
 
 #include <stdio.h>
@@ -53,6 +54,7 @@ int main(int argc, char **argv)
 {
     struct lae_arguments arguments;
     lae_status status = lae_arguments_parse(argc, argv, &arguments);
+    if (!arguments.command->serial) lae_signals_install();
     int code;
     if (status != NULL) {
         code = finish(status);

@@ -6,6 +6,9 @@
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
+
+#define POLL_NANOSECONDS 20000000L /* between two looks for a request to stop */
 
 struct worker {
     struct lae_team *team;
@@ -15,7 +18,7 @@ struct worker {
 
 struct lae_team {
     int threads;
-    struct worker *workers; /* [threads]; entry 0 has no thread of its own */
+    struct worker *workers; /* [threads] */
     pthread_mutex_t mutex;
     pthread_cond_t start, done;
     unsigned long job; /* counts jobs; a change wakes the workers */
@@ -62,8 +65,28 @@ static void *worker_main(void *argument)
     return NULL;
 }
 
-static void run_job(struct lae_team *team, size_t count, bool each, lae_team_work *work,
-                    void *context)
+/* Waits until no worker is at the job, for at most POLL_NANOSECONDS if `briefly`; the mutex is
+ * held.
+ */
+static void wait_for_workers(struct lae_team *team, bool briefly)
+{
+    if (!briefly) {
+        while (team->running > 0)
+            pthread_cond_wait(&team->done, &team->mutex);
+        return;
+    }
+    struct timespec until;
+    clock_gettime(CLOCK_REALTIME, &until);
+    until.tv_nsec += POLL_NANOSECONDS;
+    if (until.tv_nsec >= 1000000000L) {
+        until.tv_nsec -= 1000000000L;
+        until.tv_sec++;
+    }
+    if (team->running > 0) pthread_cond_timedwait(&team->done, &team->mutex, &until);
+}
+
+static void start_job(struct lae_team *team, size_t count, bool each, lae_team_work *work,
+                      void *context)
 {
     pthread_mutex_lock(&team->mutex);
     team->work = work;
@@ -71,27 +94,46 @@ static void run_job(struct lae_team *team, size_t count, bool each, lae_team_wor
     team->count = count;
     team->each = each;
     atomic_store_explicit(&team->next, 0, memory_order_relaxed);
-    team->running = team->threads - 1;
+    team->running = team->threads;
     team->job++;
     pthread_cond_broadcast(&team->start);
     pthread_mutex_unlock(&team->mutex);
+}
 
-    do_items(team, 0);
-
+void lae_team_drain(struct lae_team *team)
+{
     pthread_mutex_lock(&team->mutex);
-    while (team->running > 0)
-        pthread_cond_wait(&team->done, &team->mutex);
+    wait_for_workers(team, false);
     pthread_mutex_unlock(&team->mutex);
 }
 
 void lae_team_run(struct lae_team *team, size_t count, lae_team_work *work, void *context)
 {
-    run_job(team, count, false, work, context);
+    start_job(team, count, false, work, context);
+    lae_team_drain(team);
+}
+
+bool lae_team_run_unless(struct lae_team *team, size_t count, lae_team_work *work, void *context,
+                         bool (*interrupted)(void *), void *interrupted_context)
+{
+    start_job(team, count, false, work, context);
+    for (;;) {
+        pthread_mutex_lock(&team->mutex);
+        wait_for_workers(team, true);
+        bool done = team->running == 0;
+        pthread_mutex_unlock(&team->mutex);
+        if (done) return true;
+        if (interrupted(interrupted_context)) {
+            atomic_store_explicit(&team->next, count, memory_order_relaxed);
+            return false;
+        }
+    }
 }
 
 void lae_team_each(struct lae_team *team, lae_team_work *work, void *context)
 {
-    run_job(team, 0, true, work, context);
+    start_job(team, 0, true, work, context);
+    lae_team_drain(team);
 }
 
 static lae_status start_worker(struct worker *worker)
@@ -118,11 +160,10 @@ lae_status lae_team_create(int threads, struct lae_team **out)
         return lae_out_of_memory((size_t)threads * sizeof *workers, "the thread team");
     }
     team->workers = workers;
-    team->threads = 1;
     pthread_mutex_init(&team->mutex, NULL);
     pthread_cond_init(&team->start, NULL);
     pthread_cond_init(&team->done, NULL);
-    for (int i = 1; i < threads; i++) {
+    for (int i = 0; i < threads; i++) {
         workers[i] = (struct worker){.team = team, .number = i};
         lae_status status = start_worker(&workers[i]);
         if (status != NULL) {
@@ -142,7 +183,7 @@ void lae_team_free(struct lae_team *team)
     team->stop = true;
     pthread_cond_broadcast(&team->start);
     pthread_mutex_unlock(&team->mutex);
-    for (int i = 1; i < team->threads; i++)
+    for (int i = 0; i < team->threads; i++)
         pthread_join(team->workers[i].thread, NULL);
     pthread_cond_destroy(&team->done);
     pthread_cond_destroy(&team->start);

@@ -2,6 +2,7 @@
  * must not start threads of its own; and a kernel chosen for a lesser processor, by an environment
  * made for other programs, would halve the speed. Both are read by the libraries' constructors, so
  * the program starts itself again with the environment corrected. */
+#include "lae/base/signals.h"
 #include "lae/cmd/cmd.h"
 #include "lae/nn/kernels.h"
 #include "lae/nn/linear.h"
@@ -111,6 +112,8 @@ void lae_environment_correct(char **argv, const struct lae_arguments *arguments)
     ssize_t length = readlink("/proc/self/exe", executable, sizeof executable - 1);
     if (length <= 0) return;
     executable[length] = '\0';
+    lae_signals_hold();
     execv(executable, argv);
+    lae_signals_install();
     /* Where that cannot be done, the program goes on as it is: slower, not wrong. */
 }

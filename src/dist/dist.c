@@ -1,5 +1,6 @@
 #include "lae/dist/dist.h"
 
+#include "notices.h"
 #include "pieces.h"
 
 #include <limits.h>
@@ -26,20 +27,15 @@ lae_status lae_dist_start(int *argc, char ***argv, struct lae_dist *dist)
     dist->host[sizeof dist->host - 1] = '\0';
     if (provided < MPI_THREAD_FUNNELED)
         return lae_failed("this MPI library has no thread support (MPI_THREAD_FUNNELED is needed)");
-    return NULL;
+    return lae_dist_agree(dist, notices_create(dist));
 }
 
 void lae_dist_end(struct lae_dist *dist)
 {
+    notices_free(dist);
     if (dist->leaders != MPI_COMM_NULL) MPI_Comm_free(&dist->leaders);
     MPI_Comm_free(&dist->node);
     MPI_Finalize();
-}
-
-_Noreturn void lae_dist_abort(struct lae_dist *dist, int code)
-{
-    MPI_Abort(dist->world, code);
-    _exit(code);
 }
 
 void lae_dist_barrier(const struct lae_dist *dist)

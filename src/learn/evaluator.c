@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define PART 64 /* images a worker, between two looks at the progress */
+
 struct test_image {
     uint32_t index;
     int task;
@@ -15,9 +17,9 @@ struct evaluation {
     struct lae_workers *workers;
     const struct lae_state *state;
     int task;
-    bool offline;                    /* offline differs from online */
-    const struct test_image *images; /* this rank's */
-    size_t first;                    /* of the part at hand */
+    bool offline;              /* offline differs from online */
+    struct test_image *images; /* [count] this rank's */
+    size_t count, first;       /* first: of the part at hand */
 };
 
 void lae_evaluate_scores(const struct lae_job *job, const struct lae_state *state, int task,
@@ -87,22 +89,21 @@ static void evaluate_image(void *context, int number, size_t item)
 }
 
 /* This rank's share of the test images of tasks 0..task: every size-th of them. */
-static lae_status deal(const struct lae_job *job, int task, struct lae_counts *counts,
-                       struct test_image **images, size_t *count)
+static lae_status deal(struct evaluation *e, struct lae_counts *counts)
 {
-    const struct lae_task_images *parts = job->sequence.images[LAE_TEST];
-    size_t total = 0, at = 0, size = (size_t)job->dist->size, rank = (size_t)job->dist->rank;
-    for (int k = 0; k <= task; k++)
+    const struct lae_task_images *parts = e->job->sequence.images[LAE_TEST];
+    size_t total = 0, at = 0;
+    size_t size = (size_t)e->job->dist->size, rank = (size_t)e->job->dist->rank;
+    for (int k = 0; k <= e->task; k++)
         total += parts[k].count;
-    *images = calloc(total / size + 1, sizeof **images);
-    if (*images == NULL)
-        return lae_out_of_memory(total * sizeof **images, "the list of test images");
-    *count = 0;
-    for (int k = 0; k <= task; k++) {
+    e->images = calloc(total / size + 1, sizeof *e->images);
+    if (e->images == NULL)
+        return lae_out_of_memory(total * sizeof *e->images, "the list of test images");
+    for (int k = 0; k <= e->task; k++) {
         counts->images[k] = (int64_t)parts[k].count;
         for (size_t i = 0; i < parts[k].count; i++, at++)
             if (at % size == rank)
-                (*images)[(*count)++] = (struct test_image){parts[k].index[i], k};
+                e->images[e->count++] = (struct test_image){parts[k].index[i], k};
     }
     return NULL;
 }
@@ -125,28 +126,48 @@ static void collect(const struct evaluation *e, struct lae_counts *counts)
         }
 }
 
+static bool urgent(void *evaluation)
+{
+    return lae_dist_urgent(((const struct evaluation *)evaluation)->job->dist);
+}
+
+/* False when interrupted. */
+static bool compute(struct evaluation *e, lae_evaluate_progress *progress, void *context)
+{
+    size_t part = (size_t)(PART * e->workers->count);
+    for (; e->first < e->count; e->first += part) {
+        size_t left = e->count - e->first;
+        if (progress != NULL) progress(context, (double)e->first / (double)e->count);
+        if (!lae_team_run_unless(e->job->team, left < part ? left : part, evaluate_image, e, urgent,
+                                 e))
+            return false;
+    }
+    return lae_dist_meet(e->job->dist);
+}
+
 lae_status lae_evaluate(const struct lae_job *job, struct lae_workers *workers,
                         const struct lae_state *state, int task, struct lae_counts *counts,
                         lae_evaluate_progress *progress, void *context)
 {
-    struct test_image *images = NULL;
-    size_t count = 0;
-    LAE_TRY(lae_dist_agree(job->dist, deal(job, task, counts, &images, &count)));
-    struct evaluation e = {.job = job,
-                           .workers = workers,
-                           .state = state,
-                           .task = task,
-                           .offline = state->offline != NULL && task > 0,
-                           .images = images};
-    for (int i = 0; i < workers->count; i++)
-        memset(workers->items[i].sum, 0, workers->words * sizeof(int64_t));
-    size_t part = (size_t)(64 * workers->count);
-    for (; e.first < count; e.first += part) {
-        if (progress != NULL) progress(context, (double)e.first / (double)count);
-        lae_team_run(job->team, count - e.first < part ? count - e.first : part, evaluate_image,
-                     &e);
+    struct evaluation *e = calloc(1, sizeof *e);
+    lae_status status = e == NULL ? lae_out_of_memory(sizeof *e, "an evaluation") : NULL;
+    if (e != NULL) {
+        *e = (struct evaluation){.job = job,
+                                 .workers = workers,
+                                 .state = state,
+                                 .task = task,
+                                 .offline = state->offline != NULL && task > 0};
+        status = deal(e, counts);
     }
-    collect(&e, counts);
-    free(images);
-    return NULL;
+    status = lae_dist_agree(job->dist, status);
+    if (status == NULL) {
+        for (int i = 0; i < workers->count; i++)
+            memset(workers->items[i].sum, 0, workers->words * sizeof(int64_t));
+        if (!compute(e, progress, context)) /* workers may still be at it: nothing is freed */
+            return lae_status_new(LAE_STOPPED, "stopped on request");
+        collect(e, counts);
+    }
+    if (e != NULL) free(e->images);
+    free(e);
+    return status;
 }

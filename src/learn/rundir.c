@@ -5,11 +5,15 @@
 #include "lae/learn/workers.h"
 #include "snapshot.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #define TASK_FILES_MAX 10000
+#define RESUME "resume.h5"
+#define RESUME_PREVIOUS "resume-previous.h5"
 
 /* DIRECTORY/task_NN.h5; NULL when memory is out. */
 static char *task_path(const char *directory, int task)
@@ -27,6 +31,16 @@ static bool task_exists(const char *directory, int task)
     return exists;
 }
 
+/* Takes a checkpoint that was read as the one to go on from. */
+static void take_found(struct lae_rundir *dir, const struct lae_checkpoint *checkpoint)
+{
+    lae_checkpoint_free(&dir->last);
+    dir->last = *checkpoint;
+    dir->found = true;
+    dir->finished = checkpoint->task + (checkpoint->inside.present ? 0 : 1);
+    dir->task_count = checkpoint->task_count;
+}
+
 /* Reads the newest task file that is whole; files that are not are warned about and passed over, so
  * that their tasks are computed again. */
 static lae_status find_last(struct lae_rundir *dir, struct lae_log *log)
@@ -34,23 +48,52 @@ static lae_status find_last(struct lae_rundir *dir, struct lae_log *log)
     int count = 0;
     while (count < TASK_FILES_MAX && task_exists(dir->path, count))
         count++;
-    for (int task = count - 1; task >= 0; task--) {
+    for (int task = count - 1; task >= 0 && !dir->found; task--) {
         char *path = task_path(dir->path, task);
         if (path == NULL) return lae_out_of_memory(64, "a path");
-        lae_status status = lae_checkpoint_read(path, log, &dir->last);
+        struct lae_checkpoint checkpoint;
+        lae_status status = lae_checkpoint_read(path, log, &checkpoint);
         free(path);
-        if (status == NULL && dir->last.task == task) {
-            dir->found = true;
-            dir->finished = task + 1;
-            dir->task_count = dir->last.task_count;
-            return NULL;
+        if (status == NULL && (checkpoint.task != task || checkpoint.inside.present)) {
+            lae_checkpoint_free(&checkpoint);
+            status = lae_bad_input("task_%02d.h5 is of another task", task);
         }
-        lae_checkpoint_free(&dir->last);
-        if (status == NULL) status = lae_bad_input("task_%02d.h5 is of another task", task);
-        lae_log_warn(log, "%s; going back to the task before", lae_status_message(status));
+        if (status == NULL) take_found(dir, &checkpoint);
+        if (status != NULL)
+            lae_log_warn(log, "%s; going back to the task before", lae_status_message(status));
         lae_status_free(status);
     }
     return NULL;
+}
+
+/* Reads NAME, a state inside a task, if it belongs to the task after the last finished one. */
+static lae_status find_inside(struct lae_rundir *dir, const char *name, struct lae_log *log)
+{
+    char *path = lae_path_join(dir->path, name);
+    if (path == NULL) return lae_out_of_memory(64, "a path");
+    lae_status status = NULL;
+    if (lae_path_exists(path)) {
+        struct lae_checkpoint checkpoint;
+        status = lae_checkpoint_read(path, log, &checkpoint);
+        if (status != NULL)
+            lae_log_warn(log, "%s; going back to what was saved before",
+                         lae_status_message(status));
+        else if (checkpoint.inside.present && checkpoint.task == dir->finished)
+            take_found(dir, &checkpoint);
+        else
+            lae_checkpoint_free(&checkpoint);
+        lae_status_free(status);
+    }
+    free(path);
+    return NULL;
+}
+
+static lae_status find_newest(struct lae_rundir *dir, struct lae_log *log)
+{
+    LAE_TRY(find_last(dir, log));
+    LAE_TRY(find_inside(dir, RESUME, log));
+    if (dir->found && dir->last.inside.present) return NULL;
+    return find_inside(dir, RESUME_PREVIOUS, log);
 }
 
 /* run.resume is the path of a task file: learning goes on from there in a directory of its own. */
@@ -61,10 +104,9 @@ static lae_status start_from_file(const struct lae_config *config, struct lae_ru
     if (dir->found)
         return lae_bad_input("%s holds a run already; to start from %s choose another run.name",
                              dir->path, path);
-    LAE_TRY(lae_status_prefix(lae_checkpoint_read(path, log, &dir->last), "run.resume"));
-    dir->found = true;
-    dir->finished = dir->last.task + 1;
-    dir->task_count = dir->last.task_count;
+    struct lae_checkpoint checkpoint;
+    LAE_TRY(lae_status_prefix(lae_checkpoint_read(path, log, &checkpoint), "run.resume"));
+    take_found(dir, &checkpoint);
     return NULL;
 }
 
@@ -132,7 +174,7 @@ static lae_status open_here(const struct lae_config *config, struct lae_rundir *
     if (dir->path == NULL) return lae_out_of_memory(64, "a path");
     LAE_TRY(lae_path_make_directories(dir->path));
     LAE_TRY(take_lock(dir, log));
-    LAE_TRY(find_last(dir, log));
+    LAE_TRY(find_newest(dir, log));
     bool automatic = strcmp(config->run.resume, "auto") == 0;
     bool never = strcmp(config->run.resume, "never") == 0;
     if (never && dir->found)
@@ -191,20 +233,29 @@ static lae_status check_inputs(const struct lae_rundir *dir, const struct lae_jo
     return NULL;
 }
 
+static void send_moments(const struct lae_dist *dist, struct lae_adam *adam)
+{
+    lae_dist_broadcast(dist, adam->m, adam->count * sizeof *adam->m);
+    lae_dist_broadcast(dist, adam->v, adam->count * sizeof *adam->v);
+    lae_dist_broadcast(dist, &adam->steps, sizeof adam->steps);
+}
+
 /* Sends rank 0's restored state to the others. */
 static lae_status send_state(const struct lae_rundir *dir, const struct lae_job *job,
                              struct lae_state *state)
 {
     size_t bytes = job->pet.table.total * sizeof(float), n = (size_t)state->tasks;
     lae_status status = NULL;
-    for (int task = 0; task < dir->finished; task++)
+    lae_dist_broadcast(job->dist, &state->at, sizeof state->at);
+    int tasks = dir->finished + (state->at.inside ? 1 : 0);
+    for (int task = 0; task < tasks; task++)
         if (state->classifiers[task] == NULL)
             status = lae_status_first(status, lae_state_append_classifier(job, state, task));
     LAE_TRY(lae_dist_agree(job->dist, status));
     lae_dist_broadcast(job->dist, state->init, bytes);
     lae_dist_broadcast(job->dist, state->online, bytes);
     if (state->offline != NULL) lae_dist_broadcast(job->dist, state->offline, bytes);
-    for (int task = 0; task < dir->finished; task++)
+    for (int task = 0; task < tasks; task++)
         lae_dist_broadcast(job->dist, state->classifiers[task],
                            lae_classifier_count(job, task) * sizeof(float));
     for (int module = 0; module < LAE_MODULES; module++)
@@ -212,6 +263,11 @@ static lae_status send_state(const struct lae_rundir *dir, const struct lae_job 
             lae_dist_broadcast(job->dist, state->metrics.accuracy[module],
                                (2 * n * n + n) * sizeof(double));
     lae_dist_broadcast(job->dist, &state->seconds, sizeof state->seconds);
+    if (state->at.inside) {
+        state->classifier.count = lae_classifier_count(job, dir->finished);
+        send_moments(job->dist, &state->pet);
+        send_moments(job->dist, &state->classifier);
+    }
     state->finished = dir->finished;
     return NULL;
 }
@@ -230,30 +286,87 @@ lae_status lae_rundir_restore(struct lae_rundir *dir, const struct lae_job *job,
     return send_state(dir, job, state);
 }
 
-static lae_status write_files(const struct lae_rundir *dir, const struct lae_job *job,
+static lae_status write_state(const char *path, const struct lae_job *job,
                               const struct lae_state *state, const char *hosts)
 {
     struct lae_checkpoint checkpoint = {0};
-    char *path = task_path(dir->path, state->finished - 1);
-    char *index = lae_path_join(dir->path, "run.h5");
-    lae_status status = path == NULL || index == NULL ? lae_out_of_memory(64, "a path") : NULL;
-    if (status == NULL) status = snapshot_take(job, state, hosts, &checkpoint);
+    lae_status status = snapshot_take(job, state, hosts, &checkpoint);
     if (status == NULL) status = lae_checkpoint_write(path, &checkpoint);
-    if (status == NULL) status = lae_checkpoint_write_index(index, state->finished);
     lae_checkpoint_free(&checkpoint);
-    free(path);
-    free(index);
     return status;
 }
 
-lae_status lae_rundir_save(struct lae_rundir *dir, const struct lae_job *job,
-                           const struct lae_state *state)
+/* A finished task's file makes the states inside the task superfluous. */
+static lae_status write_task(const struct lae_rundir *dir, const struct lae_job *job,
+                             const struct lae_state *state, const char *hosts)
+{
+    char *path = task_path(dir->path, state->finished - 1);
+    char *index = lae_path_join(dir->path, "run.h5");
+    char *resume = lae_path_join(dir->path, RESUME);
+    char *previous = lae_path_join(dir->path, RESUME_PREVIOUS);
+    bool named = path != NULL && index != NULL && resume != NULL && previous != NULL;
+    lae_status status = named ? NULL : lae_out_of_memory(64, "a path");
+    if (status == NULL) status = write_state(path, job, state, hosts);
+    if (status == NULL) status = lae_checkpoint_write_index(index, state->finished);
+    if (status == NULL) {
+        unlink(resume);
+        unlink(previous);
+    }
+    free(path);
+    free(index);
+    free(resume);
+    free(previous);
+    return status;
+}
+
+/* The newest state becomes the previous one before a newer is written: there is a whole one at any
+ * moment. */
+static lae_status write_inside(const struct lae_rundir *dir, const struct lae_job *job,
+                               const struct lae_state *state, const char *hosts)
+{
+    char *resume = lae_path_join(dir->path, RESUME);
+    char *previous = lae_path_join(dir->path, RESUME_PREVIOUS);
+    lae_status status = NULL;
+    if (resume == NULL || previous == NULL)
+        status = lae_out_of_memory(64, "a path");
+    else if (rename(resume, previous) != 0 && errno != ENOENT)
+        status = lae_failed("%s: cannot be renamed: %s", resume, strerror(errno));
+    if (status == NULL) status = write_state(resume, job, state, hosts);
+    free(resume);
+    free(previous);
+    return status;
+}
+
+typedef lae_status write_function(const struct lae_rundir *dir, const struct lae_job *job,
+                                  const struct lae_state *state, const char *hosts);
+
+/* What every checkpoint does: ranks compare a hash of the parameters, rank 0 writes. */
+static lae_status save(struct lae_rundir *dir, const struct lae_job *job,
+                       const struct lae_state *state, write_function *write)
 {
     char digest[65];
     LAE_TRY(lae_dist_agree(job->dist, lae_state_digest(job, state, digest)));
     LAE_TRY(lae_dist_same(job->dist, "the hash of the parameters", digest));
     char *hosts = lae_dist_hosts(job->dist);
-    lae_status status = job->dist->rank == 0 ? write_files(dir, job, state, hosts) : NULL;
+    lae_status status = job->dist->rank == 0 ? write(dir, job, state, hosts) : NULL;
     free(hosts);
     return lae_dist_agree(job->dist, status);
+}
+
+lae_status lae_rundir_save(struct lae_rundir *dir, const struct lae_job *job,
+                           const struct lae_state *state)
+{
+    return save(dir, job, state, write_task);
+}
+
+lae_status lae_rundir_save_inside(struct lae_rundir *dir, const struct lae_job *job,
+                                  const struct lae_state *state)
+{
+    return save(dir, job, state, write_inside);
+}
+
+lae_status lae_rundir_save_alone(struct lae_rundir *dir, const struct lae_job *job,
+                                 const struct lae_state *state)
+{
+    return write_inside(dir, job, state, NULL);
 }

@@ -99,7 +99,8 @@ static lae_status take_parameters(const struct lae_job *job, const struct lae_st
     LAE_TRY(lae_set_from_vector(&checkpoint->online, table, state->online));
     if (state->offline != NULL)
         LAE_TRY(lae_set_from_vector(&checkpoint->offline, table, state->offline));
-    for (int task = 0; task < state->finished; task++)
+    int tasks = state->finished + (state->at.inside ? 1 : 0);
+    for (int task = 0; task < tasks; task++)
         LAE_TRY(take_classifier(job, state->classifiers[task], task, &checkpoint->head));
     return NULL;
 }
@@ -142,15 +143,48 @@ static lae_status take_provenance(const struct lae_job *job, const struct lae_st
     return add_fact(checkpoint, "seconds", NULL, state->seconds);
 }
 
+static lae_status take_moments(struct lae_set *set, const char *name, const float *values,
+                               size_t count)
+{
+    struct lae_named *item;
+    LAE_TRY(lae_set_add(set, name, 1, &count, &item));
+    memcpy(item->data, values, count * sizeof *values);
+    return NULL;
+}
+
+static lae_status take_inside(const struct lae_state *state, struct lae_inside *inside)
+{
+    const struct lae_cursor *at = &state->at;
+    if (!at->inside) return NULL;
+    *inside = (struct lae_inside){
+        .present = true,
+        .merged = at->merged,
+        .epoch = at->epoch,
+        .step = at->step,
+        .loss = at->loss,
+        .correct = at->correct,
+        .images = at->images,
+        .pet_steps = state->pet.steps,
+        .classifier_steps = state->classifier.steps,
+    };
+    const struct lae_adam *pet = &state->pet, *classifier = &state->classifier;
+    LAE_TRY(take_moments(&inside->adam, "pet/m", pet->m, pet->count));
+    LAE_TRY(take_moments(&inside->adam, "pet/v", pet->v, pet->count));
+    LAE_TRY(take_moments(&inside->adam, "classifier/m", classifier->m, classifier->count));
+    return take_moments(&inside->adam, "classifier/v", classifier->v, classifier->count);
+}
+
 lae_status snapshot_take(const struct lae_job *job, const struct lae_state *state,
                          const char *hosts, struct lae_checkpoint *checkpoint)
 {
     const struct lae_sequence *sequence = &job->sequence;
     size_t classes = (size_t)sequence->classes;
+    int task = state->at.inside ? state->finished : state->finished - 1;
+    bool merged = !state->at.inside || state->at.merged;
     *checkpoint = (struct lae_checkpoint){
-        .task = state->finished - 1,
+        .task = task,
         .task_count = sequence->tasks,
-        .classes_seen = sequence->first_class[state->finished],
+        .classes_seen = sequence->first_class[task + 1],
         .class_order = malloc(classes * sizeof(int32_t)),
         .classes = classes,
     };
@@ -160,7 +194,8 @@ lae_status snapshot_take(const struct lae_job *job, const struct lae_state *stat
     LAE_TRY(lae_config_print_result(job->config, &checkpoint->config));
     LAE_TRY(take_parameters(job, state, checkpoint));
     LAE_TRY(take_metrics(&state->metrics, checkpoint));
-    if (state->offline != NULL && state->finished > 1)
+    LAE_TRY(take_inside(state, &checkpoint->inside));
+    if (state->offline != NULL && task > 0 && merged)
         LAE_TRY(take_merge(&job->pet.table, state->merge, checkpoint));
     return take_provenance(job, state, hosts, checkpoint);
 }
@@ -217,8 +252,62 @@ static lae_status restore_classifier(const struct lae_job *job, const struct lae
     return NULL;
 }
 
-lae_status snapshot_restore(const struct lae_job *job, const struct lae_checkpoint *checkpoint,
-                            struct lae_state *state)
+static lae_status restore_moments(const struct lae_set *set, const char *name, float *values,
+                                  size_t count)
+{
+    const struct lae_named *item = lae_set_find(set, name);
+    if (item == NULL || item->count != count)
+        return lae_bad_input("/resume/adam/%s is missing or not of %zu values", name, count);
+    memcpy(values, item->data, count * sizeof *values);
+    return NULL;
+}
+
+static lae_status restore_inside(const struct lae_job *job, const struct lae_checkpoint *checkpoint,
+                                 struct lae_state *state)
+{
+    const struct lae_inside *inside = &checkpoint->inside;
+    struct lae_adam *pet = &state->pet, *classifier = &state->classifier;
+    classifier->count = lae_classifier_count(job, checkpoint->task);
+    LAE_TRY(restore_moments(&inside->adam, "pet/m", pet->m, pet->count));
+    LAE_TRY(restore_moments(&inside->adam, "pet/v", pet->v, pet->count));
+    LAE_TRY(restore_moments(&inside->adam, "classifier/m", classifier->m, classifier->count));
+    LAE_TRY(restore_moments(&inside->adam, "classifier/v", classifier->v, classifier->count));
+    pet->steps = inside->pet_steps;
+    classifier->steps = inside->classifier_steps;
+    state->at = (struct lae_cursor){
+        .inside = true,
+        .merged = inside->merged,
+        .epoch = inside->epoch,
+        .step = inside->step,
+        .loss = inside->loss,
+        .correct = inside->correct,
+        .images = inside->images,
+    };
+    return NULL;
+}
+
+/* The merge's statistics are written with the evaluation that is still owed. */
+static void restore_merge(const struct lae_table *table, const struct lae_checkpoint *checkpoint,
+                          struct lae_merge_stats *stats)
+{
+    for (size_t i = 0; i < checkpoint->merge_count; i++) {
+        const struct lae_merge_record *record = &checkpoint->merge[i];
+        const struct lae_param *item = lae_table_find(table, record->name);
+        if (item == NULL) continue;
+        stats[item - table->items] = (struct lae_merge_stats){
+            .kept_offline = record->kept_offline,
+            .kept_online = record->kept_online,
+            .conflict = record->conflict,
+            .norm_offline = record->norm_offline,
+            .norm_online = record->norm_online,
+            .norm_merged = record->norm_merged,
+        };
+    }
+}
+
+static lae_status restore_parameters(const struct lae_job *job,
+                                     const struct lae_checkpoint *checkpoint,
+                                     struct lae_state *state)
 {
     const struct lae_table *table = &job->pet.table;
     LAE_TRY(lae_set_into_vector(&checkpoint->init, table, state->init));
@@ -229,11 +318,20 @@ lae_status snapshot_restore(const struct lae_job *job, const struct lae_checkpoi
         LAE_TRY(lae_state_append_classifier(job, state, task));
         LAE_TRY(restore_classifier(job, &checkpoint->head, task, state->classifiers[task]));
     }
+    return NULL;
+}
+
+lae_status snapshot_restore(const struct lae_job *job, const struct lae_checkpoint *checkpoint,
+                            struct lae_state *state)
+{
+    LAE_TRY(restore_parameters(job, checkpoint, state));
+    if (checkpoint->inside.present) LAE_TRY(restore_inside(job, checkpoint, state));
+    restore_merge(&job->pet.table, checkpoint, state->merge);
     struct lae_metrics stored;
     LAE_TRY(lae_metrics_from_checkpoint(checkpoint, &stored));
     lae_metrics_free(&state->metrics);
     state->metrics = stored;
-    state->finished = checkpoint->task + 1;
+    state->finished = checkpoint->task + (checkpoint->inside.present ? 0 : 1);
     const struct lae_fact *seconds = snapshot_fact(checkpoint, "seconds");
     state->seconds = seconds != NULL && seconds->text == NULL ? seconds->number : 0.0;
     return NULL;

@@ -6,7 +6,8 @@
 #include "lae/learn/state.h"
 #include "lae/store/checkpoint.h"
 
-/* The state after its last finished task. `hosts` may be NULL. */
+/* The state after its last finished task, or where it stands inside the next. `hosts` may be NULL.
+ */
 lae_status snapshot_take(const struct lae_job *job, const struct lae_state *state,
                          const char *hosts, struct lae_checkpoint *checkpoint) LAE_MUST_CHECK;
 

@@ -26,6 +26,8 @@ lae_status lae_state_create(const struct lae_job *job, struct lae_state *state)
     state->offline = offline ? new_vector(pet) : NULL;
     state->classifiers = calloc((size_t)state->tasks, sizeof *state->classifiers);
     state->merge = calloc(job->pet.table.count + 1, sizeof *state->merge);
+    LAE_TRY(lae_adam_create(&state->pet, pet));
+    LAE_TRY(lae_adam_create(&state->classifier, lae_longest_classifier(job)));
     bool complete = state->init != NULL && state->online != NULL &&
                     (state->offline != NULL || !offline) && state->classifiers != NULL &&
                     state->merge != NULL;
@@ -46,6 +48,8 @@ void lae_state_free(struct lae_state *state)
     free(state->classifiers);
     free(state->merge);
     lae_metrics_free(&state->metrics);
+    lae_adam_free(&state->pet);
+    lae_adam_free(&state->classifier);
     *state = (struct lae_state){0};
 }
 
@@ -60,6 +64,16 @@ lae_status lae_state_append_classifier(const struct lae_job *job, struct lae_sta
         classifier[i] = (float)(HEAD_DEVIATION * lae_random_normal(&stream, i));
     free(state->classifiers[task]);
     state->classifiers[task] = classifier;
+    return NULL;
+}
+
+lae_status lae_state_begin_task(const struct lae_job *job, struct lae_state *state)
+{
+    LAE_TRY(lae_state_append_classifier(job, state, state->finished));
+    state->classifier.count = lae_classifier_count(job, state->finished);
+    lae_adam_reset(&state->pet);
+    lae_adam_reset(&state->classifier);
+    state->at = (struct lae_cursor){.inside = true};
     return NULL;
 }
 

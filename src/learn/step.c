@@ -1,10 +1,10 @@
 /* A sum, of one thread, one rank or all, is laid out so that freeze epochs send only its first
  * part:
  *
- *     | classifier: weight [n, D], bias [n] | loss | correct | offenders | PET [P] |
+ *     | classifier: weight [n, D], bias [n] | loss | correct | offenders | save | stop | PET [P] |
  *
  * An offender is an image whose loss or gradient does not fit; it travels in the same message, so
- * an error on one rank is an error on all.
+ * an error on one rank is an error on all. So do the wishes to save and to stop.
  */
 #include "lae/learn/step.h"
 
@@ -17,12 +17,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { WORD_LOSS, WORD_CORRECT, WORD_OFFENDERS, WORDS };
+enum { WORD_LOSS, WORD_CORRECT, WORD_OFFENDERS, WORD_SAVE, WORD_STOP, WORDS };
 
-struct step {
+struct lae_step {
     const struct lae_job *job;
     struct lae_workers *workers;
-    const struct lae_batch *batch;
+    struct lae_batch batch;
     size_t classes, classifier; /* n; n (D + 1) */
     size_t sum_length;
     atomic_llong offender; /* the lowest offending image of this rank */
@@ -34,8 +34,9 @@ lae_status lae_gradient_create(const struct lae_workers *workers, const struct l
     *gradient = (struct lae_gradient){
         .pet = lae_aligned_calloc(workers->longest, sizeof(float)),
         .sum = lae_aligned_calloc(workers->words, sizeof(int64_t)),
+        .step = calloc(1, sizeof *gradient->step),
     };
-    if (gradient->pet == NULL || gradient->sum == NULL)
+    if (gradient->pet == NULL || gradient->sum == NULL || gradient->step == NULL)
         return lae_out_of_memory(workers->words * 12, "the gradient");
     gradient->classifier = gradient->pet + job->pet.table.total;
     return NULL;
@@ -45,6 +46,7 @@ void lae_gradient_free(struct lae_gradient *gradient)
 {
     free(gradient->pet);
     free(gradient->sum);
+    free(gradient->step);
     *gradient = (struct lae_gradient){0};
 }
 
@@ -67,11 +69,11 @@ static double cross_entropy(float *logits, size_t n, size_t label, bool *correct
 }
 
 /* From the feature to loss, the classifier's gradient (worker->gradient + P) and the feature's. */
-static double classify(const struct step *step, struct lae_worker *worker, size_t label,
+static double classify(const struct lae_step *step, struct lae_worker *worker, size_t label,
                        bool *correct)
 {
     size_t d = step->job->vit.dims.width, n = step->classes;
-    const float *weight = step->batch->classifier, *bias = weight + n * d;
+    const float *weight = step->batch.classifier, *bias = weight + n * d;
     float *logits = worker->logits[0];
     float *d_weight = worker->gradient + step->job->pet.table.total;
     lae_linear(logits, n, worker->feature, weight, bias, 1, d, n);
@@ -81,10 +83,10 @@ static double classify(const struct step *step, struct lae_worker *worker, size_
     return loss;
 }
 
-static void add_to_sum(struct step *step, struct lae_worker *worker, double loss, bool correct,
+static void add_to_sum(struct lae_step *step, struct lae_worker *worker, double loss, bool correct,
                        uint32_t image)
 {
-    const struct lae_batch *batch = step->batch;
+    const struct lae_batch *batch = &step->batch;
     size_t pet = step->job->pet.table.total, classifier = step->classifier;
     int64_t *sum = worker->sum, *words = sum + classifier;
     size_t offences = lae_exact_add(sum, worker->gradient + pet, classifier, batch->count);
@@ -103,9 +105,9 @@ static void add_to_sum(struct step *step, struct lae_worker *worker, double loss
 /* One image, forward and backward, on one thread. */
 static void learn_image(void *context, int number, size_t item)
 {
-    struct step *step = context;
+    struct lae_step *step = context;
     const struct lae_job *job = step->job;
-    const struct lae_batch *batch = step->batch;
+    const struct lae_batch *batch = &step->batch;
     struct lae_worker *worker = &step->workers->items[number];
     size_t position = (size_t)job->dist->rank + item * (size_t)job->dist->size;
     uint32_t image = batch->images[position];
@@ -133,11 +135,11 @@ static void learn_image(void *context, int number, size_t item)
 static void clear_sum(void *context, int number, size_t item)
 {
     (void)item;
-    const struct step *step = context;
+    const struct lae_step *step = context;
     memset(step->workers->items[number].sum, 0, step->sum_length * sizeof(int64_t));
 }
 
-static void add_workers(const struct step *step, int64_t *sum)
+static void add_workers(const struct lae_step *step, int64_t *sum)
 {
     memset(sum, 0, step->sum_length * sizeof *sum);
     for (int i = 0; i < step->workers->count; i++) {
@@ -147,9 +149,9 @@ static void add_workers(const struct step *step, int64_t *sum)
     }
 }
 
-static lae_status offence(struct step *step, int64_t offenders)
+static lae_status offence(struct lae_step *step, int64_t offenders)
 {
-    const struct lae_batch *batch = step->batch;
+    const struct lae_batch *batch = &step->batch;
     int64_t image = lae_dist_min(step->job->dist, atomic_load(&step->offender));
     return lae_failed(
         "task %d, epoch %d, step %lld: the loss or a gradient of %lld image(s) is not finite or "
@@ -158,32 +160,49 @@ static lae_status offence(struct step *step, int64_t offenders)
         batch->task, batch->epoch, (long long)batch->step, (long long)offenders, (long long)image);
 }
 
+static bool urgent(void *step)
+{
+    return lae_dist_urgent(((const struct lae_step *)step)->job->dist);
+}
+
+/* This rank's images through the model, and the sums of all ranks; false when interrupted. */
+static bool compute(struct lae_step *step, int64_t *sum)
+{
+    const struct lae_job *job = step->job;
+    size_t count = (size_t)step->batch.count;
+    size_t ranks = (size_t)job->dist->size, rank = (size_t)job->dist->rank;
+    size_t mine = count > rank ? (count - rank + ranks - 1) / ranks : 0;
+    lae_team_each(job->team, clear_sum, step);
+    if (!lae_team_run_unless(job->team, mine, learn_image, step, urgent, step)) return false;
+    add_workers(step, sum);
+    sum[step->classifier + WORD_SAVE] = step->batch.save;
+    sum[step->classifier + WORD_STOP] = step->batch.stop;
+    if (!lae_dist_meet(job->dist)) return false;
+    lae_dist_sum(job->dist, sum, step->sum_length);
+    return true;
+}
+
 lae_status lae_step_gradient(const struct lae_job *job, struct lae_workers *workers,
                              const struct lae_batch *batch, struct lae_gradient *gradient)
 {
-    struct step step = {
-        .job = job,
-        .workers = workers,
-        .batch = batch,
-        .classes = lae_task_classes(job, batch->task),
-        .classifier = lae_classifier_count(job, batch->task),
-        .offender = INT64_MAX,
-    };
-    size_t pet = job->pet.table.total, count = (size_t)batch->count;
-    size_t ranks = (size_t)job->dist->size, rank = (size_t)job->dist->rank;
-    size_t mine = count > rank ? (count - rank + ranks - 1) / ranks : 0;
-    step.sum_length = step.classifier + WORDS + (batch->classifier_only ? 0 : pet);
+    struct lae_step *step = gradient->step;
+    size_t pet = job->pet.table.total;
+    step->job = job;
+    step->workers = workers;
+    step->batch = *batch;
+    step->classes = lae_task_classes(job, batch->task);
+    step->classifier = lae_classifier_count(job, batch->task);
+    step->sum_length = step->classifier + WORDS + (batch->classifier_only ? 0 : pet);
+    atomic_store(&step->offender, INT64_MAX);
+    if (!compute(step, gradient->sum)) return lae_status_new(LAE_STOPPED, "stopped on request");
 
-    lae_team_each(job->team, clear_sum, &step);
-    lae_team_run(job->team, mine, learn_image, &step);
-    add_workers(&step, gradient->sum);
-    lae_dist_sum(job->dist, gradient->sum, step.sum_length);
-
-    const int64_t *words = gradient->sum + step.classifier;
-    if (words[WORD_OFFENDERS] != 0) return offence(&step, words[WORD_OFFENDERS]);
-    lae_exact_mean(gradient->classifier, gradient->sum, step.classifier, batch->count);
+    const int64_t *words = gradient->sum + step->classifier;
+    if (words[WORD_OFFENDERS] != 0) return offence(step, words[WORD_OFFENDERS]);
+    lae_exact_mean(gradient->classifier, gradient->sum, step->classifier, batch->count);
     if (!batch->classifier_only) lae_exact_mean(gradient->pet, words + WORDS, pet, batch->count);
     gradient->loss = lae_exact_mean_one(words[WORD_LOSS], batch->count);
     gradient->correct = (int)words[WORD_CORRECT];
+    gradient->save = words[WORD_SAVE] != 0;
+    gradient->stop = words[WORD_STOP] != 0;
     return NULL;
 }

@@ -1,6 +1,7 @@
 #include "lae/learn/trainer.h"
 
 #include "lae/base/clock.h"
+#include "lae/base/signals.h"
 #include "lae/learn/evaluator.h"
 #include "lae/learn/plan.h"
 #include "lae/learn/step.h"
@@ -12,16 +13,17 @@
 struct trainer {
     const struct lae_job *job;
     const struct lae_observer *observer; /* without functions but at rank 0 */
+    struct lae_rundir *dir;
     struct lae_state *state;
     struct lae_workers workers;
     struct lae_gradient gradient;
-    struct lae_adam pet, classifier; /* fresh for each task */
-    uint32_t *order;                 /* an epoch's positions in the task's images */
-    uint32_t *batch;                 /* [batch_size] image numbers */
+    uint32_t *order; /* an epoch's positions in the task's images */
+    uint32_t *batch; /* [batch_size] image numbers */
     struct lae_position at;
     lae_status unheard;  /* of the observer at rank 0; the others hear of it when an epoch ends */
     double began;        /* monotonic seconds when this call began */
     double seconds_then; /* state->seconds at that time */
+    double saved;        /* when the state was saved last */
 };
 
 /* What an observer could not do (a full disk, say) must end all ranks alike. */
@@ -55,13 +57,14 @@ static int gather_batch(struct trainer *t, int64_t step)
 static double update(struct trainer *t, double lr)
 {
     const struct lae_optim_options *options = &t->job->config->optim;
-    size_t classifier = lae_classifier_count(t->job, t->at.task), pet = t->pet.count;
+    struct lae_state *state = t->state;
+    size_t classifier = state->classifier.count, pet = state->pet.count;
     bool still = is_frozen(t);
     double norm = still ? lae_clip_gradient(t->gradient.classifier, classifier, options->clip_norm)
                         : lae_clip_gradient(t->gradient.pet, pet + classifier, options->clip_norm);
-    lae_adam_step(&t->classifier, options, lr, t->state->classifiers[t->at.task],
+    lae_adam_step(&state->classifier, options, lr, state->classifiers[t->at.task],
                   t->gradient.classifier);
-    if (!still) lae_adam_step(&t->pet, options, lr, t->state->online, t->gradient.pet);
+    if (!still) lae_adam_step(&state->pet, options, lr, state->online, t->gradient.pet);
     return norm;
 }
 
@@ -73,6 +76,37 @@ static void accumulate_step(struct trainer *t)
         options->method->after_step(options, &vectors);
 }
 
+/* Whether rank 0 wants the state saved after the step at hand. */
+static bool save_is_due(const struct trainer *t)
+{
+    const struct lae_config *config = t->job->config;
+    double seconds = config->checkpoint.every_seconds;
+    int steps = config->checkpoint.every_steps;
+    if (t->job->dist->rank != 0) return false;
+    return (steps > 0 && (t->at.step + 1) % steps == 0) ||
+           (seconds > 0.0 && lae_clock_seconds() - t->saved >= seconds);
+}
+
+static void report_step(struct trainer *t, double lr, double norm, int images)
+{
+    const struct lae_cursor *at = &t->state->at;
+    int64_t steps = (t->at.step + 1) - t->at.epoch * (t->at.steps / t->at.epochs);
+    struct lae_step_report report = {
+        .position = t->at,
+        .loss = t->gradient.loss,
+        .accuracy = 100.0 * t->gradient.correct / images,
+        .epoch_loss = at->loss / (double)steps,
+        .epoch_accuracy = 100.0 * (double)at->correct / (double)at->images,
+        .lr = lr,
+        .gradient_norm = norm,
+        .images = images,
+        .seconds = t->seconds_then + lae_clock_seconds() - t->began,
+    };
+    if (t->observer->step != NULL)
+        t->unheard = lae_status_first(t->unheard, t->observer->step(t->observer->context, &report));
+}
+
+/* One step, whole or not at all: until the gradient is there, nothing is changed. */
 static lae_status learn_step(struct trainer *t, int64_t step_of_epoch)
 {
     const struct lae_job *job = t->job;
@@ -85,23 +119,38 @@ static lae_status learn_step(struct trainer *t, int64_t step_of_epoch)
         .classifier_only = is_frozen(t),
         .theta = t->state->online,
         .classifier = t->state->classifiers[t->at.task],
+        .save = save_is_due(t),
+        .stop = lae_signals_request() != LAE_REQUEST_NONE,
     };
     LAE_TRY(lae_step_gradient(job, &t->workers, &batch, &t->gradient));
     double lr = lae_schedule_lr(&job->config->optim, t->at.step, t->at.steps);
     double norm = update(t, lr);
     accumulate_step(t);
-    struct lae_step_report report = {
-        .position = t->at,
-        .loss = t->gradient.loss,
-        .accuracy = 100.0 * t->gradient.correct / batch.count,
-        .lr = lr,
-        .gradient_norm = norm,
-        .images = batch.count,
-        .seconds = lae_clock_seconds() - t->began,
-    };
-    if (t->observer->step != NULL)
-        t->unheard = lae_status_first(t->unheard, t->observer->step(t->observer->context, &report));
+    struct lae_cursor *at = &t->state->at;
+    at->loss += t->gradient.loss;
+    at->correct += t->gradient.correct;
+    at->images += batch.count;
+    report_step(t, lr, norm, batch.count);
+    at->step++;
     return NULL;
+}
+
+static void note_seconds(struct trainer *t)
+{
+    t->state->seconds = t->seconds_then + lae_clock_seconds() - t->began;
+}
+
+/* Saves where training stands; if some rank wishes, stops. [collective] */
+static lae_status save_inside(struct trainer *t, bool stop)
+{
+    note_seconds(t);
+    LAE_TRY(lae_rundir_save_inside(t->dir, t->job, t->state));
+    t->saved = lae_clock_seconds();
+    if (!stop) return NULL;
+    return lae_status_new(LAE_STOPPED,
+                          "stopped on request in task %d after step %lld of %lld; the same command "
+                          "goes on from there",
+                          t->at.task + 1, (long long)t->state->at.step, (long long)t->at.steps);
 }
 
 static void evaluating(void *context, double share)
@@ -125,14 +174,25 @@ static lae_status evaluate(struct trainer *t, bool record)
     return agree(t, status);
 }
 
+/* The rest of the epoch that the cursor stands in. */
 static lae_status learn_epoch(struct trainer *t)
 {
     const struct lae_config *config = t->job->config;
+    struct lae_cursor *at = &t->state->at;
     size_t images = task_images(t)->count;
+    int64_t steps = lae_plan_steps(config, images), first = at->step - at->epoch * steps;
     lae_sequence_shuffle(config->run.seed, t->at.task, t->at.epoch, images, config->data.shuffle,
                          t->order);
-    for (int64_t step = 0; step < lae_plan_steps(config, images); step++, t->at.step++)
+    for (int64_t step = first; step < steps; step++) {
+        t->at.step = at->step;
         LAE_TRY(learn_step(t, step));
+        if (step + 1 == steps) {
+            at->epoch++;
+            at->loss = 0.0;
+            at->correct = at->images = 0;
+        }
+        if (t->gradient.save || t->gradient.stop) LAE_TRY(save_inside(t, t->gradient.stop));
+    }
     lae_status unheard = t->unheard;
     t->unheard = NULL;
     LAE_TRY(agree(t, unheard));
@@ -141,20 +201,21 @@ static lae_status learn_epoch(struct trainer *t)
     return NULL;
 }
 
-static lae_status learn_task(struct trainer *t, int task)
+/* Begins the task, or goes on inside it. */
+static lae_status learn_task(struct trainer *t)
 {
     const struct lae_config *config = t->job->config;
-    t->at.task = task;
+    struct lae_cursor *at = &t->state->at;
+    t->at.task = t->state->finished;
     t->at.epochs = config->train.epochs;
-    t->at.step = 0;
     t->at.steps = t->at.epochs * lae_plan_steps(config, task_images(t)->count);
-    LAE_TRY(agree(t, lae_state_append_classifier(t->job, t->state, task)));
-    t->classifier.count = lae_classifier_count(t->job, task);
-    lae_adam_reset(&t->pet);
-    lae_adam_reset(&t->classifier);
-    for (t->at.epoch = 0; t->at.epoch < t->at.epochs; t->at.epoch++)
+    if (!at->inside) LAE_TRY(agree(t, lae_state_begin_task(t->job, t->state)));
+    while (at->epoch < t->at.epochs) {
+        t->at.epoch = at->epoch;
         LAE_TRY(learn_epoch(t));
+    }
     t->at.epoch = t->at.epochs - 1;
+    t->at.step = t->at.steps;
     return NULL;
 }
 
@@ -162,6 +223,8 @@ static lae_status learn_task(struct trainer *t, int task)
  * 0, for all. */
 static lae_status accumulate(struct trainer *t)
 {
+    if (t->state->at.merged) return NULL; /* before it was interrupted */
+    t->state->at.merged = true;
     const struct lae_job *job = t->job;
     struct lae_merge_vectors vectors = lae_state_vectors(job, t->state);
     size_t bytes = job->pet.table.total * sizeof(float);
@@ -180,21 +243,61 @@ static lae_status accumulate(struct trainer *t)
     return agree(t, status);
 }
 
-static lae_status run_tasks(struct trainer *t, struct lae_rundir *dir)
+/* A request to stop that came with no step to wait for: the state is saved as it stands. */
+static lae_status stop_if_asked(struct trainer *t)
 {
-    for (int task = t->state->finished; task < t->at.tasks; task++) {
-        LAE_TRY(learn_task(t, task));
-        LAE_TRY(accumulate(t));
-        LAE_TRY(evaluate(t, true));
-        t->state->finished = task + 1;
-        t->state->seconds = t->seconds_then + lae_clock_seconds() - t->began;
-        LAE_TRY(lae_rundir_save(dir, t->job, t->state));
-        lae_status status = NULL;
-        if (t->observer->task_done != NULL)
-            status = t->observer->task_done(t->observer->context, t->job, t->state);
-        LAE_TRY(agree(t, status));
+    int64_t asked = lae_signals_request() != LAE_REQUEST_NONE;
+    lae_dist_sum(t->job->dist, &asked, 1);
+    return asked != 0 ? save_inside(t, true) : NULL;
+}
+
+static lae_status run_task(struct trainer *t)
+{
+    LAE_TRY(learn_task(t));
+    LAE_TRY(accumulate(t));
+    LAE_TRY(stop_if_asked(t));
+    LAE_TRY(evaluate(t, true));
+    t->state->finished++;
+    t->state->at = (struct lae_cursor){0};
+    note_seconds(t);
+    LAE_TRY(lae_rundir_save(t->dir, t->job, t->state));
+    lae_status status = NULL;
+    if (t->observer->task_done != NULL)
+        status = t->observer->task_done(t->observer->context, t->job, t->state);
+    return agree(t, status);
+}
+
+/* An urgent request: rank 0 saves the state, which no unfinished step has touched, and the job is
+ * left; ranks may be anywhere, so nothing collective is done. One rank alone returns. */
+static lae_status leave(struct trainer *t, lae_status status)
+{
+    const struct lae_dist *dist = t->job->dist;
+    if (dist->rank == 0) {
+        note_seconds(t);
+        lae_status_free(status);
+        status = lae_rundir_save_alone(t->dir, t->job, t->state);
+        if (status == NULL)
+            status = lae_status_new(LAE_STOPPED,
+                                    "stopped on request; the same command goes on from task %d, "
+                                    "step %lld of %lld",
+                                    t->at.task + 1, (long long)t->state->at.step,
+                                    (long long)t->at.steps);
     }
-    return NULL;
+    if (dist->size > 1) {
+        lae_log_info(t->job->log, "lae_mpi: %s", lae_status_message(status));
+        lae_dist_leave(dist, (int)lae_status_code(status));
+    }
+    lae_team_drain(t->job->team);
+    return status;
+}
+
+static lae_status run_tasks(struct trainer *t)
+{
+    lae_status status = NULL;
+    while (status == NULL && t->state->finished < t->at.tasks)
+        status = run_task(t);
+    bool urgent = lae_status_code(status) == LAE_STOPPED && lae_dist_urgent(t->job->dist);
+    return urgent ? leave(t, status) : status;
 }
 
 static lae_status prepare(struct trainer *t)
@@ -205,9 +308,6 @@ static lae_status prepare(struct trainer *t)
             images = t->job->sequence.images[LAE_TRAIN][task].count;
     LAE_TRY(lae_workers_create(t->job, &t->workers));
     LAE_TRY(lae_gradient_create(&t->workers, t->job, &t->gradient));
-    size_t pet = t->job->pet.table.total;
-    LAE_TRY(lae_adam_create(&t->pet, pet));
-    LAE_TRY(lae_adam_create(&t->classifier, t->workers.longest - pet));
     size_t batch = (size_t)t->job->config->train.batch_size;
     t->order = calloc(images, sizeof *t->order);
     t->batch = calloc(batch, sizeof *t->batch);
@@ -223,8 +323,6 @@ static void release(struct trainer *t)
     lae_status_free(t->unheard);
     lae_workers_free(&t->workers);
     lae_gradient_free(&t->gradient);
-    lae_adam_free(&t->pet);
-    lae_adam_free(&t->classifier);
     free(t->order);
     free(t->batch);
 }
@@ -235,14 +333,16 @@ lae_status lae_train(const struct lae_job *job, struct lae_rundir *dir, struct l
     static const struct lae_observer nobody = {0};
     struct trainer t = {
         .job = job,
+        .dir = dir,
         .observer = job->dist->rank == 0 && observer != NULL ? observer : &nobody,
         .state = state,
         .at = {.tasks = lae_plan_stop(job->config, state->tasks)},
         .began = lae_clock_seconds(),
         .seconds_then = state->seconds,
+        .saved = lae_clock_seconds(),
     };
     lae_status status = agree(&t, prepare(&t));
-    if (status == NULL) status = run_tasks(&t, dir);
+    if (status == NULL) status = run_tasks(&t);
     release(&t);
     return status;
 }

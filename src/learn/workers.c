@@ -16,6 +16,14 @@ size_t lae_classifier_count(const struct lae_job *job, int task)
     return lae_task_classes(job, task) * (job->vit.dims.width + 1);
 }
 
+size_t lae_longest_classifier(const struct lae_job *job)
+{
+    size_t longest = 0;
+    for (int task = 0; task < job->sequence.tasks; task++)
+        if (lae_classifier_count(job, task) > longest) longest = lae_classifier_count(job, task);
+    return longest;
+}
+
 struct creation {
     const struct lae_job *job;
     struct lae_workers *workers;
@@ -59,11 +67,7 @@ static void create_worker(void *context, int number, size_t item)
 lae_status lae_workers_create(const struct lae_job *job, struct lae_workers *workers)
 {
     *workers = (struct lae_workers){.count = lae_team_threads(job->team)};
-    size_t classifier = 0;
-    for (int task = 0; task < job->sequence.tasks; task++)
-        if (lae_classifier_count(job, task) > classifier)
-            classifier = lae_classifier_count(job, task);
-    workers->longest = job->pet.table.total + classifier;
+    workers->longest = job->pet.table.total + lae_longest_classifier(job);
     size_t counts = (size_t)job->sequence.tasks * 8;
     workers->words = (workers->longest > counts ? workers->longest : counts) + 8;
     workers->items = calloc((size_t)workers->count, sizeof *workers->items);

@@ -27,7 +27,6 @@ static void begin_task(struct lae_console *c, int task)
 {
     c->task = task;
     c->task_began = lae_clock_seconds();
-    c->steps_of_epoch = 0;
     lae_progress_task(&c->progress, c->job, task, c->stop);
 }
 
@@ -52,8 +51,6 @@ static void draw_live(struct lae_console *c, const struct lae_position *at, cons
 static lae_status finish_epoch(struct lae_console *c, const struct lae_step_report *report)
 {
     const struct lae_position *at = &report->position;
-    double loss = c->loss / (double)c->steps_of_epoch;
-    double accuracy = c->accuracy / (double)c->steps_of_epoch;
     double task, run;
     char left[32];
     lae_progress_left(&c->progress, &task, &run);
@@ -62,11 +59,9 @@ static lae_status finish_epoch(struct lae_console *c, const struct lae_step_repo
                  "%.0f images/s  run left %s",
                  at->task + 1, at->tasks, at->epoch + 1, at->epochs,
                  frozen(c, at) ? " (classifier only)" : "", (long long)at->step + 1,
-                 (long long)at->steps, loss, accuracy, c->progress.images_per_s,
-                 lae_progress_duration(run, left));
-    c->loss = c->accuracy = 0.0;
-    c->steps_of_epoch = 0;
-    return lae_jsonl_epoch(&c->jsonl, report, loss, accuracy, c->progress.images_per_s);
+                 (long long)at->steps, report->epoch_loss, report->epoch_accuracy,
+                 c->progress.images_per_s, lae_progress_duration(run, left));
+    return lae_jsonl_epoch(&c->jsonl, report, c->progress.images_per_s);
 }
 
 static lae_status step(void *context, const struct lae_step_report *report)
@@ -75,14 +70,11 @@ static lae_status step(void *context, const struct lae_step_report *report)
     const struct lae_position *at = &report->position;
     if (at->task != c->task) begin_task(c, at->task);
     lae_progress_step(&c->progress, report, frozen(c, at));
-    c->loss += report->loss;
-    c->accuracy += report->accuracy;
-    c->steps_of_epoch++;
     if (live_is_due(c)) {
         char what[128];
         snprintf(what, sizeof what, "epoch %d/%d  step %lld/%lld  loss %.3f  accuracy %.0f %%",
                  at->epoch + 1, at->epochs, (long long)at->step + 1, (long long)at->steps,
-                 c->loss / (double)c->steps_of_epoch, c->accuracy / (double)c->steps_of_epoch);
+                 report->epoch_loss, report->epoch_accuracy);
         draw_live(c, at, what);
     }
     bool last_of_epoch = (at->step + 1) % (at->steps / at->epochs) == 0;

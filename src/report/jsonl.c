@@ -44,14 +44,15 @@ static json_t *number(double value)
 }
 
 lae_status lae_jsonl_epoch(struct lae_jsonl *jsonl, const struct lae_step_report *report,
-                           double mean_loss, double mean_accuracy, double images_per_s)
+                           double images_per_s)
 {
     const struct lae_position *at = &report->position;
     return write_line(jsonl, json_pack("{ss si si sI so so so so so}", "event", "epoch", "task",
                                        at->task, "epoch", at->epoch, "step", (json_int_t)at->step,
-                                       "loss", number(mean_loss), "accuracy", number(mean_accuracy),
-                                       "lr", number(report->lr), "images_per_s",
-                                       number(images_per_s), "seconds", number(report->seconds)));
+                                       "loss", number(report->epoch_loss), "accuracy",
+                                       number(report->epoch_accuracy), "lr", number(report->lr),
+                                       "images_per_s", number(images_per_s), "seconds",
+                                       number(report->seconds)));
 }
 
 static json_t *evaluation_of(const struct lae_counts *counts, enum lae_module module)

@@ -39,6 +39,7 @@ void lae_checkpoint_free(struct lae_checkpoint *checkpoint)
     lae_set_free(&checkpoint->online);
     lae_set_free(&checkpoint->offline);
     lae_set_free(&checkpoint->head);
+    lae_set_free(&checkpoint->inside.adam);
     free_metrics(checkpoint);
     free_merge(checkpoint);
     free_provenance(checkpoint);

@@ -194,11 +194,42 @@ static lae_status read_records(struct lae_hdf5 *file, struct lae_checkpoint *che
     return lae_hdf5_walk_attributes(file, "provenance", read_fact, checkpoint);
 }
 
+/* A count, kept as a double. */
+static lae_status read_count(struct lae_hdf5 *file, const char *name, int64_t *count)
+{
+    double value;
+    LAE_TRY(lae_hdf5_get_double(file, "resume", name, &value));
+    if (!(value >= 0.0 && value <= 0x1p53))
+        return lae_bad_input("%s: /resume: attribute %s is %g, no count", file->path, name, value);
+    *count = (int64_t)value;
+    return NULL;
+}
+
+static lae_status read_inside(struct lae_hdf5 *file, struct lae_inside *inside)
+{
+    if (!lae_hdf5_has(file, "resume")) return NULL;
+    int32_t merged, epoch;
+    LAE_TRY(lae_hdf5_get_int(file, "resume", "merged", &merged));
+    LAE_TRY(lae_hdf5_get_int(file, "resume", "epoch", &epoch));
+    LAE_TRY(read_count(file, "step", &inside->step));
+    LAE_TRY(lae_hdf5_get_double(file, "resume", "loss", &inside->loss));
+    LAE_TRY(read_count(file, "correct", &inside->correct));
+    LAE_TRY(read_count(file, "images", &inside->images));
+    LAE_TRY(read_count(file, "pet_steps", &inside->pet_steps));
+    LAE_TRY(read_count(file, "classifier_steps", &inside->classifier_steps));
+    LAE_TRY(lae_hdf5_read_set(file, "resume/adam", &inside->adam));
+    inside->merged = merged != 0;
+    inside->epoch = epoch;
+    inside->present = true;
+    return NULL;
+}
+
 static lae_status read_content(struct lae_hdf5 *file, struct lae_checkpoint *checkpoint)
 {
     LAE_TRY(read_root(file, checkpoint));
     LAE_TRY(read_class_order(file, checkpoint));
     LAE_TRY(read_tensors(file, checkpoint));
+    LAE_TRY(read_inside(file, &checkpoint->inside));
     return read_records(file, checkpoint);
 }
 

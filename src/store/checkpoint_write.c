@@ -65,12 +65,30 @@ static lae_status write_provenance(struct lae_hdf5 *file, const struct lae_check
     return NULL;
 }
 
+/* Counts are doubles, which hold them exactly up to 2^53. */
+static lae_status write_inside(struct lae_hdf5 *file, const struct lae_inside *inside)
+{
+    if (!inside->present) return NULL;
+    LAE_TRY(lae_hdf5_make_group(file, "resume"));
+    LAE_TRY(lae_hdf5_put_int(file, "resume", "merged", inside->merged));
+    LAE_TRY(lae_hdf5_put_int(file, "resume", "epoch", inside->epoch));
+    LAE_TRY(lae_hdf5_put_double(file, "resume", "step", (double)inside->step));
+    LAE_TRY(lae_hdf5_put_double(file, "resume", "loss", inside->loss));
+    LAE_TRY(lae_hdf5_put_double(file, "resume", "correct", (double)inside->correct));
+    LAE_TRY(lae_hdf5_put_double(file, "resume", "images", (double)inside->images));
+    LAE_TRY(lae_hdf5_put_double(file, "resume", "pet_steps", (double)inside->pet_steps));
+    LAE_TRY(
+        lae_hdf5_put_double(file, "resume", "classifier_steps", (double)inside->classifier_steps));
+    return lae_hdf5_write_set(file, "resume/adam", &inside->adam);
+}
+
 static lae_status write_content(struct lae_hdf5 *file, const struct lae_checkpoint *checkpoint)
 {
     LAE_TRY(write_root(file, checkpoint));
     LAE_TRY(write_tensors(file, checkpoint));
     LAE_TRY(write_metrics(file, checkpoint));
     LAE_TRY(write_merge(file, checkpoint));
+    LAE_TRY(write_inside(file, &checkpoint->inside));
     return write_provenance(file, checkpoint);
 }
 

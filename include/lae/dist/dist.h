@@ -9,6 +9,7 @@
 #include "lae/base/status.h"
 
 #include <mpi.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -22,6 +23,7 @@ struct lae_dist {
     int node_rank, node_size; /* within the node */
     int nodes;
     char host[LAE_HOST_TEXT];
+    struct lae_notices *notices; /* of urgent requests to stop */
 };
 
 /* MPI_Init and the communicators. [collective] Errors: MPI without thread support. */
@@ -30,8 +32,18 @@ lae_status lae_dist_start(int *argc, char ***argv, struct lae_dist *dist) LAE_MU
 /* MPI_Finalize. [collective] */
 void lae_dist_end(struct lae_dist *dist);
 
-/* Ends all ranks at once, for a failure that one rank alone knows of. Does not return. */
-_Noreturn void lae_dist_abort(struct lae_dist *dist, int code);
+/* Whether any rank was asked to stop at once (SIGINT, SIGTERM). The rank that was asked tells the
+ * others; they hear of it when they ask this. Not collective, and quick. */
+bool lae_dist_urgent(const struct lae_dist *dist);
+
+/* Waits until all ranks are here: before a collective call that would wait for the slowest. False,
+ * at once, when a rank was asked to stop: the collective call must then not be made, and the job
+ * can only be left. [collective] */
+bool lae_dist_meet(const struct lae_dist *dist);
+
+/* Ends all ranks without waiting for any, after an urgent request: called by rank 0 when the state
+ * is saved, and by the others, who wait for it for some seconds. Does not return. */
+_Noreturn void lae_dist_leave(const struct lae_dist *dist, int code);
 
 /* What all ranks make of their statuses: NULL if all are; otherwise the error of the lowest rank
  * that has one, the same on all ranks, naming rank and host if not all ranks failed (but for bad

@@ -11,7 +11,10 @@ typedef void lae_evaluate_progress(void *context, double share);
 
 /* Test images of tasks 0..task are dealt to the ranks; each is loaded once and shares the blocks
  * below the first adapted one. counts (made for task + 1 tasks) are written, the same on all ranks.
- * While task 0 is learned, offline is online. [collective] Errors: memory. */
+ * While task 0 is learned, offline is online. [collective] Errors: memory. LAE_STOPPED, perhaps on
+ * this rank alone: an urgent request came, workers may still be at it, nothing collective may
+ * follow.
+ */
 lae_status lae_evaluate(const struct lae_job *job, struct lae_workers *workers,
                         const struct lae_state *state, int task, struct lae_counts *counts,
                         lae_evaluate_progress *progress, void *context) LAE_MUST_CHECK;

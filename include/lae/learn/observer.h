@@ -15,8 +15,10 @@ struct lae_position {
 
 struct lae_step_report {
     struct lae_position position;
-    double loss;     /* mean over the batch */
-    double accuracy; /* percent of the batch right, among the task's classes */
+    double epoch_loss;     /* mean over the epoch's steps so far */
+    double epoch_accuracy; /* percent of the epoch's images so far */
+    double loss;           /* mean over the batch */
+    double accuracy;       /* percent of the batch right, among the task's classes */
     double lr;
     double gradient_norm; /* of the mean gradient before clipping */
     int images;

@@ -15,10 +15,10 @@
 
 struct lae_rundir {
     const struct lae_dist *dist;
-    char *path;                 /* rank 0 */
-    struct lae_lock lock;       /* rank 0 */
-    bool found;                 /* a finished task was found; the same on all ranks */
-    int finished, task_count;   /* of the run found; the same on all ranks */
+    char *path;               /* rank 0 */
+    struct lae_lock lock;     /* rank 0 */
+    bool found;               /* a finished task, or a state inside one, was found; on all ranks */
+    int finished, task_count; /* of the run found; the same on all ranks */
     struct lae_checkpoint last; /* rank 0: the newest good task file, when found */
 };
 
@@ -39,6 +39,15 @@ lae_status lae_rundir_restore(struct lae_rundir *dir, const struct lae_job *job,
  * hash of the parameters among ranks. [collective] */
 lae_status lae_rundir_save(struct lae_rundir *dir, const struct lae_job *job,
                            const struct lae_state *state) LAE_MUST_CHECK;
+
+/* Writes resume.h5, where training stands inside a task; the one before becomes resume-previous.h5.
+ * [collective] */
+lae_status lae_rundir_save_inside(struct lae_rundir *dir, const struct lae_job *job,
+                                  const struct lae_state *state) LAE_MUST_CHECK;
+
+/* The same by rank 0 alone, without comparing among ranks: when there is no time to lose. */
+lae_status lae_rundir_save_alone(struct lae_rundir *dir, const struct lae_job *job,
+                                 const struct lae_state *state) LAE_MUST_CHECK;
 
 /* The metrics stored in a checkpoint; free with lae_metrics_free. */
 lae_status lae_metrics_from_checkpoint(const struct lae_checkpoint *checkpoint,

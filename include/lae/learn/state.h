@@ -1,4 +1,5 @@
-/* What learning changes: the parameters and what was measured. The same bits on every rank. */
+/* What learning changes: parameters, moments, where it stands, what was measured. The same bits on
+ * every rank. */
 #ifndef LAE_LEARN_STATE_H
 #define LAE_LEARN_STATE_H
 
@@ -6,11 +7,24 @@
 #include "lae/learn/metrics.h"
 #include "lae/optim/adam.h"
 
+/* Where training stands inside task number `finished`. */
+struct lae_cursor {
+    bool inside;     /* the task has begun: its classifier and Adam's moments are there */
+    bool merged;     /* its steps are done and offline is merged; the evaluation is owed */
+    int epoch;       /* the next step's */
+    int64_t step;    /* the next, within the task */
+    double loss;     /* sum over the epoch's steps so far */
+    int64_t correct; /* of the epoch's images so far */
+    int64_t images;
+};
+
 struct lae_state {
-    int finished;        /* tasks */
-    float *init;         /* [P] the PET parameters' initial values */
-    float *online;       /* [P] */
-    float *offline;      /* [P]; NULL with merge.method none */
+    int finished; /* tasks */
+    struct lae_cursor at;
+    struct lae_adam pet, classifier; /* [P]; of the task at hand */
+    float *init;                     /* [P] the PET parameters' initial values */
+    float *online;                   /* [P] */
+    float *offline;                  /* [P]; NULL with merge.method none */
     float **classifiers; /* [tasks] each weight [n, D], then bias [n]; NULL before its task */
     int tasks;
     struct lae_merge_stats *merge; /* [tensors] of the last finished task; zero after task 0 */
@@ -25,6 +39,9 @@ void lae_state_free(struct lae_state *state);
 /* Gives task `task` its classifier: weights normal(0, 0.001), biases 0. */
 lae_status lae_state_append_classifier(const struct lae_job *job, struct lae_state *state,
                                        int task) LAE_MUST_CHECK;
+
+/* Begins task number `finished`: its classifier, a fresh Adam, the first step. */
+lae_status lae_state_begin_task(const struct lae_job *job, struct lae_state *state) LAE_MUST_CHECK;
 
 /* The vectors a merge works on. */
 struct lae_merge_vectors lae_state_vectors(const struct lae_job *job,

@@ -44,5 +44,6 @@ void lae_worker_load(struct lae_worker *worker, const struct lae_job *job, enum 
 /* Classes of task `task`, and the size of its classifier: weight [n, D], then bias [n]. */
 size_t lae_task_classes(const struct lae_job *job, int task);
 size_t lae_classifier_count(const struct lae_job *job, int task);
+size_t lae_longest_classifier(const struct lae_job *job); /* the largest of these */
 
 #endif

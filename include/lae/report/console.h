@@ -13,8 +13,6 @@ struct lae_console {
     const struct lae_job *job;
     struct lae_progress progress;
     int stop, task;         /* the task at hand; -1 before the first */
-    double loss, accuracy;  /* sums over the epoch's steps */
-    int64_t steps_of_epoch; /* seen so far */
     double live_at;         /* when the live line was last drawn */
     double task_began;
 };

@@ -24,9 +24,7 @@ lae_status lae_jsonl_open(struct lae_jsonl *jsonl, const char *path) LAE_MUST_CH
 void lae_jsonl_close(struct lae_jsonl *jsonl);
 
 /* Each writes one line; errors (a full disk) name the path. */
-lae_status lae_jsonl_epoch(struct lae_jsonl *jsonl, const struct lae_step_report *report,
-                           double mean_loss, double mean_accuracy,
-                           double images_per_s) LAE_MUST_CHECK;
+lae_status lae_jsonl_epoch(struct lae_jsonl *jsonl, const struct lae_step_report *report, double images_per_s) LAE_MUST_CHECK;
 lae_status lae_jsonl_evaluation(struct lae_jsonl *jsonl, const struct lae_position *position,
                                 const struct lae_counts *counts, bool offline) LAE_MUST_CHECK;
 lae_status lae_jsonl_merge(struct lae_jsonl *jsonl, int task, const struct lae_table *table,

@@ -11,6 +11,7 @@
 #include "lae/params/set.h"
 #include "lae/params/table.h"
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #define LAE_CHECKPOINT_FORMAT "lae-checkpoint"
@@ -37,8 +38,21 @@ struct lae_merge_record {
     double kept_offline, kept_online, conflict, norm_offline, norm_online, norm_merged;
 };
 
+/* Where training stood inside a task: group /resume of resume.h5. */
+struct lae_inside {
+    bool present;            /* false in the file of a finished task */
+    bool merged;             /* all steps are done and offline is merged; the evaluation is owed */
+    int epoch;               /* the next step's */
+    int64_t step;            /* the next, within the task */
+    double loss;             /* sum over the epoch's steps so far */
+    int64_t correct, images; /* of the epoch so far */
+    int64_t pet_steps, classifier_steps; /* that Adam has done */
+    struct lae_set adam;                 /* pet/m, pet/v, classifier/m, classifier/v */
+};
+
 struct lae_checkpoint {
-    int task, task_count, classes_seen;
+    int task, task_count,
+        classes_seen;     /* task: the last finished one; with `inside`, that at hand */
     char *config;         /* resolved YAML of the keys that can change the result */
     int32_t *class_order; /* [classes] */
     size_t classes;
@@ -50,6 +64,7 @@ struct lae_checkpoint {
     size_t merge_count;
     struct lae_fact *provenance;
     size_t fact_count;
+    struct lae_inside inside;
 };
 
 /* Writes atomically (see files/atomic.h): HDF5 with a 512-byte user block that holds one line,

@@ -1,0 +1,95 @@
+#!/bin/sh
+# Stopping on request, and dying without one: SIGUSR1, SIGTERM and SIGINT at any rank save the state
+# and exit 75; SIGKILL of a rank, of the launcher or of all costs at most what came after the last
+# saved state. The run goes on at other rank and thread counts and ends with the same bits.
+. "$(dirname "$0")/common.sh"
+need mpirun h5diff pkill
+
+settings="merge.method=ties train.epochs=400 checkpoint.every_steps=3"
+# shellcheck disable=SC2086
+train 1 calm $settings || { cat "$work/calm.err"; fail "the undisturbed run"; }
+
+# begin NP THREADS NAME: starts the run and waits until it has saved a state of its own.
+begin() {
+    touch "$work/mark"
+    sleep 0.1
+    # shellcheck disable=SC2086
+    train "$1" "$3" $settings compute.threads="$2" &
+    launched=$!
+    tries=0
+    while [ -z "$(find "$runs/$3" -name resume.h5 -newer "$work/mark" 2>/dev/null)" ]; do
+        tries=$((tries + 1))
+        kill -0 $launched 2>/dev/null || return 0
+        [ $tries -lt 600 ] || fail "$3: nothing is saved"
+        sleep 0.05
+    done
+    sleep "0.$((tries * 37 % 10))"
+}
+
+# ranks_of NAME: the processes of its ranks, in the order they were started.
+ranks_of() {
+    pgrep -f "^$LAE_MPI.* run.name=$1 "
+}
+
+# stopped CODE NAME: waits for the launcher, which must exit with the code or, done already, with 0.
+stopped() {
+    wait $launched
+    code=$?
+    [ $code -eq "$1" ] || [ $code -eq 0 ] || { cat "$work/$2.err"; fail "$2: exit $code, not $1"; }
+    [ "$(grep -c '^lae_mpi: stopped' "$work/$2.err")" -le 1 ] || fail "$2: said more than once"
+}
+
+begin 3 1 asked
+kill -USR1 "$(ranks_of asked | tail -n 1)"
+stopped 75 asked
+grep -q "^lae_mpi: stopped on request in task" "$work/asked.err" || fail "SIGUSR1: no message"
+begin 2 2 asked
+kill -TERM "$(ranks_of asked | tail -n 1)"
+stopped 75 asked
+grep -q "^lae_mpi: stopped on request; the same command goes on" "$work/asked.err" ||
+    { cat "$work/asked.err"; fail "SIGTERM: no message"; }
+begin 1 2 asked
+kill -INT "$(ranks_of asked | head -n 1)"
+stopped 75 asked
+begin 2 1 asked
+pkill -USR1 -f "^mpirun.* run.name=asked " # the launcher hands it to all ranks, and 75 back
+stopped 75 asked
+# shellcheck disable=SC2086
+train 5 asked $settings || { cat "$work/asked.err"; fail "after requests"; }
+for task in task_00.h5 task_01.h5 task_02.h5; do same calm asked $task; done
+echo "ok: stopped on request"
+
+# Every saved state keeps the one before: a damaged newest one is passed over, aloud.
+begin 2 1 damaged
+pkill -KILL -f "^$LAE_MPI.* run.name=damaged "
+wait $launched
+[ -e "$runs/damaged/resume-previous.h5" ] || fail "no previous state"
+printf 'X' | dd of="$runs/damaged/resume.h5" bs=1 seek=3000 conv=notrunc 2>/dev/null
+# shellcheck disable=SC2086
+train 3 damaged $settings || { cat "$work/damaged.err"; fail "with a damaged state"; }
+grep -q "resume.h5.*going back to what was saved before" "$work/damaged.err" || fail "not said"
+for task in task_00.h5 task_01.h5 task_02.h5; do same calm damaged $task; done
+echo "ok: a damaged state"
+
+# Kills at moments that differ from run to run. LAE_TEST_KILLS asks for more of them.
+kills=${LAE_TEST_KILLS:-8}
+round=0
+while [ $round -lt "$kills" ]; do
+    round=$((round + 1))
+    begin $((round % 3 + 1)) $((round % 2 + 1)) killed
+    case $((round % 3)) in
+    0) kill -KILL "$(ranks_of killed | tail -n 1)" 2>/dev/null ;;
+    1) pkill -KILL -f "^mpirun.* run.name=killed " ;;
+    2) pkill -KILL -f " run.name=killed " ;;
+    esac
+    wait $launched
+    while pgrep -f "^$LAE_MPI.* run.name=killed " >/dev/null; do sleep 0.1; done
+    if [ -e "$runs/killed/task_02.h5" ]; then
+        for task in task_00.h5 task_01.h5 task_02.h5; do same calm killed $task; done
+        rm -r "$runs/killed"
+    fi
+done
+# shellcheck disable=SC2086
+train 2 killed $settings || { cat "$work/killed.err"; fail "after kills"; }
+for task in task_00.h5 task_01.h5 task_02.h5; do same calm killed $task; done
+echo "ok: survived $kills kills"
