@@ -4,14 +4,14 @@ set -eu
 
 usage() {
     cat <<'TEXT'
-launch/test.sh [--sanitize]
+launch/test.sh [--quick | --sanitize]
 
 Installs what is missing (as root, or with sudo), builds in build/ and runs all tests; then builds
 once more in build-sanitize/ and runs the unit and numeric tests under AddressSanitizer and
 UndefinedBehaviorSanitizer.
 
-  --sanitize   only the second part
   --quick      only the first part
+  --sanitize   only the second part
 TEXT
 }
 
@@ -40,13 +40,26 @@ count() {
     failed=$((failed + $(number Fail "$1") + $(number Timeout "$1") + $(number 'Unexpected Pass' "$1")))
 }
 
+# Sets up build directory $1, or, where the program was built before the tests could be, once more.
+configure() {
+    directory=$1
+    shift
+    if [ -f "$directory/build.ninja" ]; then
+        meson configure "$directory" -Dtests=enabled
+    else
+        meson setup "$directory" -Dtests=enabled "$@" >/dev/null
+    fi
+}
+
 # Runs the tests in build directory $1 with the meson arguments that follow.
 run_tests() {
     directory=$1
     shift
     meson test -C "$directory" --print-errorlogs "$@" >"$directory/tests.out" 2>&1 || status=1
     cat "$directory/tests.out"
+    before=$passed
     count "$directory/tests.out"
+    [ $passed -gt "$before" ] || status=1 # no test has run
     # Skipped tests say why on a line of their own.
     grep -h '^skipped:' "$directory"/meson-logs/testlog.txt || true
 }
@@ -54,17 +67,15 @@ run_tests() {
 status=0
 for part in $parts; do
     if [ $part = plain ]; then
-        [ -f build/build.ninja ] || meson setup build >/dev/null
+        configure build
         ninja -C build
         run_tests build
     else
-        [ -f build-sanitize/build.ninja ] || meson setup build-sanitize -Db_sanitize=address,undefined \
-            -Dbuildtype=debugoptimized -Db_lundef=false >/dev/null
+        configure build-sanitize -Db_sanitize=address,undefined -Dbuildtype=debugoptimized -Db_lundef=false
         ninja -C build-sanitize
         run_tests build-sanitize --suite unit --suite numeric
     fi
 done
 [ $failed -eq 0 ] || status=1
-[ $passed -gt 0 ] || status=1
 echo "$passed passed, $failed failed, $skipped skipped"
 exit $status

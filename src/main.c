@@ -40,13 +40,13 @@ static lae_status run(int argc, char **argv, const struct lae_arguments *argumen
     return status;
 }
 
-static int help(int argc, const struct lae_arguments *arguments)
+static int help(const struct lae_arguments *arguments)
 {
     if (!speaks()) return 0;
     if (arguments->version)
         lae_print_version();
     else
-        lae_print_help(argc > 2 ? arguments->command : NULL);
+        lae_print_help(arguments->named ? arguments->command : NULL);
     return 0;
 }
 
@@ -59,7 +59,7 @@ int main(int argc, char **argv)
     if (status != NULL) {
         code = finish(status);
     } else if (arguments.help || arguments.version) {
-        code = help(argc, &arguments);
+        code = help(&arguments);
     } else {
         lae_environment_correct(argv, &arguments);
         code = finish(run(argc, argv, &arguments));

@@ -1,16 +1,34 @@
 #include "lae/base/log.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdarg.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <time.h>
 #include <unistd.h>
 
+/* The terminal behind standard error, or -1. mpirun gives its ranks a pipe and copies what comes
+ * through it: where our parent's standard error is a terminal, so is ours in effect. */
+static int find_terminal(void)
+{
+    if (isatty(STDERR_FILENO)) return STDERR_FILENO;
+    if (getenv("OMPI_COMM_WORLD_RANK") == NULL) return -1;
+    char link[64], target[256];
+    snprintf(link, sizeof link, "/proc/%ld/fd/2", (long)getppid());
+    ssize_t length = readlink(link, target, sizeof target - 1);
+    if (length <= 0) return -1;
+    target[length] = '\0';
+    if (strncmp(target, "/dev/pts/", 9) != 0 && strncmp(target, "/dev/tty", 8) != 0) return -1;
+    return open(target, O_WRONLY | O_NOCTTY | O_CLOEXEC);
+}
+
 void lae_log_open(struct lae_log *log, bool quiet)
 {
-    *log = (struct lae_log){.screen = quiet ? NULL : stderr};
-    log->terminal = log->screen != NULL && isatty(fileno(log->screen)) != 0;
+    *log = (struct lae_log){.screen = quiet ? NULL : stderr, .window = -1};
+    if (!quiet) log->window = find_terminal();
+    log->terminal = log->window >= 0;
 }
 
 lae_status lae_log_add_file(struct lae_log *log, const char *path)
@@ -27,6 +45,7 @@ void lae_log_close(struct lae_log *log)
     if (log == NULL) return;
     if (log->live) fputc('\n', log->screen);
     if (log->file != NULL) fclose(log->file);
+    if (log->window > STDERR_FILENO) close(log->window);
     *log = (struct lae_log){0};
 }
 
@@ -105,8 +124,7 @@ void lae_log_live(struct lae_log *log, const char *format, ...)
     va_end(args);
     struct winsize window = {0};
     size_t width = 80;
-    if (ioctl(fileno(log->screen), TIOCGWINSZ, &window) == 0 && window.ws_col > 1)
-        width = window.ws_col;
+    if (ioctl(log->window, TIOCGWINSZ, &window) == 0 && window.ws_col > 1) width = window.ws_col;
     if (strlen(line) >= width) line[width < sizeof line ? width - 1 : sizeof line - 1] = '\0';
     fprintf(log->screen, "\r\033[K%s", line);
     fflush(log->screen);

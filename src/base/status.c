@@ -18,7 +18,7 @@ static lae_status no_memory_status(void)
     return &error;
 }
 
-/* "PREFIX" + formatted text + "SUFFIX" as a new error. */
+/* The formatted text and `suffix` as a new error. */
 static lae_status make(enum lae_code code, const char *suffix, const char *format, va_list args)
 {
     va_list again;

@@ -71,7 +71,7 @@ static lae_status check(const struct lae_arguments *arguments)
     return NULL;
 }
 
-/* A word that is no option: a setting, or a positional argument. */
+/* A word that is no option: a setting, the command (the first such word), or its argument. */
 static lae_status parse_word(char *word, struct lae_arguments *arguments)
 {
     if (strchr(word, '=') != NULL) {
@@ -80,6 +80,13 @@ static lae_status parse_word(char *word, struct lae_arguments *arguments)
     }
     if (arguments->setting_count > 0)
         return lae_bad_input("\"%s\" comes after KEY=VALUE and is none itself", word);
+    if (!arguments->named) {
+        const struct lae_command *command = find_command(word);
+        if (command == NULL) return unknown_command(word);
+        arguments->command = command;
+        arguments->named = true;
+        return NULL;
+    }
     if (arguments->positional_count == LAE_MAX_POSITIONAL)
         return lae_bad_input("too many arguments, from \"%s\" on", word);
     arguments->positional[arguments->positional_count++] = word;
@@ -91,16 +98,7 @@ lae_status lae_arguments_parse(int argc, char **argv, struct lae_arguments *argu
     *arguments = (struct lae_arguments){.command = lae_commands()[0]};
     arguments->settings = calloc((size_t)argc + 1, sizeof *arguments->settings);
     if (arguments->settings == NULL) return lae_out_of_memory(argc * 8, "the command line");
-    int at = 1;
-    if (argc > 1 && argv[1][0] != '-' && strchr(argv[1], '=') == NULL) {
-        arguments->command = find_command(argv[1]);
-        if (arguments->command == NULL) {
-            arguments->command = lae_commands()[0];
-            return unknown_command(argv[1]);
-        }
-        at = 2;
-    }
-    for (; at < argc; at++) {
+    for (int at = 1; at < argc; at++) {
         if (argv[at][0] == '-')
             LAE_TRY(parse_option(argv, argc, &at, arguments));
         else

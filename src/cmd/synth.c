@@ -45,7 +45,7 @@ static lae_status write_part(const char *path, const struct lae_dataset *dataset
     free(rgb);
     if (written) return lae_atomic_commit(&out);
     lae_atomic_abandon(&out);
-    return lae_bad_input("%s: cannot write: %s", path, strerror(error));
+    return lae_failed("%s: cannot write: %s", path, strerror(error));
 }
 
 static lae_status write_names(const char *path, int classes, const char *word)

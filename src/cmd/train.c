@@ -43,12 +43,15 @@ static void say_where(const struct lae_rundir *dir, struct lae_log *log)
 }
 
 /* A run that is whole has nothing to learn: its table is shown from its last file. */
-static lae_status show_whole(const struct lae_rundir *dir, struct lae_log *log)
+static lae_status show_whole(const struct lae_rundir *dir, const struct lae_config *config,
+                             struct lae_log *log)
 {
     struct lae_metrics metrics;
+    LAE_TRY(lae_rundir_check_whole(dir, config, log));
     LAE_TRY(lae_metrics_from_checkpoint(&dir->last, &metrics));
-    lae_log_info(log, "%s is whole: %d of %d tasks are learned", dir->path, dir->finished,
-                 dir->task_count);
+    bool all = dir->finished == dir->task_count;
+    lae_log_info(log, "%s is whole%s: %d of %d tasks are learned", dir->path,
+                 all ? "" : " as far as run.tasks asks", dir->finished, dir->task_count);
     lae_tables_run(stdout, &metrics, dir->finished);
     lae_metrics_free(&metrics);
     return NULL;
@@ -93,7 +96,8 @@ static void introduce(const struct lae_job *job, const struct lae_rundir *dir)
 /* [collective] */
 static void tell_load(const struct lae_job *job)
 {
-    int workers = job->dist->node_size * lae_team_threads(job->team), cores = lae_dist_node_cores();
+    int workers = job->dist->node_size * lae_team_threads(job->team),
+        cores = lae_dist_node_cores(job->dist);
     if (workers > cores)
         lae_log_info(job->log,
                      "          %d ranks x %d threads share %d cores of this host: no "
@@ -145,7 +149,7 @@ static lae_status run_in(const struct lae_config *config, const struct lae_dist 
                          struct lae_log *log, struct lae_rundir *dir)
 {
     bool whole = dir->found && dir->finished >= lae_plan_stop(config, dir->task_count);
-    if (whole) return lae_dist_agree(dist, dist->rank == 0 ? show_whole(dir, log) : NULL);
+    if (whole) return lae_dist_agree(dist, dist->rank == 0 ? show_whole(dir, config, log) : NULL);
     struct lae_job job;
     lae_status status = lae_job_open(config, dist, log, &job);
     if (status == NULL) status = begin_and_train(&job, dir);

@@ -4,19 +4,26 @@
 
 #include <sched.h>
 #include <stdlib.h>
-#include <unistd.h>
 
-int lae_dist_node_cores(void)
+/* The cores this process may run on. */
+static void own_cores(cpu_set_t *set)
 {
-    long cores = sysconf(_SC_NPROCESSORS_ONLN);
-    return cores > 0 ? (int)cores : 1;
+    CPU_ZERO(set);
+    if (sched_getaffinity(0, sizeof *set, set) != 0) CPU_SET(0, set);
+}
+
+int lae_dist_node_cores(const struct lae_dist *dist)
+{
+    cpu_set_t mine, all;
+    own_cores(&mine);
+    MPI_Allreduce(&mine, &all, (int)sizeof mine, MPI_BYTE, MPI_BOR, dist->node);
+    return CPU_COUNT(&all);
 }
 
 int lae_dist_cores(const struct lae_dist *dist)
 {
     cpu_set_t mine, both;
-    CPU_ZERO(&mine);
-    if (sched_getaffinity(0, sizeof mine, &mine) != 0) CPU_SET(0, &mine);
+    own_cores(&mine);
     cpu_set_t *all = calloc((size_t)dist->node_size, sizeof *all);
     int possible = all != NULL, everywhere;
     MPI_Allreduce(&possible, &everywhere, 1, MPI_INT, MPI_MIN, dist->node);

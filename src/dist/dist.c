@@ -38,11 +38,6 @@ void lae_dist_end(struct lae_dist *dist)
     MPI_Finalize();
 }
 
-void lae_dist_barrier(const struct lae_dist *dist)
-{
-    MPI_Barrier(dist->world);
-}
-
 void broadcast_pieces(MPI_Comm comm, int root, void *data, size_t size)
 {
     unsigned char *bytes = data;
@@ -112,21 +107,15 @@ int64_t lae_dist_min(const struct lae_dist *dist, int64_t value)
     return least;
 }
 
-double lae_dist_max(const struct lae_dist *dist, double value)
-{
-    double most;
-    MPI_Allreduce(&value, &most, 1, MPI_DOUBLE, MPI_MAX, dist->world);
-    return most;
-}
-
-lae_status lae_dist_same(const struct lae_dist *dist, const char *what, const char *text)
+lae_status lae_dist_same(const struct lae_dist *dist, enum lae_code code, const char *what,
+                         const char *text)
 {
     char *first = NULL;
     LAE_TRY(lae_dist_broadcast_text(dist, text, &first));
     lae_status mine = NULL;
     if (strcmp(first, text) != 0)
-        mine = lae_bad_input("%s differs between ranks; rank 0 has\n  %s\nrank %d has\n  %s", what,
-                             first, dist->rank, text);
+        mine = lae_status_new(code, "%s differs between ranks; rank 0 has\n  %s\nrank %d has\n  %s",
+                              what, first, dist->rank, text);
     free(first);
     return lae_dist_agree(dist, mine);
 }

@@ -1,5 +1,6 @@
 #include "lae/learn/job.h"
 
+#include "lae/nn/linear.h"
 #include "lae/store/weights.h"
 
 #include <stdlib.h>
@@ -104,10 +105,16 @@ static lae_status place_modules(struct lae_job *job)
 }
 
 /* [collective] */
-static int choose_threads(const struct lae_job *job)
+static lae_status create_team(struct lae_job *job)
 {
-    int cores = lae_dist_cores(job->dist);
-    return job->config->compute.threads > 0 ? job->config->compute.threads : cores;
+    int asked = job->config->compute.threads, cores = lae_dist_cores(job->dist);
+    if (asked > 1 && !lae_linear_is_reentrant())
+        return lae_bad_input(
+            "compute.threads: OpenBLAS's serial build cannot be used by %d threads; "
+            "install its pthread build (libopenblas0-pthread), or set it to 1",
+            asked);
+    if (!lae_linear_is_reentrant()) cores = 1;
+    return lae_team_create(asked > 0 ? asked : cores, &job->team);
 }
 
 static lae_status check_fingerprint(struct lae_job *job, const struct lae_kernels *kernels)
@@ -115,7 +122,8 @@ static lae_status check_fingerprint(struct lae_job *job, const struct lae_kernel
     job->fingerprint = lae_fingerprint(kernels);
     LAE_TRY(lae_dist_agree(
         job->dist, job->fingerprint == NULL ? lae_out_of_memory(512, "the fingerprint") : NULL));
-    return lae_dist_same(job->dist, "the software or kind of processor", job->fingerprint);
+    return lae_dist_same(job->dist, LAE_BAD_INPUT, "the software or kind of processor",
+                         job->fingerprint);
 }
 
 lae_status lae_job_open(const struct lae_config *config, const struct lae_dist *dist,
@@ -128,7 +136,7 @@ lae_status lae_job_open(const struct lae_config *config, const struct lae_dist *
     LAE_TRY(share_dataset(job));
     LAE_TRY(open_backbone(job, kernels));
     LAE_TRY(place_modules(job));
-    return lae_dist_agree(dist, lae_team_create(choose_threads(job), &job->team));
+    return lae_dist_agree(dist, create_team(job));
 }
 
 void lae_job_close(struct lae_job *job)

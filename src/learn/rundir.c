@@ -1,8 +1,10 @@
 #include "lae/learn/rundir.h"
 
 #include "lae/files/atomic.h"
+#include "lae/files/digest.h"
 #include "lae/files/map.h"
 #include "lae/learn/workers.h"
+#include "recovery.h"
 #include "snapshot.h"
 
 #include <errno.h>
@@ -10,130 +12,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
-
-#define TASK_FILES_MAX 10000
-#define RESUME "resume.h5"
-#define RESUME_PREVIOUS "resume-previous.h5"
-
-/* DIRECTORY/task_NN.h5; NULL when memory is out. */
-static char *task_path(const char *directory, int task)
-{
-    char name[32];
-    snprintf(name, sizeof name, "task_%02d.h5", task);
-    return lae_path_join(directory, name);
-}
-
-static bool task_exists(const char *directory, int task)
-{
-    char *path = task_path(directory, task);
-    bool exists = path != NULL && lae_path_exists(path);
-    free(path);
-    return exists;
-}
-
-/* Takes a checkpoint that was read as the one to go on from. */
-static void take_found(struct lae_rundir *dir, const struct lae_checkpoint *checkpoint)
-{
-    lae_checkpoint_free(&dir->last);
-    dir->last = *checkpoint;
-    dir->found = true;
-    dir->finished = checkpoint->task + (checkpoint->inside.present ? 0 : 1);
-    dir->task_count = checkpoint->task_count;
-}
-
-/* Reads the newest task file that is whole; files that are not are warned about and passed over, so
- * that their tasks are computed again. */
-static lae_status find_last(struct lae_rundir *dir, struct lae_log *log)
-{
-    int count = 0;
-    while (count < TASK_FILES_MAX && task_exists(dir->path, count))
-        count++;
-    for (int task = count - 1; task >= 0 && !dir->found; task--) {
-        char *path = task_path(dir->path, task);
-        if (path == NULL) return lae_out_of_memory(64, "a path");
-        struct lae_checkpoint checkpoint;
-        lae_status status = lae_checkpoint_read(path, log, &checkpoint);
-        free(path);
-        if (status == NULL && (checkpoint.task != task || checkpoint.inside.present)) {
-            lae_checkpoint_free(&checkpoint);
-            status = lae_bad_input("task_%02d.h5 is of another task", task);
-        }
-        if (status == NULL) take_found(dir, &checkpoint);
-        if (status != NULL)
-            lae_log_warn(log, "%s; going back to the task before", lae_status_message(status));
-        lae_status_free(status);
-    }
-    return NULL;
-}
-
-/* Reads NAME, a state inside a task, if it belongs to the task after the last finished one. */
-static lae_status find_inside(struct lae_rundir *dir, const char *name, struct lae_log *log)
-{
-    char *path = lae_path_join(dir->path, name);
-    if (path == NULL) return lae_out_of_memory(64, "a path");
-    lae_status status = NULL;
-    if (lae_path_exists(path)) {
-        struct lae_checkpoint checkpoint;
-        status = lae_checkpoint_read(path, log, &checkpoint);
-        if (status != NULL)
-            lae_log_warn(log, "%s; going back to what was saved before",
-                         lae_status_message(status));
-        else if (checkpoint.inside.present && checkpoint.task == dir->finished)
-            take_found(dir, &checkpoint);
-        else
-            lae_checkpoint_free(&checkpoint);
-        lae_status_free(status);
-    }
-    free(path);
-    return NULL;
-}
-
-static lae_status find_newest(struct lae_rundir *dir, struct lae_log *log)
-{
-    LAE_TRY(find_last(dir, log));
-    LAE_TRY(find_inside(dir, RESUME, log));
-    if (dir->found && dir->last.inside.present) return NULL;
-    return find_inside(dir, RESUME_PREVIOUS, log);
-}
-
-/* run.resume is the path of a task file: learning goes on from there in a directory of its own. */
-static lae_status start_from_file(const struct lae_config *config, struct lae_rundir *dir,
-                                  struct lae_log *log)
-{
-    const char *path = config->run.resume;
-    if (dir->found)
-        return lae_bad_input("%s holds a run already; to start from %s choose another run.name",
-                             dir->path, path);
-    struct lae_checkpoint checkpoint;
-    LAE_TRY(lae_status_prefix(lae_checkpoint_read(path, log, &checkpoint), "run.resume"));
-    take_found(dir, &checkpoint);
-    return NULL;
-}
-
-/* Refuses to go on with another configuration, naming the keys. */
-static lae_status compare(const struct lae_config *config, const char *path, const char *then)
-{
-    char *now = NULL;
-    LAE_TRY(lae_config_print_result(config, &now));
-    struct lae_config_differences differences = {0};
-    lae_status status = lae_config_differences(path, then, "this configuration", now, &differences);
-    free(now);
-    LAE_TRY(status);
-    char list[2048] = "";
-    size_t used = 0;
-    for (size_t i = 0; i < differences.count && used < sizeof list - 1; i++) {
-        const struct lae_config_difference *item = &differences.items[i];
-        int more = snprintf(list + used, sizeof list - used, "\n  %s: %s there, %s now", item->key,
-                            item->a, item->b);
-        used += more > 0 ? (size_t)more : 0;
-    }
-    size_t count = differences.count;
-    lae_config_differences_free(&differences);
-    if (count == 0) return NULL;
-    return lae_bad_input("%s was begun with another configuration, which would change the result; "
-                         "choose another run.name, or set these keys back:%s",
-                         path, list);
-}
 
 static lae_status write_config(const struct lae_config *config, const struct lae_rundir *dir)
 {
@@ -174,16 +52,8 @@ static lae_status open_here(const struct lae_config *config, struct lae_rundir *
     if (dir->path == NULL) return lae_out_of_memory(64, "a path");
     LAE_TRY(lae_path_make_directories(dir->path));
     LAE_TRY(take_lock(dir, log));
-    LAE_TRY(find_newest(dir, log));
-    bool automatic = strcmp(config->run.resume, "auto") == 0;
-    bool never = strcmp(config->run.resume, "never") == 0;
-    if (never && dir->found)
-        return lae_bad_input(
-            "%s holds a run already and run.resume is never; choose another run.name", dir->path);
-    if (!automatic && !never) LAE_TRY(start_from_file(config, dir, log));
-    if (dir->found) LAE_TRY(compare(config, dir->path, dir->last.config));
     LAE_TRY(open_log(dir, log));
-    return write_config(config, dir);
+    return recovery_find(config, dir, log);
 }
 
 lae_status lae_rundir_open(const struct lae_config *config, const struct lae_dist *dist,
@@ -208,29 +78,6 @@ void lae_rundir_close(struct lae_rundir *dir)
     lae_lock_release(&dir->lock);
     free(dir->path);
     *dir = (struct lae_rundir){.lock = {.file = -1}};
-}
-
-/* Going on with other images or another backbone would mix two runs. */
-static lae_status check_inputs(const struct lae_rundir *dir, const struct lae_job *job)
-{
-    const struct lae_fact *data = snapshot_fact(&dir->last, "data_digest");
-    const struct lae_fact *weights = snapshot_fact(&dir->last, "weights_digest");
-    const struct lae_fact *software = snapshot_fact(&dir->last, "fingerprint");
-    if (data != NULL && data->text != NULL && strcmp(data->text, job->data_digest) != 0)
-        return lae_bad_input(
-            "%s was begun with other images than data.path has now (SHA-256 %.12s... "
-            "there, %.12s... now)",
-            dir->path, data->text, job->data_digest);
-    if (weights != NULL && weights->text != NULL && strcmp(weights->text, job->weights_digest) != 0)
-        return lae_bad_input("%s was begun with another model.weights (SHA-256 %.12s... there, "
-                             "%.12s... now)",
-                             dir->path, weights->text, job->weights_digest);
-    if (software != NULL && software->text != NULL && strcmp(software->text, job->fingerprint) != 0)
-        lae_log_warn(job->log,
-                     "the tasks before were learned with other software or another kind "
-                     "of processor; the same bits are not promised\n  then: %s\n  now:  %s",
-                     software->text, job->fingerprint);
-    return NULL;
 }
 
 static void send_moments(const struct lae_dist *dist, struct lae_adam *adam)
@@ -264,7 +111,8 @@ static lae_status send_state(const struct lae_rundir *dir, const struct lae_job 
                                (2 * n * n + n) * sizeof(double));
     lae_dist_broadcast(job->dist, &state->seconds, sizeof state->seconds);
     if (state->at.inside) {
-        state->classifier.count = lae_classifier_count(job, dir->finished);
+        if (job->dist->rank != 0)
+            lae_adam_reset(&state->classifier, lae_classifier_count(job, dir->finished));
         send_moments(job->dist, &state->pet);
         send_moments(job->dist, &state->classifier);
     }
@@ -275,15 +123,36 @@ static lae_status send_state(const struct lae_rundir *dir, const struct lae_job 
 lae_status lae_rundir_restore(struct lae_rundir *dir, const struct lae_job *job,
                               struct lae_state *state)
 {
-    if (!dir->found) return NULL;
     lae_status status = NULL;
-    if (job->dist->rank == 0) {
-        status = check_inputs(dir, job);
-        if (status == NULL) status = snapshot_restore(job, &dir->last, state);
-        status = lae_status_prefix(status, "%s", dir->path);
+    if (job->dist->rank == 0 && dir->found) {
+        struct recovery_inputs now = {job->data_digest, job->weights_digest, job->fingerprint};
+        status = recovery_compare_inputs(dir, &now, job->log);
+        if (status == NULL)
+            status = lae_status_prefix(snapshot_restore(job, &dir->last, state), "%s", dir->path);
     }
+    if (job->dist->rank == 0 && status == NULL) status = write_config(job->config, dir);
     LAE_TRY(lae_dist_agree(job->dist, status));
-    return send_state(dir, job, state);
+    return dir->found ? send_state(dir, job, state) : NULL;
+}
+
+/* A whole run is not opened again; its inputs are, to see that they are still the same. */
+static lae_status digest_inputs(const struct lae_config *config, char data[65], char weights[65])
+{
+    struct lae_dataset dataset;
+    LAE_TRY(lae_dataset_open(&config->data, &dataset));
+    lae_status status = lae_dataset_digest(&dataset, data);
+    lae_dataset_close(&dataset);
+    if (status == NULL) status = lae_digest_file(config->model.weights, 0, weights);
+    return status;
+}
+
+lae_status lae_rundir_check_whole(const struct lae_rundir *dir, const struct lae_config *config,
+                                  struct lae_log *log)
+{
+    char data[65], weights[65];
+    LAE_TRY(digest_inputs(config, data, weights));
+    struct recovery_inputs now = {data, weights, NULL};
+    return recovery_compare_inputs(dir, &now, log);
 }
 
 static lae_status write_state(const char *path, const struct lae_job *job,
@@ -300,7 +169,7 @@ static lae_status write_state(const char *path, const struct lae_job *job,
 static lae_status write_task(const struct lae_rundir *dir, const struct lae_job *job,
                              const struct lae_state *state, const char *hosts)
 {
-    char *path = task_path(dir->path, state->finished - 1);
+    char *path = recovery_task_path(dir->path, state->finished - 1);
     char *index = lae_path_join(dir->path, "run.h5");
     char *resume = lae_path_join(dir->path, RESUME);
     char *previous = lae_path_join(dir->path, RESUME_PREVIOUS);
@@ -346,7 +215,7 @@ static lae_status save(struct lae_rundir *dir, const struct lae_job *job,
 {
     char digest[65];
     LAE_TRY(lae_dist_agree(job->dist, lae_state_digest(job, state, digest)));
-    LAE_TRY(lae_dist_same(job->dist, "the hash of the parameters", digest));
+    LAE_TRY(lae_dist_same(job->dist, LAE_FAILED, "the hash of the parameters", digest));
     char *hosts = lae_dist_hosts(job->dist);
     lae_status status = job->dist->rank == 0 ? write(dir, job, state, hosts) : NULL;
     free(hosts);

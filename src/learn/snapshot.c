@@ -133,6 +133,8 @@ static lae_status take_provenance(const struct lae_job *job, const struct lae_st
     LAE_TRY(add_fact(checkpoint, "created", created, 0));
     LAE_TRY(add_fact(checkpoint, "program_version", LAE_VERSION, 0));
     LAE_TRY(add_fact(checkpoint, "fingerprint", job->fingerprint, 0));
+    if (state->earlier_software != NULL)
+        LAE_TRY(add_fact(checkpoint, "fingerprints_before", state->earlier_software, 0));
     LAE_TRY(add_fact(checkpoint, "np", NULL, job->dist->size));
     LAE_TRY(add_fact(checkpoint, "threads", NULL, lae_team_threads(job->team)));
     LAE_TRY(add_fact(checkpoint, "hosts", hosts != NULL ? hosts : "unknown", 0));
@@ -214,7 +216,7 @@ static const struct lae_metric *find_metric(const struct lae_checkpoint *checkpo
 lae_status lae_metrics_from_checkpoint(const struct lae_checkpoint *checkpoint,
                                        struct lae_metrics *metrics)
 {
-    bool offline = checkpoint->offline.count > 0;
+    bool offline = find_metric(checkpoint, LAE_OFFLINE, 0) != NULL;
     LAE_TRY(lae_metrics_create(checkpoint->task_count, offline, metrics));
     size_t n = (size_t)checkpoint->task_count;
     for (int module = 0; module < LAE_MODULES; module++)
@@ -267,7 +269,7 @@ static lae_status restore_inside(const struct lae_job *job, const struct lae_che
 {
     const struct lae_inside *inside = &checkpoint->inside;
     struct lae_adam *pet = &state->pet, *classifier = &state->classifier;
-    classifier->count = lae_classifier_count(job, checkpoint->task);
+    lae_adam_reset(classifier, lae_classifier_count(job, checkpoint->task));
     LAE_TRY(restore_moments(&inside->adam, "pet/m", pet->m, pet->count));
     LAE_TRY(restore_moments(&inside->adam, "pet/v", pet->v, pet->count));
     LAE_TRY(restore_moments(&inside->adam, "classifier/m", classifier->m, classifier->count));
@@ -321,14 +323,56 @@ static lae_status restore_parameters(const struct lae_job *job,
     return NULL;
 }
 
+/* The file's tasks and classes must be this job's; a sealed file's are, its configuration being
+ * equal. */
+static lae_status check_sequence(const struct lae_job *job, const struct lae_checkpoint *checkpoint)
+{
+    const struct lae_sequence *sequence = &job->sequence;
+    bool same = checkpoint->task_count == sequence->tasks &&
+                checkpoint->classes == (size_t)sequence->classes;
+    for (size_t i = 0; same && i < checkpoint->classes; i++)
+        same = checkpoint->class_order[i] == sequence->class_order[i];
+    if (same) return NULL;
+    return lae_bad_input(
+        "it has %d tasks of %zu classes in its /class_order, the data have %d of %d "
+        "in data.class_order",
+        checkpoint->task_count, checkpoint->classes, sequence->tasks, sequence->classes);
+}
+
+/* Which other software took part, for the record: what the file says, and the file's own. */
+static lae_status restore_software(const struct lae_job *job,
+                                   const struct lae_checkpoint *checkpoint, struct lae_state *state)
+{
+    const struct lae_fact *own = snapshot_fact(checkpoint, "fingerprint");
+    const struct lae_fact *earlier = snapshot_fact(checkpoint, "fingerprints_before");
+    const char *first = earlier != NULL && earlier->text != NULL ? earlier->text : "";
+    const char *second = "";
+    if (own != NULL && own->text != NULL && strcmp(own->text, job->fingerprint) != 0)
+        second = own->text;
+    if (first[0] == '\0' && second[0] == '\0') return NULL;
+    size_t size = strlen(first) + strlen(second) + 4;
+    state->earlier_software = malloc(size);
+    if (state->earlier_software == NULL) return lae_out_of_memory(size, "provenance");
+    bool both = first[0] != '\0' && second[0] != '\0';
+    snprintf(state->earlier_software, size, "%s%s%s", first, both ? " | " : "", second);
+    return NULL;
+}
+
 lae_status snapshot_restore(const struct lae_job *job, const struct lae_checkpoint *checkpoint,
                             struct lae_state *state)
 {
+    LAE_TRY(check_sequence(job, checkpoint));
     LAE_TRY(restore_parameters(job, checkpoint, state));
     if (checkpoint->inside.present) LAE_TRY(restore_inside(job, checkpoint, state));
     restore_merge(&job->pet.table, checkpoint, state->merge);
+    LAE_TRY(restore_software(job, checkpoint, state));
     struct lae_metrics stored;
     LAE_TRY(lae_metrics_from_checkpoint(checkpoint, &stored));
+    if (stored.present[LAE_OFFLINE] != state->metrics.present[LAE_OFFLINE]) {
+        lae_metrics_free(&stored);
+        return lae_bad_input("/metrics: the offline module's are there or missing against "
+                             "merge.method");
+    }
     lae_metrics_free(&state->metrics);
     state->metrics = stored;
     state->finished = checkpoint->task + (checkpoint->inside.present ? 0 : 1);

@@ -47,6 +47,7 @@ void lae_state_free(struct lae_state *state)
         free(state->classifiers[task]);
     free(state->classifiers);
     free(state->merge);
+    free(state->earlier_software);
     lae_metrics_free(&state->metrics);
     lae_adam_free(&state->pet);
     lae_adam_free(&state->classifier);
@@ -70,9 +71,8 @@ lae_status lae_state_append_classifier(const struct lae_job *job, struct lae_sta
 lae_status lae_state_begin_task(const struct lae_job *job, struct lae_state *state)
 {
     LAE_TRY(lae_state_append_classifier(job, state, state->finished));
-    state->classifier.count = lae_classifier_count(job, state->finished);
-    lae_adam_reset(&state->pet);
-    lae_adam_reset(&state->classifier);
+    lae_adam_reset(&state->pet, job->pet.table.total);
+    lae_adam_reset(&state->classifier, lae_classifier_count(job, state->finished));
     state->at = (struct lae_cursor){.inside = true};
     return NULL;
 }

@@ -102,13 +102,6 @@ void lae_workers_free(struct lae_workers *workers)
     *workers = (struct lae_workers){0};
 }
 
-size_t lae_workers_bytes(const struct lae_workers *workers)
-{
-    size_t each = lae_vit_workspace_bytes(workers->items[0].pass) +
-                  workers->longest * sizeof(float) + workers->words * sizeof(int64_t);
-    return each * (size_t)workers->count;
-}
-
 void lae_worker_load(struct lae_worker *worker, const struct lae_job *job, enum lae_split split,
                      uint32_t index, const struct lae_random *augment)
 {

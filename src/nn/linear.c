@@ -64,3 +64,8 @@ const char *lae_linear_core(void)
 {
     return openblas_get_corename();
 }
+
+bool lae_linear_is_reentrant(void)
+{
+    return openblas_get_parallel() != 0; /* 0: the serial build */
+}

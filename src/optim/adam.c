@@ -28,8 +28,9 @@ void lae_adam_free(struct lae_adam *adam)
     *adam = (struct lae_adam){0};
 }
 
-void lae_adam_reset(struct lae_adam *adam)
+void lae_adam_reset(struct lae_adam *adam, size_t count)
 {
+    adam->count = count;
     memset(adam->m, 0, adam->count * sizeof *adam->m);
     memset(adam->v, 0, adam->count * sizeof *adam->v);
     adam->steps = 0;

@@ -5,7 +5,8 @@
 
 #include <string.h>
 
-#define LIVE_SECONDS 0.1 /* between two drawings of the live line */
+#define LIVE_SECONDS 0.1   /* between two drawings of the live line */
+#define PLAIN_SECONDS 20.0 /* between two plain lines where there is no terminal */
 
 static lae_status begin(void *context, const struct lae_job *job, const struct lae_state *state,
                         int stop)
@@ -15,7 +16,7 @@ static lae_status begin(void *context, const struct lae_job *job, const struct l
     c->stop = stop;
     c->task = -1;
     lae_progress_begin(&c->progress, job, state->finished, stop);
-    return NULL;
+    return lae_jsonl_begin(&c->jsonl, state);
 }
 
 static bool frozen(const struct lae_console *c, const struct lae_position *at)
@@ -26,7 +27,7 @@ static bool frozen(const struct lae_console *c, const struct lae_position *at)
 static void begin_task(struct lae_console *c, int task)
 {
     c->task = task;
-    c->task_began = lae_clock_seconds();
+    c->task_began = c->plain_at = lae_clock_seconds();
     lae_progress_task(&c->progress, c->job, task, c->stop);
 }
 
@@ -51,16 +52,22 @@ static void draw_live(struct lae_console *c, const struct lae_position *at, cons
 static lae_status finish_epoch(struct lae_console *c, const struct lae_step_report *report)
 {
     const struct lae_position *at = &report->position;
-    double task, run;
-    char left[32];
+    double task, run, now = lae_clock_seconds();
+    char left[32], line[256];
     lae_progress_left(&c->progress, &task, &run);
-    lae_log_note(c->log,
-                 "task %d/%d  epoch %d/%d%s  step %lld/%lld  loss %.4f  accuracy %.1f %%  "
-                 "%.0f images/s  run left %s",
-                 at->task + 1, at->tasks, at->epoch + 1, at->epochs,
-                 frozen(c, at) ? " (classifier only)" : "", (long long)at->step + 1,
-                 (long long)at->steps, report->epoch_loss, report->epoch_accuracy,
-                 c->progress.images_per_s, lae_progress_duration(run, left));
+    snprintf(line, sizeof line,
+             "task %d/%d  epoch %d/%d%s  step %lld/%lld  loss %.4f  accuracy %.1f %%  "
+             "%.0f images/s  run left %s",
+             at->task + 1, at->tasks, at->epoch + 1, at->epochs,
+             frozen(c, at) ? " (classifier only)" : "", (long long)at->step + 1,
+             (long long)at->steps, report->epoch_loss, report->epoch_accuracy,
+             c->progress.images_per_s, lae_progress_duration(run, left));
+    if (!c->log->terminal && now - c->plain_at >= PLAIN_SECONDS) {
+        c->plain_at = now;
+        lae_log_info(c->log, "%s", line);
+    } else {
+        lae_log_note(c->log, "%s", line);
+    }
     return lae_jsonl_epoch(&c->jsonl, report, c->progress.images_per_s);
 }
 

@@ -43,6 +43,13 @@ static json_t *number(double value)
     return isfinite(value) ? json_real(value) : json_null();
 }
 
+lae_status lae_jsonl_begin(struct lae_jsonl *jsonl, const struct lae_state *state)
+{
+    return write_line(jsonl,
+                      json_pack("{ss si sI so}", "event", "begin", "task", state->finished, "step",
+                                (json_int_t)state->at.step, "seconds", number(state->seconds)));
+}
+
 lae_status lae_jsonl_epoch(struct lae_jsonl *jsonl, const struct lae_step_report *report,
                            double images_per_s)
 {

@@ -1,6 +1,7 @@
 #include "lae/store/checkpoint.h"
 
 #include "hdf5_file.h"
+#include "seal.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -126,4 +127,9 @@ lae_status lae_set_into_vector(const struct lae_set *set, const struct lae_table
         memcpy(vector + param->offset, set->items[i].data, param->count * sizeof *vector);
     }
     return NULL;
+}
+
+bool lae_checkpoint_is_damaged(const char *path)
+{
+    return lae_seal_is_damaged(path);
 }

@@ -125,3 +125,20 @@ lae_status lae_seal_check(const char *path, const char *format_name, int newest,
     *version = seal.version;
     return NULL;
 }
+
+bool lae_seal_is_damaged(const char *path)
+{
+    struct front front = {.size = 0};
+    struct seal seal = {.version = 0};
+    char found[LAE_DIGEST_TEXT];
+    lae_status status = read_front(path, &front);
+    bool damaged = false;
+    if (status == NULL && !parse_seal(&front, &seal)) {
+        damaged = !has_signature(&front, 0);
+    } else if (status == NULL) {
+        status = lae_digest_file(path, LAE_SEAL_BYTES, found);
+        damaged = status == NULL && strcmp(found, seal.digest) != 0;
+    }
+    lae_status_free(status);
+    return damaged;
+}

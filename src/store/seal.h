@@ -30,4 +30,8 @@ lae_status lae_seal_stamp(unsigned char *image, size_t size, const char *format_
 lae_status lae_seal_check(const char *path, const char *format_name, int newest,
                           struct lae_log *log, int *version) LAE_MUST_CHECK;
 
+/* Whether the file can be read but is not what was once written: cut short, overwritten, or of
+ * another digest. A newer version's, another format's or an unsealed HDF5 file is not damaged. */
+bool lae_seal_is_damaged(const char *path);
+
 #endif

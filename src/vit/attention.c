@@ -91,7 +91,4 @@ void attention_backward(const struct attention *shape, const float *qkv, float *
             lae_gemm(false, false, rows, dim, keys, 1.0F, scratch, keys, key, step, 0.0F, d_query,
                      step);
     }
-    if (!want_queries) return;
-    for (size_t row = rows; row < shape->tokens; row++)
-        memset(d_qkv + (shape->inserted + row) * step, 0, d * sizeof *d_qkv);
 }

@@ -12,7 +12,7 @@ struct attention {
     size_t width, heads, head_dim;
     size_t queries; /* rows that are wanted: N, or 1 in the last block */
     size_t
-        inserted;  /* L key rows before the tokens' (prefix), whose weights are made to sum to 1 */
+        inserted;  /* L key rows before the tokens' (prefix); their weights are made to sum to 1 */
     size_t tokens; /* N */
 };
 
@@ -24,9 +24,8 @@ struct attention {
 void attention_forward(const struct attention *shape, const float *qkv, float *weights,
                        float *inserted_sum, float *out);
 
-/* d_out [queries, D] to d_qkv [L + N, 3D]: keys and values are written; queries too if
- * `want_queries` (rows of tokens past `queries` are set to zero). weights is destroyed; scratch
- * [queries, L + N]. */
+/* d_out [queries, D] to d_qkv [L + N, 3D]: keys and values are written; the wanted rows of queries
+ * too if `want_queries`. weights is destroyed; scratch [queries, L + N]. */
 void attention_backward(const struct attention *shape, const float *qkv, float *weights,
                         const float *inserted_sum, const float *d_out, bool want_queries,
                         float *d_qkv, float *scratch);

@@ -61,6 +61,8 @@ lae_status lae_vit_dims_of(const struct lae_set *tensors, int image, int heads, 
         .eps = (float)eps,
     };
     LAE_TRY(choose_heads(heads, dims));
+    if (dims->depth == LAE_MAX_BLOCKS)
+        return lae_bad_input("the model has %d blocks or more; fewer are supported", LAE_MAX_BLOCKS);
     if (dims->image < dims->patch || dims->image % dims->patch != 0)
         return lae_bad_input("data.image_size: %zu is no multiple of the model's patch size %zu",
                              dims->image, dims->patch);

@@ -4,9 +4,11 @@
 cases() {
     cat <<'TEXT'
 adapter adapter none ema
-conv_adapter conv_adapter conv_adapter ties
-lora lora adapter mean
-prefix prefix conv_adapter none
+conv_adapter conv_adapter conv_adapter ema
+lora lora adapter ema
+prefix prefix conv_adapter ema
+ties adapter adapter ties
+mean adapter none mean
 TEXT
 }
 

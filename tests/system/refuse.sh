@@ -27,7 +27,7 @@ refused "run.seed" 2 base run.seed=7
 refused "another model.weights" 2 base run.tasks=2 \
     model.weights="$LAE_TEST_SOURCE/tests/reference/weights/transformers.safetensors"
 refused "run.resume is never" 2 base run.resume=never
-diff -r "$work/before" "$runs/base" --exclude=lock --exclude=log.txt --exclude=config.yaml ||
+diff -r "$work/before" "$runs/base" --exclude=lock --exclude=log.txt ||
     fail "a refused start changed the run"
 
 refused 'did you mean "merge.density"' 3 new merge.densty=0.1
@@ -44,6 +44,18 @@ refused "afile" 2 afile run.tasks=1
 lae 3 tarin >"$work/o" 2>"$work/e"
 [ $? -eq 2 ] && [ "$(grep -c 'unknown command' "$work/e")" -eq 1 ] || fail "unknown command"
 
+# A file of a newer version is not passed over and overwritten, nor is a directory in its place.
+cp -a "$runs/base" "$runs/newer"
+sed -i '1s/lae-checkpoint 1 /lae-checkpoint 9 /' "$runs/newer/task_00.h5"
+refused "newer version" 1 newer run.tasks=2
+mkdir "$runs/base/task_01.h5"
+refused "task_01.h5: not a regular file" 2 base run.tasks=3
+rmdir "$runs/base/task_01.h5"
+
+# A whole run with other weights.
+refused "another model.weights" 2 base run.tasks=1 \
+    model.weights="$LAE_TEST_SOURCE/tests/reference/weights/transformers.safetensors"
+
 # Two jobs in one directory.
 train 1 busy train.epochs=2000 &
 first=$!
@@ -52,7 +64,7 @@ sleep 0.5
 lae 2 run.root="$runs" run.name=busy data.dataset=synthetic model.weights="$tiny" \
     >"$work/second.out" 2>"$work/second.err"
 code=$?
-pkill -TERM -f "run.name=busy"
+pkill -TERM -f "run.root=$runs run.name=busy"
 wait $first
 [ $code -eq 2 ] && grep -q "in use" "$work/second.err" || { cat "$work/second.err"; fail "the lock"; }
 echo "ok: lock"

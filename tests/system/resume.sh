@@ -26,13 +26,30 @@ while [ $round -lt 4 ]; do
     round=$((round + 1))
     train $((round % 3 + 1)) killed merge.method=ties train.epochs=30 &
     sleep 1.$((round * 2))
-    pkill -KILL -f "run.name=killed" 2>/dev/null
+    pkill -KILL -f "run.root=$runs run.name=killed" 2>/dev/null
     wait
     ls "$runs/killed" | tr '\n' ' '; echo
 done
 train 2 killed merge.method=ties train.epochs=30 || { cat "$work/killed.err"; fail "after kills"; }
 train 1 calm merge.method=ties train.epochs=30 || fail "the undisturbed run"
 for task in task_00.h5 task_01.h5 task_02.h5; do same calm killed $task; done
+
+# From a file of another run: the tasks before it come along.
+train 2 branch merge.method=ties run.resume="$runs/whole/task_01.h5" || fail "run.resume=PATH"
+for task in task_00.h5 task_01.h5 task_02.h5; do same whole branch $task; done
+train 1 branch merge.method=ties run.resume="$runs/whole/task_01.h5" || fail "run.resume=PATH again"
+grep -q "is whole" "$work/branch.err" || fail "the branch is learned again"
+
+# A missing file in between: the newest counts.
+rm "$runs/branch/task_00.h5" "$runs/branch/task_02.h5"
+train 2 branch merge.method=ties || fail "with a gap"
+same whole branch task_02.h5
+
+# Without modules there is nothing to accumulate, and still a run to go on with.
+train 1 bare pet.attn.type=none run.tasks=1 || fail "without modules"
+train 2 bare pet.attn.type=none || fail "without modules, going on"
+train 1 bare1 pet.attn.type=none || fail "without modules, at once"
+same bare bare1 task_02.h5
 
 # A damaged newest file is passed over, aloud, and computed again.
 printf 'X' | dd of="$runs/parts/task_02.h5" bs=1 seek=5000 conv=notrunc 2>/dev/null

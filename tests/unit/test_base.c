@@ -2,6 +2,7 @@
 #include "lae/base/arena.h"
 #include "lae/base/log.h"
 #include "lae/base/random.h"
+#include "lae/base/signals.h"
 #include "lae/base/status.h"
 #include "lae/base/team.h"
 
@@ -14,10 +15,13 @@
 #include <math.h>
 #include <pthread.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/types.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 /* ---- status -----------------------------------------------------------------------------------
@@ -373,12 +377,11 @@ static void each_worker_is_called_once(void **state)
         for (int again = 0; again < 50; again++) {
             struct roll roll = {0};
             lae_team_each(team, call_roll, &roll);
-            assert_true(pthread_equal(roll.thread[0], pthread_self()));
-            assert_false(roll.signals_blocked[0]);
             for (int w = 0; w < threads; w++) {
                 assert_int_equal(roll.calls[w], 1);
                 assert_true(roll.right_item[w]);
-                assert_true(w == 0 || roll.signals_blocked[w]);
+                assert_true(roll.signals_blocked[w]);
+                assert_false(pthread_equal(roll.thread[w], pthread_self()));
                 for (int other = 0; other < w; other++)
                     assert_false(pthread_equal(roll.thread[w], roll.thread[other]));
             }
@@ -399,6 +402,76 @@ static void pass_on(void *context, int worker, size_t item)
     (void)worker;
     size_t other = (item + 1) % MAX_ITEMS;
     relay->values[1 - relay->from][item] = relay->values[relay->from][other] + 1;
+}
+
+struct slow {
+    atomic_int done;
+    int asked;
+};
+
+static void take_a_while(void *context, int worker, size_t item)
+{
+    (void)worker;
+    (void)item;
+    struct slow *slow = context;
+    nanosleep(&(struct timespec){.tv_nsec = 5000000}, NULL);
+    atomic_fetch_add(&slow->done, 1);
+}
+
+static bool after_some_looks(void *context)
+{
+    struct slow *slow = context;
+    return ++slow->asked >= 3;
+}
+
+static bool never(void *context)
+{
+    (void)context;
+    return false;
+}
+
+static void a_job_can_be_interrupted(void **state)
+{
+    (void)state;
+    for (int threads = 1; threads <= MAX_THREADS; threads++) {
+        struct lae_team *team = NULL;
+        struct slow slow = {.asked = 0};
+        assert_null(lae_team_create(threads, &team));
+        assert_true(lae_team_run_unless(team, 20, take_a_while, &slow, never, NULL));
+        assert_int_equal(atomic_load(&slow.done), 20);
+        assert_false(
+            lae_team_run_unless(team, 100000, take_a_while, &slow, after_some_looks, &slow));
+        lae_team_drain(team);
+        int done = atomic_load(&slow.done);
+        assert_in_range(done, 21, 5000); /* dropped, but for those begun */
+        nanosleep(&(struct timespec){.tv_nsec = 20000000}, NULL);
+        assert_int_equal(atomic_load(&slow.done), done);
+        lae_team_free(team);
+    }
+}
+
+static void signals_are_noted_and_the_second_ends(void **state)
+{
+    (void)state;
+    pid_t child = fork();
+    if (child == 0) {
+        lae_signals_hold();
+        raise(SIGUSR1); /* held back until the handlers are there */
+        if (lae_signals_request() != LAE_REQUEST_NONE) _exit(10);
+        lae_signals_install();
+        if (lae_signals_request() != LAE_REQUEST_STEP) _exit(11);
+        raise(SIGTERM);
+        if (lae_signals_request() != LAE_REQUEST_NOW) _exit(12);
+        raise(SIGUSR1);
+        if (lae_signals_request() != LAE_REQUEST_NOW) _exit(13);
+        raise(SIGINT); /* the first of its kind is noted, too */
+        raise(SIGINT);
+        _exit(14);
+    }
+    int status;
+    assert_int_equal(waitpid(child, &status, 0), child);
+    if (WIFEXITED(status)) fail_msg("the child exited with %d", WEXITSTATUS(status));
+    assert_int_equal(WTERMSIG(status), SIGINT);
 }
 
 static void jobs_see_the_jobs_before(void **state)
@@ -540,6 +613,8 @@ int main(void)
         cmocka_unit_test(normals_have_their_moments),
         cmocka_unit_test(every_item_is_done_once),
         cmocka_unit_test(each_worker_is_called_once),
+        cmocka_unit_test(a_job_can_be_interrupted),
+        cmocka_unit_test(signals_are_noted_and_the_second_ends),
         cmocka_unit_test(jobs_see_the_jobs_before),
         cmocka_unit_test(teams_come_and_go),
         cmocka_unit_test(lines_go_to_screen_and_file),

@@ -150,7 +150,7 @@ static void entries_do_not_depend_on_their_place(void **state)
             if (wanted == 0.0f) wanted = theta[0];
             for (size_t i = 0; i < count; i++)
                 assert_memory_equal(&theta[i], &wanted, sizeof wanted);
-            lae_adam_reset(&adam);
+            lae_adam_reset(&adam, adam.count);
             assert_int_equal(adam.steps, 0);
         }
         lae_adam_free(&adam);
@@ -165,7 +165,7 @@ static void empty_and_impossible_sizes(void **state)
     struct lae_adam adam;
     assert_null(lae_adam_create(&adam, 0));
     lae_adam_step(&adam, &options, 1.0, NULL, NULL);
-    lae_adam_reset(&adam);
+    lae_adam_reset(&adam, adam.count);
     lae_adam_free(&adam);
     lae_adam_free(&adam);
     lae_status status = lae_adam_create(&adam, SIZE_MAX / 2);

@@ -1,5 +1,5 @@
-/* Plain log lines: to a file, and to standard error. A log is a value that is passed; NULL is a
- * log that drops everything, which is what all ranks but one use. */
+/* Plain log lines: to a file, and to standard error. A log is a value that is passed; all ranks but
+ * one have a quiet one, and NULL is a log that drops everything. */
 #ifndef LAE_BASE_LOG_H
 #define LAE_BASE_LOG_H
 
@@ -10,6 +10,7 @@
 
 struct lae_log {
     FILE *screen;  /* standard error, or NULL */
+    int window;    /* a terminal to ask for its width; -1: none */
     FILE *file;    /* log.txt of the run, or NULL */
     bool live;     /* a progress line is on the screen and must be cleared before other output */
     bool terminal; /* screen is a terminal */

@@ -16,6 +16,7 @@ struct lae_command;
 /* The command line, taken apart; texts are argv's. */
 struct lae_arguments {
     const struct lae_command *command;
+    bool named; /* the command was given, not taken by default */
     const char *positional[LAE_MAX_POSITIONAL];
     int positional_count;
     const char *config; /* --config FILE, or NULL */
@@ -41,7 +42,7 @@ extern const struct lae_command lae_command_synth;
 /* The commands, ended by NULL; the first is the default. */
 const struct lae_command *const *lae_commands(void);
 
-/* Takes argv[1..] apart. Errors: an unknown command (with the nearest known) or option, too few or
+/* Takes argv[1..] apart. Errors: an unknown command (the known are listed) or option, too few or
  * too many arguments. */
 lae_status lae_arguments_parse(int argc, char **argv,
                                struct lae_arguments *arguments) LAE_MUST_CHECK;

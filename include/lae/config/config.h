@@ -5,10 +5,11 @@
  * configuration all come from it.
  *
  *     struct lae_config config;
- *     LAE_TRY(lae_config_defaults(&config, "configs"));     then lae_config_free(), whatever
- * follows status = lae_config_load_file(&config, path);          what the file names; the rest
- * stays status = lae_config_set(&config, "merge.method=ties"); likewise; the last word counts
- *     status = lae_config_validate(&config, log);            keys that do not go together
+ *     LAE_TRY(lae_config_defaults(&config, "configs"));
+ *     status = lae_config_load_file(&config, path);   what the file names; the rest stays
+ *     status = lae_config_set(&config, "merge.method=ties");   likewise; the last word counts
+ *     status = lae_config_validate(&config, log);   keys that do not go together
+ *     lae_config_free(&config);   whatever happened
  *
  * All errors but memory are LAE_BAD_INPUT and say where: "FILE:LINE:COLUMN: ..." or
  * "command line: KEY=VALUE: ...". After an error the configuration may hold a part of the input; it

@@ -63,14 +63,11 @@ lae_status lae_dist_broadcast_text(const struct lae_dist *dist, const char *text
 void lae_dist_sum(const struct lae_dist *dist, int64_t *values, size_t count);
 
 int64_t lae_dist_min(const struct lae_dist *dist, int64_t value); /* [collective] */
-double lae_dist_max(const struct lae_dist *dist, double value);   /* [collective] */
 
-/* An error, the same on all ranks, unless `text` is the same on all; it names two that differ.
- * [collective] */
-lae_status lae_dist_same(const struct lae_dist *dist, const char *what,
+/* An error of the given code, the same on all ranks, unless `text` is the same on all; it names two
+ * that differ. [collective] */
+lae_status lae_dist_same(const struct lae_dist *dist, enum lae_code code, const char *what,
                          const char *text) LAE_MUST_CHECK;
-
-void lae_dist_barrier(const struct lae_dist *dist); /* [collective] */
 
 /* The names of all hosts, each once, in order of rank, comma-separated: at rank 0 a new string,
  * NULL elsewhere. [collective] */
@@ -80,8 +77,8 @@ char *lae_dist_hosts(const struct lae_dist *dist);
  * node that may run on the same. [collective] */
 int lae_dist_cores(const struct lae_dist *dist);
 
-/* Cores of this node. */
-int lae_dist_node_cores(void);
+/* Cores of this node that some rank of it may run on. [collective] */
+int lae_dist_node_cores(const struct lae_dist *dist);
 
 /* Memory that the ranks of a node share: frozen weights and datasets are there once a node. */
 struct lae_shared {

@@ -35,6 +35,11 @@ void lae_rundir_close(struct lae_rundir *dir);
 lae_status lae_rundir_restore(struct lae_rundir *dir, const struct lae_job *job,
                               struct lae_state *state) LAE_MUST_CHECK;
 
+/* Whether a whole run, about to be shown, was made from the data and weights that the configuration
+ * names now. Rank 0's. */
+lae_status lae_rundir_check_whole(const struct lae_rundir *dir, const struct lae_config *config,
+                                  struct lae_log *log) LAE_MUST_CHECK;
+
 /* Writes the file of the task just finished (state->finished - 1) and run.h5, after comparing a
  * hash of the parameters among ranks. [collective] */
 lae_status lae_rundir_save(struct lae_rundir *dir, const struct lae_job *job,

@@ -27,9 +27,10 @@ struct lae_state {
     float *offline;                  /* [P]; NULL with merge.method none */
     float **classifiers; /* [tasks] each weight [n, D], then bias [n]; NULL before its task */
     int tasks;
-    struct lae_merge_stats *merge; /* [tensors] of the last finished task; zero after task 0 */
+    struct lae_merge_stats *merge; /* [tensors] of the last merge of this program; zero before it */
     struct lae_metrics metrics;
-    double seconds; /* of training so far, over restarts */
+    char *earlier_software; /* rank 0: other fingerprints that took part before; NULL: none */
+    double seconds;         /* of training so far, over restarts */
 };
 
 /* A fresh start: initial values, no task finished. Errors: memory. Not collective. */

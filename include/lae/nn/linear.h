@@ -27,6 +27,10 @@ void lae_linear_backward_params(float *dw, float *db, const float *dy, size_t ld
 /* What computes: "OpenBLAS 0.3.21 ... SkylakeX", for the fingerprint and the log. */
 const char *lae_linear_backend(char *text, size_t size);
 
+/* Whether several threads may compute at once: not with OpenBLAS's serial build, whose buffers are
+ * shared without a lock (its results are then silently wrong). */
+bool lae_linear_is_reentrant(void);
+
 /* The core type that BLAS chose its kernels for: "SkylakeX", "Haswell", ... */
 const char *lae_linear_core(void);
 

@@ -25,8 +25,8 @@ struct lae_adam {
 lae_status lae_adam_create(struct lae_adam *adam, size_t count) LAE_MUST_CHECK;
 void lae_adam_free(struct lae_adam *adam);
 
-/* Back to a fresh start. */
-void lae_adam_reset(struct lae_adam *adam);
+/* Back to a fresh start, for `count` parameters: no more than it was created for. */
+void lae_adam_reset(struct lae_adam *adam, size_t count);
 
 /* One step on theta [count] with the mean gradient [count] and learning rate `lr`. betas 0.9 and
  * 0.999, eps 1e-8. The same bits on every rank. */

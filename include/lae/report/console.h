@@ -13,6 +13,7 @@ struct lae_console {
     const struct lae_job *job;
     struct lae_progress progress;
     int stop, task;         /* the task at hand; -1 before the first */
+    double plain_at; /* when the last plain line of an epoch was written to the screen */
     double live_at;         /* when the live line was last drawn */
     double task_began;
 };

@@ -1,5 +1,6 @@
 /* metrics.jsonl: one JSON object a line, appended as training goes (by jansson).
  *
+ *     {"event": "begin", "task", "step", "seconds"}
  *     {"event": "epoch", "task", "epoch", "step", "loss", "accuracy", "lr", "images_per_s",
  * "seconds"}
  *     {"event": "evaluation", "task", "epoch", "online": {"seen", "tasks": []}, "offline",
@@ -22,6 +23,10 @@ struct lae_jsonl {
 /* Opens for appending. Errors name the path. */
 lae_status lae_jsonl_open(struct lae_jsonl *jsonl, const char *path) LAE_MUST_CHECK;
 void lae_jsonl_close(struct lae_jsonl *jsonl);
+
+/* Training begins or goes on from where the state stands: what is written of later tasks and steps
+ * before this line was not kept. */
+lae_status lae_jsonl_begin(struct lae_jsonl *jsonl, const struct lae_state *state) LAE_MUST_CHECK;
 
 /* Each writes one line; errors (a full disk) name the path. */
 lae_status lae_jsonl_epoch(struct lae_jsonl *jsonl, const struct lae_step_report *report, double images_per_s) LAE_MUST_CHECK;

@@ -82,6 +82,10 @@ lae_status lae_checkpoint_read(const char *path, struct lae_log *log,
                                struct lae_checkpoint *checkpoint) LAE_MUST_CHECK;
 void lae_checkpoint_free(struct lae_checkpoint *checkpoint);
 
+/* Whether a file that cannot be read as a checkpoint is damaged (cut short, overwritten, of another
+ * digest), rather than a newer version's, of another format, or out of reach. */
+bool lae_checkpoint_is_damaged(const char *path);
+
 /* run.h5: external links /task_00 -> task_00.h5:/ for tasks 0..tasks-1. Atomic. */
 lae_status lae_checkpoint_write_index(const char *path, int tasks) LAE_MUST_CHECK;
 

@@ -1,0 +1,222 @@
+/* The newest task file that is whole, or the state inside the task after it, if there is one.
+ *
+ * A damaged file is passed over with a warning, and what it held is computed again. Anything else
+ * that cannot be read (a newer version's file, a directory in its place, no permission) ends the
+ * program: going back would overwrite it.
+ */
+#include "recovery.h"
+
+#include "lae/files/atomic.h"
+#include "lae/files/map.h"
+#include "snapshot.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+char *recovery_task_path(const char *directory, int task)
+{
+    char name[32];
+    snprintf(name, sizeof name, "task_%02d.h5", task);
+    return lae_path_join(directory, name);
+}
+
+/* The highest NN of the directory's task_NN.h5; -1: none. */
+static lae_status highest_task(const char *directory, int *highest)
+{
+    *highest = -1;
+    DIR *stream = opendir(directory);
+    if (stream == NULL)
+        return lae_bad_input("%s: cannot be listed: %s", directory, strerror(errno));
+    for (struct dirent *entry = readdir(stream); entry != NULL; entry = readdir(stream)) {
+        int task, length = 0;
+        bool fits = sscanf(entry->d_name, "task_%5d.h5%n", &task, &length) == 1 && length > 0 &&
+                    entry->d_name[length] == '\0';
+        if (fits && task > *highest) *highest = task;
+    }
+    closedir(stream);
+    return NULL;
+}
+
+/* Reads a checkpoint if it is there and whole: *read says so. */
+static lae_status read_if_whole(const char *path, struct lae_log *log,
+                                struct lae_checkpoint *checkpoint, bool *read)
+{
+    *read = false;
+    if (!lae_path_exists(path)) return NULL;
+    lae_status status = lae_checkpoint_read(path, log, checkpoint);
+    if (status != NULL && lae_checkpoint_is_damaged(path)) {
+        lae_log_warn(log, "%s; going back to what was saved before", lae_status_message(status));
+        lae_status_free(status);
+        return NULL;
+    }
+    *read = status == NULL;
+    return status;
+}
+
+static void take(struct lae_rundir *dir, const struct lae_checkpoint *checkpoint)
+{
+    lae_checkpoint_free(&dir->last);
+    dir->last = *checkpoint;
+    dir->found = true;
+    dir->finished = checkpoint->task + (checkpoint->inside.present ? 0 : 1);
+    dir->task_count = checkpoint->task_count;
+}
+
+static lae_status find_task(struct lae_rundir *dir, int task, struct lae_log *log)
+{
+    struct lae_checkpoint checkpoint;
+    bool read = false;
+    char *path = recovery_task_path(dir->path, task);
+    if (path == NULL) return lae_out_of_memory(64, "a path");
+    lae_status status = read_if_whole(path, log, &checkpoint, &read);
+    if (read && (checkpoint.task != task || checkpoint.inside.present)) {
+        status = lae_bad_input("%s: holds task %d; move it away", path, checkpoint.task);
+        lae_checkpoint_free(&checkpoint);
+        read = false;
+    }
+    if (read) take(dir, &checkpoint);
+    free(path);
+    return status;
+}
+
+static lae_status find_inside(struct lae_rundir *dir, const char *name, struct lae_log *log)
+{
+    struct lae_checkpoint checkpoint;
+    bool read = false;
+    char *path = lae_path_join(dir->path, name);
+    if (path == NULL) return lae_out_of_memory(64, "a path");
+    lae_status status = read_if_whole(path, log, &checkpoint, &read);
+    free(path);
+    if (!read) return status;
+    if (checkpoint.inside.present && checkpoint.task == dir->finished)
+        take(dir, &checkpoint);
+    else /* of a task that has been finished since */
+        lae_checkpoint_free(&checkpoint);
+    return NULL;
+}
+
+static lae_status find_newest(struct lae_rundir *dir, struct lae_log *log)
+{
+    int highest;
+    LAE_TRY(highest_task(dir->path, &highest));
+    for (int task = highest; task >= 0 && !dir->found; task--)
+        LAE_TRY(find_task(dir, task, log));
+    LAE_TRY(find_inside(dir, RESUME, log));
+    if (dir->found && dir->last.inside.present) return NULL;
+    return find_inside(dir, RESUME_PREVIOUS, log);
+}
+
+/* Refuses to go on with another configuration, naming the keys. */
+static lae_status compare_config(const struct lae_config *config, const char *path,
+                                 const char *then)
+{
+    char *now = NULL;
+    LAE_TRY(lae_config_print_result(config, &now));
+    struct lae_config_differences differences = {0};
+    lae_status status = lae_config_differences(path, then, "this configuration", now, &differences);
+    free(now);
+    LAE_TRY(status);
+    char list[2048] = "";
+    size_t used = 0;
+    for (size_t i = 0; i < differences.count && used < sizeof list - 1; i++) {
+        const struct lae_config_difference *item = &differences.items[i];
+        int more = snprintf(list + used, sizeof list - used, "\n  %s: %s there, %s now", item->key,
+                            item->a, item->b);
+        used += more > 0 ? (size_t)more : 0;
+    }
+    size_t count = differences.count;
+    lae_config_differences_free(&differences);
+    if (count == 0) return NULL;
+    return lae_bad_input("%s was begun with another configuration, which would change the result; "
+                         "choose another run.name, or set these keys back:%s",
+                         path, list);
+}
+
+/* `to` becomes a copy of `from`; a file that is not there is left out if `optional`. */
+static lae_status copy_file(const char *from, const char *to, bool optional)
+{
+    if (optional && !lae_path_exists(from)) return NULL;
+    struct lae_map map;
+    LAE_TRY(lae_map_open(from, &map));
+    lae_status status = lae_atomic_write(to, map.data, map.size);
+    lae_map_close(&map);
+    return status;
+}
+
+/* Copies the file and its run's task files before it, so that the directory stands by itself. */
+static lae_status copy_run(const char *path, const struct lae_checkpoint *checkpoint,
+                           const char *directory)
+{
+    const char *slash = strrchr(path, '/');
+    char *source = slash == NULL ? strdup(".") : strndup(path, (size_t)(slash - path) + 1);
+    lae_status status = source == NULL ? lae_out_of_memory(64, "a path") : NULL;
+    for (int task = 0; task <= checkpoint->task && status == NULL; task++) {
+        bool own = task == checkpoint->task, inside = own && checkpoint->inside.present;
+        char *from = own ? strdup(path) : recovery_task_path(source, task);
+        char *to = inside ? lae_path_join(directory, RESUME) : recovery_task_path(directory, task);
+        status = from == NULL || to == NULL ? lae_out_of_memory(64, "a path")
+                                            : copy_file(from, to, !own);
+        free(from);
+        free(to);
+    }
+    free(source);
+    return status;
+}
+
+/* run.resume is the path of a task file or of a state inside one. */
+static lae_status start_from_file(const struct lae_config *config, struct lae_rundir *dir,
+                                  struct lae_log *log)
+{
+    const char *path = config->run.resume;
+    struct lae_checkpoint checkpoint;
+    LAE_TRY(lae_status_prefix(lae_checkpoint_read(path, log, &checkpoint), "run.resume"));
+    take(dir, &checkpoint);
+    LAE_TRY(compare_config(config, path, checkpoint.config));
+    LAE_TRY(copy_run(path, &checkpoint, dir->path));
+    lae_log_info(log, "starting from %s", path);
+    return NULL;
+}
+
+lae_status recovery_find(const struct lae_config *config, struct lae_rundir *dir,
+                         struct lae_log *log)
+{
+    LAE_TRY(find_newest(dir, log));
+    bool never = strcmp(config->run.resume, "never") == 0;
+    if (never && dir->found)
+        return lae_bad_input(
+            "%s holds a run already and run.resume is never; choose another run.name", dir->path);
+    if (dir->found) return compare_config(config, dir->path, dir->last.config);
+    if (never || strcmp(config->run.resume, "auto") == 0) return NULL;
+    return start_from_file(config, dir, log);
+}
+
+/* Whether a text of /provenance is there and another than now. */
+static bool differs(const struct lae_fact *then, const char *now)
+{
+    return then != NULL && then->text != NULL && now != NULL && strcmp(then->text, now) != 0;
+}
+
+lae_status recovery_compare_inputs(const struct lae_rundir *dir, const struct recovery_inputs *now,
+                                   struct lae_log *log)
+{
+    const struct lae_fact *data = snapshot_fact(&dir->last, "data_digest");
+    const struct lae_fact *weights = snapshot_fact(&dir->last, "weights_digest");
+    const struct lae_fact *software = snapshot_fact(&dir->last, "fingerprint");
+    if (differs(data, now->data))
+        return lae_bad_input("%s was begun with other images than data.path has now (SHA-256 "
+                             "%.12s... there, %.12s... now)",
+                             dir->path, data->text, now->data);
+    if (differs(weights, now->weights))
+        return lae_bad_input("%s was begun with another model.weights (SHA-256 %.12s... there, "
+                             "%.12s... now)",
+                             dir->path, weights->text, now->weights);
+    if (differs(software, now->software))
+        lae_log_warn(log,
+                     "what was learned before was learned with other software or another kind of "
+                     "processor; the same bits are not promised\n  then: %s\n  now:  %s",
+                     software->text, now->software);
+    return NULL;
+}

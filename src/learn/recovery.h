@@ -1,0 +1,29 @@
+/* What a run directory holds that learning can go on from. All of this is rank 0's. */
+#ifndef LAE_SRC_LEARN_RECOVERY_H
+#define LAE_SRC_LEARN_RECOVERY_H
+
+#include "lae/learn/rundir.h"
+
+#define RESUME "resume.h5"
+#define RESUME_PREVIOUS "resume-previous.h5"
+
+/* DIRECTORY/task_NN.h5, a new string; NULL when memory is out. */
+char *recovery_task_path(const char *directory, int task);
+
+/* Finds the newest whole state into dir (found, finished, task_count, last), by run.resume; where
+ * that is a path and the directory is empty, copies that file and the tasks before it. Errors: what
+ * is there cannot be gone on from, or not with this configuration. */
+lae_status recovery_find(const struct lae_config *config, struct lae_rundir *dir,
+                         struct lae_log *log) LAE_MUST_CHECK;
+
+/* What a run is computed from, as it is now. software NULL: not looked at. */
+struct recovery_inputs {
+    const char *data, *weights; /* digests */
+    const char *software;       /* fingerprint */
+};
+
+/* Other data or weights than those of dir->last are an error; other software is a warning. */
+lae_status recovery_compare_inputs(const struct lae_rundir *dir, const struct recovery_inputs *now,
+                                   struct lae_log *log) LAE_MUST_CHECK;
+
+#endif
