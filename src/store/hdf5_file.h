@@ -33,6 +33,10 @@ struct lae_hdf5 {
     int version;        /* root attribute "format_version" */
 };
 
+/* A struct for a file at `path`, not open yet. Errors: memory. */
+lae_status lae_hdf5_start(struct lae_hdf5 *file, const char *path, const char *format,
+                          int version) LAE_MUST_CHECK;
+
 /* A new file in memory, with the root attributes format and format_version. */
 lae_status lae_hdf5_create(const char *path, const char *format, int version,
                            struct lae_hdf5 *file) LAE_MUST_CHECK;

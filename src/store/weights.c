@@ -18,17 +18,6 @@
 
 #define WANTED "weights come as .safetensors (timm's or transformers' names), Google's .npz or HDF5"
 
-const char *lae_weights_format_name(enum lae_weights_format format)
-{
-    static const char *const names[] = {
-        [LAE_WEIGHTS_NPZ] = "Google npz",
-        [LAE_WEIGHTS_TIMM] = "timm safetensors",
-        [LAE_WEIGHTS_TRANSFORMERS] = "transformers safetensors",
-        [LAE_WEIGHTS_HDF5] = "HDF5",
-    };
-    return names[format];
-}
-
 /* How a file begins that is something else, and what to say of it. */
 static const struct {
     const char *start;

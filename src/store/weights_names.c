@@ -257,3 +257,14 @@ lae_status lae_naming_find(const struct lae_raw_file *file, const struct lae_nam
                              file->items[0].name);
     return refuse_unknown(*naming, file);
 }
+
+const char *lae_weights_format_name(enum lae_weights_format format)
+{
+    static const char *const names[] = {
+        [LAE_WEIGHTS_NPZ] = "Google npz",
+        [LAE_WEIGHTS_TIMM] = "timm safetensors",
+        [LAE_WEIGHTS_TRANSFORMERS] = "transformers safetensors",
+        [LAE_WEIGHTS_HDF5] = "HDF5",
+    };
+    return names[format];
+}

@@ -1,0 +1,134 @@
+/* Whole files: built in memory and written sealed, or checked and opened.
+ *
+ * Files are built in memory (HDF5's core driver, nothing behind it) and written by
+ * lae_atomic_write. HDF5 itself is not let near a disk that may be full: when one of its writes
+ * fails, H5Fclose fails too and leaves a half-closed handle, on which HDF5 1.10's exit handler
+ * crashes. This way a full disk is a plain error of write(2), and the digest can be taken on the
+ * way.
+ */
+#include "hdf5_file.h"
+
+#include "seal.h"
+
+#include "lae/files/atomic.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define MEMORY_STEP ((size_t)1 << 20) /* by which the memory of a file in the making grows */
+
+/* ---- new files ---- */
+
+static lae_status create_in_memory(struct lae_hdf5 *file)
+{
+    /* HDF5 reads a file of that name first, if there is one: a name that nobody uses. */
+    char name[512];
+    snprintf(name, sizeof name, "in memory: %s", file->path);
+    hid_t creation = H5Pcreate(H5P_FILE_CREATE);
+    hid_t access = H5Pcreate(H5P_FILE_ACCESS);
+    if (H5Pset_userblock(creation, LAE_SEAL_BYTES) >= 0 &&
+        H5Pset_obj_track_times(creation, false) >= 0 &&
+        H5Pset_fapl_core(access, MEMORY_STEP, false) >= 0 &&
+        H5Pset_libver_bounds(access, H5F_LIBVER_EARLIEST, H5F_LIBVER_LATEST) >= 0)
+        file->id = H5Fcreate(name, H5F_ACC_TRUNC, creation, access);
+    lae_status status = NULL;
+    if (file->id < 0) status = lae_hdf5_fault(LAE_FAILED, file, "cannot be built in memory");
+    H5Pclose(access);
+    H5Pclose(creation);
+    return status;
+}
+
+lae_status lae_hdf5_create(const char *path, const char *format, int version, struct lae_hdf5 *file)
+{
+    LAE_TRY(lae_hdf5_start(file, path, format, version));
+    lae_status status = create_in_memory(file);
+    if (status == NULL) status = lae_hdf5_put_text(file, "", "format", format);
+    if (status == NULL) status = lae_hdf5_put_int(file, "", "format_version", version);
+    if (status != NULL) lae_hdf5_close(file);
+    return status;
+}
+
+/* The file's bytes, with room for the seal in front; free(*image). */
+static lae_status take_image(const struct lae_hdf5 *file, unsigned char **image, size_t *size)
+{
+    ssize_t bytes =
+        H5Fflush(file->id, H5F_SCOPE_LOCAL) < 0 ? -1 : H5Fget_file_image(file->id, NULL, 0);
+    if (bytes < 0) return lae_hdf5_fault(LAE_FAILED, file, "cannot be completed");
+    *size = LAE_SEAL_BYTES + (size_t)bytes;
+    *image = malloc(*size);
+    if (*image == NULL) return lae_out_of_memory(*size, file->path);
+    if (H5Fget_file_image(file->id, *image + LAE_SEAL_BYTES, (size_t)bytes) == bytes) return NULL;
+    lae_status status = lae_hdf5_fault(LAE_FAILED, file, "cannot be completed");
+    free(*image);
+    return status;
+}
+
+lae_status lae_hdf5_commit(struct lae_hdf5 *file)
+{
+    unsigned char *image = NULL;
+    size_t size = 0;
+    LAE_TRY(take_image(file, &image, &size));
+    H5Fclose(file->id); /* now, as its memory is a second copy of the file */
+    file->id = H5I_INVALID_HID;
+    lae_status status = lae_seal_stamp(image, size, file->format, file->version);
+    if (status == NULL) status = lae_atomic_write(file->path, image, size);
+    free(image);
+    return status;
+}
+
+/* ---- files that are there ---- */
+
+/* Locks are for writers, and some cluster file systems have none: reading must do without. */
+static lae_status open_without_lock(struct lae_hdf5 *file)
+{
+    hid_t access = H5Pcreate(H5P_FILE_ACCESS);
+#if H5_VERSION_GE(1, 12, 1) || (H5_VERSION_GE(1, 10, 7) && H5_VERSION_LE(1, 11, 0))
+    H5Pset_file_locking(access, false, true);
+#endif
+    file->id = H5Fopen(file->path, H5F_ACC_RDONLY, access);
+    lae_status status = NULL;
+    if (file->id < 0) status = lae_hdf5_fault(LAE_BAD_INPUT, file, "cannot be opened by HDF5");
+    H5Pclose(access);
+    return status;
+}
+
+/* `sealed`: the version in the seal, 0 without one. */
+static lae_status check_format(struct lae_hdf5 *file, int newest, int sealed)
+{
+    char *format;
+    int32_t version;
+    if (!lae_hdf5_has_attribute(file, "", "format"))
+        return lae_bad_input("%s: is no %s file: the root has no attribute format", file->path,
+                             file->format);
+    LAE_TRY(lae_hdf5_get_text(file, "", "format", &format));
+    lae_status status = NULL;
+    if (strcmp(format, file->format) != 0)
+        status = lae_bad_input("%s: is a %.64s file; a %s file is wanted", file->path, format,
+                               file->format);
+    free(format);
+    if (status != NULL) return status;
+    LAE_TRY(lae_hdf5_get_int(file, "", "format_version", &version));
+    if (version > newest)
+        return lae_bad_input(
+            "%s: written by a newer version: format_version %d, this program reads "
+            "up to %d",
+            file->path, version, newest);
+    if (version < 1 || (sealed != 0 && sealed != version))
+        return lae_bad_input("%s: format_version %d is not valid, or not what the seal says",
+                             file->path, version);
+    file->version = version;
+    return NULL;
+}
+
+lae_status lae_hdf5_open(const char *path, const char *format, int newest, struct lae_log *log,
+                         struct lae_hdf5 *file)
+{
+    int sealed;
+    LAE_TRY(lae_hdf5_start(file, path, format, 0));
+    lae_status status = lae_seal_check(path, format, newest, log, &sealed);
+    if (status == NULL) status = open_without_lock(file);
+    if (status == NULL) status = check_format(file, newest, sealed);
+    if (status != NULL) lae_hdf5_close(file);
+    return status;
+}
