@@ -18,6 +18,8 @@ Runs `mpirun -np NP lae_mpi ...` on this machine and takes care of what mpirun a
 Environment: LAE_MPI    the program (default: build/lae_mpi beside this script, else the one in PATH)
              MPIRUN     the launcher (default: mpirun)
              MPIRUN_ARGUMENTS  further arguments for it, say "--hostfile hosts"
+Signals: INT (control-C), TERM and USR1 ask the program to finish its step, save and exit 75; the same
+command then goes on from there. A second INT or TERM ends it at once.
 Exit code: the program's.
 
 Examples: launch/run.sh 8
@@ -54,5 +56,28 @@ if [ "$ranks" -gt "$(nproc)" ]; then
     export OMPI_MCA_mpi_yield_when_idle=1
 fi
 
+# mpirun in a session of its own: an interrupt from the terminal comes here alone, and is handed on as
+# a request to finish the step, save and stop (exit 75). A second one ends the job at once.
 # shellcheck disable=SC2086
-exec "${MPIRUN:-mpirun}" --quiet --oversubscribe --bind-to none -np "$ranks" ${MPIRUN_ARGUMENTS:-} "$program" "$@"
+setsid "${MPIRUN:-mpirun}" --quiet --oversubscribe --bind-to none -np "$ranks" \
+    ${MPIRUN_ARGUMENTS:-} "$program" "$@" </dev/null &
+job=$!
+asked=no
+ask() {
+    if [ $asked = no ]; then
+        asked=yes
+        echo "launch/run.sh: stopping after this step; once more to end at once" >&2
+        kill -USR1 $job
+    else
+        kill -TERM $job
+    fi
+}
+trap ask INT TERM
+trap 'kill -USR1 $job' USR1
+
+code=0
+while :; do
+    wait $job && code=0 || code=$?
+    kill -0 $job 2>/dev/null || break # a signal to this script ends `wait`, too
+done
+exit $code
