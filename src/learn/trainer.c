@@ -171,6 +171,7 @@ static lae_status evaluate(struct trainer *t, bool record)
     if (status == NULL && t->observer->evaluated != NULL)
         status = t->observer->evaluated(t->observer->context, &t->at, &counts);
     lae_counts_free(&counts);
+    if (lae_status_code(status) == LAE_STOPPED) return status; /* ranks may be anywhere */
     return agree(t, status);
 }
 

@@ -169,7 +169,7 @@ struct shipped {
 };
 
 static const struct shipped shipped[] = {
-    {"demo", "adapter", NULL, "ema"},
+    {"demo", "adapter", NULL, "ties"},
     {"lae_ema", "adapter", NULL, "ema"},
     {"lae_ties", "adapter", NULL, "ties"},
     {"lae_conv_adapter", "conv_adapter", "conv_adapter", "ema"},
