@@ -4,23 +4,22 @@ set -eu
 
 usage() {
     cat <<'TEXT'
-launch/test.sh [--quick | --sanitize]
+launch/test.sh [--sanitize | --all]
 
-Installs what is missing (as root, or with sudo), builds in build/ and runs all tests; then builds
-once more in build-sanitize/ and runs the unit and numeric tests under AddressSanitizer and
-UndefinedBehaviorSanitizer.
+Installs what is missing (as root, or with sudo), builds in build/ and runs all tests.
 
-  --quick      only the first part
-  --sanitize   only the second part
+  --sanitize   instead builds in build-sanitize/ and runs the unit and numeric tests under
+               AddressSanitizer and UndefinedBehaviorSanitizer
+  --all        both
 TEXT
 }
 
-parts="plain sanitize"
+parts=plain
 for word in "$@"; do
     case $word in
     --help | -h) usage; exit 0 ;;
     --sanitize) parts=sanitize ;;
-    --quick) parts=plain ;;
+    --all) parts="plain sanitize" ;;
     *) echo "launch/test.sh: unknown argument $word; see --help" >&2; exit 2 ;;
     esac
 done
