@@ -117,6 +117,13 @@ static lae_status flush_directory(const char *path)
     return lae_failed("%s: its directory cannot be written to disk: %s", path, strerror(error));
 }
 
+lae_status lae_atomic_rename(const char *from, const char *to)
+{
+    if (rename(from, to) != 0)
+        return lae_failed("%s: cannot be renamed to %s: %s", from, to, strerror(errno));
+    return flush_directory(to);
+}
+
 lae_status lae_atomic_commit(struct lae_atomic *file)
 {
     lae_status status = flush_temporary(file);

@@ -2,6 +2,7 @@
 
 #include "lae/nn/linear.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -12,14 +13,15 @@ struct test_image {
     int task;
 };
 
-struct evaluation {
+struct lae_evaluator {
     const struct lae_job *job;
     struct lae_workers *workers;
+    struct test_image *images; /* [count] this rank's, with room for those of all tasks */
+    /* Of the evaluation at hand: */
     const struct lae_state *state;
     int task;
-    bool offline;              /* offline differs from online */
-    struct test_image *images; /* [count] this rank's */
-    size_t count, first;       /* first: of the part at hand */
+    bool offline;        /* offline differs from online */
+    size_t count, first; /* first: of the part at hand */
 };
 
 void lae_evaluate_scores(const struct lae_job *job, const struct lae_state *state, int task,
@@ -50,17 +52,24 @@ static int64_t *count_of(int64_t *sum, int tasks, enum lae_module module, int ta
     return sum + 2 * ((int)module * tasks + task);
 }
 
-static void judge(const struct evaluation *e, int64_t *sum, enum lae_module module, const float *p,
-                  int label, int task)
+/* After the counts: how many scores were not finite. */
+static int64_t *offenders_of(int64_t *sum, int tasks)
+{
+    return count_of(sum, tasks, LAE_MODULES, 0);
+}
+
+static void judge(const struct lae_evaluator *e, int64_t *sum, enum lae_module module,
+                  const float *p, int label, int task)
 {
     const int *first = e->job->sequence.first_class;
     int64_t *count = count_of(sum, e->task + 1, module, task);
+    if (!isfinite(p[0])) *offenders_of(sum, e->task + 1) += 1; /* one logit, and all p are NaN */
     count[0] += argmax(p, 0, first[e->task + 1]) == label;
     count[1] += argmax(p, first[task], first[task + 1]) == label;
 }
 
-static void module_scores(const struct evaluation *e, struct lae_worker *worker, const float *theta,
-                          float *p)
+static void module_scores(const struct lae_evaluator *e, struct lae_worker *worker,
+                          const float *theta, float *p)
 {
     lae_vit_branch(&e->job->vit, &e->job->pet, theta, worker->pass, NULL, false, worker->feature);
     lae_evaluate_scores(e->job, e->state, e->task, worker->feature, p);
@@ -68,7 +77,7 @@ static void module_scores(const struct evaluation *e, struct lae_worker *worker,
 
 static void evaluate_image(void *context, int number, size_t item)
 {
-    struct evaluation *e = context;
+    struct lae_evaluator *e = context;
     const struct lae_job *job = e->job;
     struct lae_worker *worker = &e->workers->items[number];
     const struct test_image *image = &e->images[e->first + item];
@@ -89,34 +98,33 @@ static void evaluate_image(void *context, int number, size_t item)
 }
 
 /* This rank's share of the test images of tasks 0..task: every size-th of them. */
-static lae_status deal(struct evaluation *e, struct lae_counts *counts)
+static void deal(struct lae_evaluator *e, struct lae_counts *counts)
 {
     const struct lae_task_images *parts = e->job->sequence.images[LAE_TEST];
-    size_t total = 0, at = 0;
-    size_t size = (size_t)e->job->dist->size, rank = (size_t)e->job->dist->rank;
-    for (int k = 0; k <= e->task; k++)
-        total += parts[k].count;
-    e->images = calloc(total / size + 1, sizeof *e->images);
-    if (e->images == NULL)
-        return lae_out_of_memory(total * sizeof *e->images, "the list of test images");
+    size_t at = 0, size = (size_t)e->job->dist->size, rank = (size_t)e->job->dist->rank;
+    e->count = e->first = 0;
     for (int k = 0; k <= e->task; k++) {
         counts->images[k] = (int64_t)parts[k].count;
         for (size_t i = 0; i < parts[k].count; i++, at++)
             if (at % size == rank)
                 e->images[e->count++] = (struct test_image){parts[k].index[i], k};
     }
-    return NULL;
 }
 
-static void collect(const struct evaluation *e, struct lae_counts *counts)
+static lae_status collect(const struct lae_evaluator *e, struct lae_counts *counts)
 {
     int tasks = e->task + 1;
-    size_t words = (size_t)(2 * LAE_MODULES * tasks);
+    size_t words = (size_t)(2 * LAE_MODULES * tasks) + 1;
     int64_t *sum = e->workers->items[0].sum;
     for (int i = 1; i < e->workers->count; i++)
         for (size_t j = 0; j < words; j++)
             sum[j] += e->workers->items[i].sum[j];
     lae_dist_sum(e->job->dist, sum, words);
+    int64_t offenders = *offenders_of(sum, tasks);
+    if (offenders > 0)
+        return lae_failed("evaluation after task %d: %lld scores of test images are not finite; "
+                          "lower train.lr, or check model.weights, data.mean and data.std",
+                          tasks, (long long)offenders);
     for (int module = 0; module < LAE_MODULES; module++)
         for (int k = 0; k < tasks; k++) {
             enum lae_module source = e->offline ? (enum lae_module)module : LAE_ONLINE;
@@ -124,50 +132,61 @@ static void collect(const struct evaluation *e, struct lae_counts *counts)
             counts->right[module][k] = count[0];
             counts->local[module][k] = count[1];
         }
+    return NULL;
 }
 
-static bool urgent(void *evaluation)
+static bool is_asked_to_stop(void *evaluator)
 {
-    return lae_dist_urgent(((const struct evaluation *)evaluation)->job->dist);
+    return lae_dist_request(((const struct lae_evaluator *)evaluator)->job->dist) !=
+           LAE_REQUEST_NONE;
 }
 
-/* False when interrupted. */
-static bool compute(struct evaluation *e, lae_evaluate_progress *progress, void *context)
+/* False, on all ranks, when interrupted. */
+static bool compute(struct lae_evaluator *e, lae_evaluate_progress *progress, void *context)
 {
     size_t part = (size_t)(PART * e->workers->count);
-    for (; e->first < e->count; e->first += part) {
+    bool done = true;
+    for (; done && e->first < e->count; e->first += part) {
         size_t left = e->count - e->first;
         if (progress != NULL) progress(context, (double)e->first / (double)e->count);
-        if (!lae_team_run_unless(e->job->team, left < part ? left : part, evaluate_image, e, urgent,
-                                 e))
-            return false;
+        done = lae_team_run_unless(e->job->team, left < part ? left : part, evaluate_image, e,
+                                   is_asked_to_stop, e);
     }
-    return lae_dist_meet(e->job->dist);
+    enum lae_request request;
+    return lae_dist_meet(e->job->dist, &request) && request == LAE_REQUEST_NONE && done;
 }
 
-lae_status lae_evaluate(const struct lae_job *job, struct lae_workers *workers,
-                        const struct lae_state *state, int task, struct lae_counts *counts,
-                        lae_evaluate_progress *progress, void *context)
+lae_status lae_evaluate(struct lae_evaluator *e, const struct lae_state *state, int task,
+                        struct lae_counts *counts, lae_evaluate_progress *progress, void *context)
 {
-    struct evaluation *e = calloc(1, sizeof *e);
-    lae_status status = e == NULL ? lae_out_of_memory(sizeof *e, "an evaluation") : NULL;
-    if (e != NULL) {
-        *e = (struct evaluation){.job = job,
-                                 .workers = workers,
-                                 .state = state,
-                                 .task = task,
-                                 .offline = state->offline != NULL && task > 0};
-        status = deal(e, counts);
-    }
-    status = lae_dist_agree(job->dist, status);
-    if (status == NULL) {
-        for (int i = 0; i < workers->count; i++)
-            memset(workers->items[i].sum, 0, workers->words * sizeof(int64_t));
-        if (!compute(e, progress, context)) /* workers may still be at it: nothing is freed */
-            return lae_status_new(LAE_STOPPED, "stopped on request");
-        collect(e, counts);
-    }
-    if (e != NULL) free(e->images);
-    free(e);
-    return status;
+    e->state = state;
+    e->task = task;
+    e->offline = state->offline != NULL && task > 0;
+    deal(e, counts);
+    for (int i = 0; i < e->workers->count; i++)
+        memset(e->workers->items[i].sum, 0, e->workers->words * sizeof(int64_t));
+    if (!compute(e, progress, context)) return lae_stopped();
+    return collect(e, counts);
+}
+
+lae_status lae_evaluator_create(const struct lae_job *job, struct lae_workers *workers,
+                                struct lae_evaluator **evaluator)
+{
+    struct lae_evaluator *e = *evaluator = calloc(1, sizeof *e);
+    if (e == NULL) return lae_out_of_memory(sizeof *e, "the evaluator");
+    size_t total = 0;
+    for (int k = 0; k < job->sequence.tasks; k++)
+        total += job->sequence.images[LAE_TEST][k].count;
+    e->job = job;
+    e->workers = workers;
+    e->images = calloc(total / (size_t)job->dist->size + 1, sizeof *e->images);
+    if (e->images == NULL)
+        return lae_out_of_memory(total * sizeof *e->images, "the list of test images");
+    return NULL;
+}
+
+void lae_evaluator_free(struct lae_evaluator *evaluator)
+{
+    if (evaluator != NULL) free(evaluator->images);
+    free(evaluator);
 }

@@ -6,6 +6,7 @@
 
 #define RESUME "resume.h5"
 #define RESUME_PREVIOUS "resume-previous.h5"
+#define RESUME_COMING "resume-coming.h5" /* while it is being written */
 
 /* DIRECTORY/task_NN.h5, a new string; NULL when memory is out. */
 char *recovery_task_path(const char *directory, int task);

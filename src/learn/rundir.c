@@ -155,54 +155,78 @@ lae_status lae_rundir_check_whole(const struct lae_rundir *dir, const struct lae
     return recovery_compare_inputs(dir, &now, log);
 }
 
-static lae_status write_state(const char *path, const struct lae_job *job,
-                              const struct lae_state *state, const char *hosts)
+/* Writes a checkpoint and reads it back: only a file that proved readable may take another's place.
+ */
+static lae_status write_proven(const char *path, const struct lae_job *job,
+                               const struct lae_state *state, const char *hosts)
 {
-    struct lae_checkpoint checkpoint = {0};
+    struct lae_checkpoint checkpoint = {0}, again = {0};
     lae_status status = snapshot_take(job, state, hosts, &checkpoint);
     if (status == NULL) status = lae_checkpoint_write(path, &checkpoint);
     lae_checkpoint_free(&checkpoint);
-    return status;
+    if (status != NULL) return status;
+    status = lae_checkpoint_read(path, job->log, &again);
+    lae_checkpoint_free(&again);
+    return lae_status_prefix(status, "what was just written cannot be read back");
+}
+
+/* The files that hold a state inside a task. */
+struct inside_paths {
+    char *newest, *previous, *coming;
+};
+
+static lae_status name_inside(const struct lae_rundir *dir, struct inside_paths *paths)
+{
+    *paths = (struct inside_paths){
+        .newest = lae_path_join(dir->path, RESUME),
+        .previous = lae_path_join(dir->path, RESUME_PREVIOUS),
+        .coming = lae_path_join(dir->path, RESUME_COMING),
+    };
+    bool named = paths->newest != NULL && paths->previous != NULL && paths->coming != NULL;
+    return named ? NULL : lae_out_of_memory(64, "a path");
+}
+
+static void free_inside(struct inside_paths *paths)
+{
+    free(paths->newest);
+    free(paths->previous);
+    free(paths->coming);
 }
 
 /* A finished task's file makes the states inside the task superfluous. */
 static lae_status write_task(const struct lae_rundir *dir, const struct lae_job *job,
                              const struct lae_state *state, const char *hosts)
 {
+    struct inside_paths inside;
+    lae_status status = name_inside(dir, &inside);
     char *path = recovery_task_path(dir->path, state->finished - 1);
     char *index = lae_path_join(dir->path, "run.h5");
-    char *resume = lae_path_join(dir->path, RESUME);
-    char *previous = lae_path_join(dir->path, RESUME_PREVIOUS);
-    bool named = path != NULL && index != NULL && resume != NULL && previous != NULL;
-    lae_status status = named ? NULL : lae_out_of_memory(64, "a path");
-    if (status == NULL) status = write_state(path, job, state, hosts);
+    if (status == NULL && (path == NULL || index == NULL)) status = lae_out_of_memory(64, "a path");
+    if (status == NULL) status = write_proven(path, job, state, hosts);
     if (status == NULL) status = lae_checkpoint_write_index(index, state->finished);
     if (status == NULL) {
-        unlink(resume);
-        unlink(previous);
+        unlink(inside.newest);
+        unlink(inside.previous);
+        unlink(inside.coming);
     }
     free(path);
     free(index);
-    free(resume);
-    free(previous);
+    free_inside(&inside);
     return status;
 }
 
-/* The newest state becomes the previous one before a newer is written: there is a whole one at any
+/* The newest state becomes the previous one when the coming one is whole: there is a good one at any
  * moment. */
 static lae_status write_inside(const struct lae_rundir *dir, const struct lae_job *job,
                                const struct lae_state *state, const char *hosts)
 {
-    char *resume = lae_path_join(dir->path, RESUME);
-    char *previous = lae_path_join(dir->path, RESUME_PREVIOUS);
-    lae_status status = NULL;
-    if (resume == NULL || previous == NULL)
-        status = lae_out_of_memory(64, "a path");
-    else if (rename(resume, previous) != 0 && errno != ENOENT)
-        status = lae_failed("%s: cannot be renamed: %s", resume, strerror(errno));
-    if (status == NULL) status = write_state(resume, job, state, hosts);
-    free(resume);
-    free(previous);
+    struct inside_paths paths;
+    lae_status status = name_inside(dir, &paths);
+    if (status == NULL) status = write_proven(paths.coming, job, state, hosts);
+    if (status == NULL && lae_path_exists(paths.newest))
+        status = lae_atomic_rename(paths.newest, paths.previous);
+    if (status == NULL) status = lae_atomic_rename(paths.coming, paths.newest);
+    free_inside(&paths);
     return status;
 }
 

@@ -1,10 +1,10 @@
 /* A sum, of one thread, one rank or all, is laid out so that freeze epochs send only its first
  * part:
  *
- *     | classifier: weight [n, D], bias [n] | loss | correct | offenders | save | stop | PET [P] |
+ *     | classifier: weight [n, D], bias [n] | loss | correct | offenders | save | PET [P] |
  *
  * An offender is an image whose loss or gradient does not fit; it travels in the same message, so
- * an error on one rank is an error on all. So do the wishes to save and to stop.
+ * an error on one rank is an error on all. So does the wish to save.
  */
 #include "lae/learn/step.h"
 
@@ -13,11 +13,13 @@
 #include "lae/nn/linear.h"
 
 #include <math.h>
-#include <stdatomic.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum { WORD_LOSS, WORD_CORRECT, WORD_OFFENDERS, WORD_SAVE, WORD_STOP, WORDS };
+#define NAMED_OFFENDERS 8
+
+enum { WORD_LOSS, WORD_CORRECT, WORD_OFFENDERS, WORD_SAVE, WORDS };
 
 struct lae_step {
     const struct lae_job *job;
@@ -25,7 +27,7 @@ struct lae_step {
     struct lae_batch batch;
     size_t classes, classifier; /* n; n (D + 1) */
     size_t sum_length;
-    atomic_llong offender; /* the lowest offending image of this rank */
+    int64_t *offends; /* [batch size] 1: the image at this position of the batch does */
 };
 
 lae_status lae_gradient_create(const struct lae_workers *workers, const struct lae_job *job,
@@ -38,6 +40,10 @@ lae_status lae_gradient_create(const struct lae_workers *workers, const struct l
     };
     if (gradient->pet == NULL || gradient->sum == NULL || gradient->step == NULL)
         return lae_out_of_memory(workers->words * 12, "the gradient");
+    size_t batch = (size_t)job->config->train.batch_size;
+    gradient->step->offends = calloc(batch, sizeof(int64_t));
+    if (gradient->step->offends == NULL)
+        return lae_out_of_memory(batch * sizeof(int64_t), "a batch");
     gradient->classifier = gradient->pet + job->pet.table.total;
     return NULL;
 }
@@ -46,6 +52,7 @@ void lae_gradient_free(struct lae_gradient *gradient)
 {
     free(gradient->pet);
     free(gradient->sum);
+    if (gradient->step != NULL) free(gradient->step->offends);
     free(gradient->step);
     *gradient = (struct lae_gradient){0};
 }
@@ -83,8 +90,8 @@ static double classify(const struct lae_step *step, struct lae_worker *worker, s
     return loss;
 }
 
-static void add_to_sum(struct lae_step *step, struct lae_worker *worker, double loss, bool correct,
-                       uint32_t image)
+static void add_to_sum(const struct lae_step *step, struct lae_worker *worker, double loss,
+                       bool correct, size_t position)
 {
     const struct lae_batch *batch = &step->batch;
     size_t pet = step->job->pet.table.total, classifier = step->classifier;
@@ -96,10 +103,7 @@ static void add_to_sum(struct lae_step *step, struct lae_worker *worker, double 
     words[WORD_CORRECT] += correct;
     if (offences == 0) return;
     words[WORD_OFFENDERS]++;
-    long long lowest = atomic_load(&step->offender);
-    while ((long long)image < lowest &&
-           !atomic_compare_exchange_weak(&step->offender, &lowest, (long long)image))
-        ;
+    step->offends[position] = 1;
 }
 
 /* One image, forward and backward, on one thread. */
@@ -129,7 +133,7 @@ static void learn_image(void *context, int number, size_t item)
     if (backward)
         lae_vit_backward(&job->vit, &job->pet, batch->theta, worker->pass, &dropout,
                          worker->d_feature, worker->gradient);
-    add_to_sum(step, worker, loss, correct, image);
+    add_to_sum(step, worker, loss, correct, position);
 }
 
 static void clear_sum(void *context, int number, size_t item)
@@ -149,35 +153,45 @@ static void add_workers(const struct lae_step *step, int64_t *sum)
     }
 }
 
-static lae_status offence(struct lae_step *step, int64_t offenders)
+/* The error that names the offending images of all ranks. [collective] */
+static lae_status offence(const struct lae_step *step, int64_t offenders)
 {
     const struct lae_batch *batch = &step->batch;
-    int64_t image = lae_dist_min(step->job->dist, atomic_load(&step->offender));
+    char list[NAMED_OFFENDERS * 12 + 8] = "";
+    size_t length = 0;
+    int named = 0;
+    lae_dist_sum(step->job->dist, step->offends, (size_t)batch->count);
+    for (int i = 0; i < batch->count && named < NAMED_OFFENDERS; i++)
+        if (step->offends[i] != 0)
+            length += (size_t)snprintf(list + length, sizeof list - length, "%s%lu",
+                                       named++ > 0 ? ", " : "", (unsigned long)batch->images[i]);
+    if (named < offenders) snprintf(list + length, sizeof list - length, ", ...");
     return lae_failed(
-        "task %d, epoch %d, step %lld: the loss or a gradient of %lld image(s) is not finite or "
-        "beyond the exact sum's range, first training image %lld; lower train.lr, or check "
-        "model.weights, data.mean and data.std",
-        batch->task, batch->epoch, (long long)batch->step, (long long)offenders, (long long)image);
+        "task %d, epoch %d, step %lld: the loss or a gradient is not finite, or beyond the exact "
+        "sum's range, for %lld of the batch's %d images (training image %s); what was saved before "
+        "is whole; lower train.lr, or check model.weights, data.mean and data.std",
+        batch->task + 1, batch->epoch + 1, (long long)batch->step + 1, (long long)offenders,
+        batch->count, list);
 }
 
 static bool urgent(void *step)
 {
-    return lae_dist_urgent(((const struct lae_step *)step)->job->dist);
+    return lae_dist_request(((const struct lae_step *)step)->job->dist) == LAE_REQUEST_NOW;
 }
 
-/* This rank's images through the model, and the sums of all ranks; false when interrupted. */
-static bool compute(struct lae_step *step, int64_t *sum)
+/* This rank's images through the model, and the sums of all ranks; false, on all ranks, when
+ * interrupted. */
+static bool compute(struct lae_step *step, int64_t *sum, enum lae_request *request)
 {
     const struct lae_job *job = step->job;
     size_t count = (size_t)step->batch.count;
     size_t ranks = (size_t)job->dist->size, rank = (size_t)job->dist->rank;
     size_t mine = count > rank ? (count - rank + ranks - 1) / ranks : 0;
     lae_team_each(job->team, clear_sum, step);
-    if (!lae_team_run_unless(job->team, mine, learn_image, step, urgent, step)) return false;
+    bool done = lae_team_run_unless(job->team, mine, learn_image, step, urgent, step);
+    if (!lae_dist_meet(job->dist, request) || *request == LAE_REQUEST_NOW || !done) return false;
     add_workers(step, sum);
     sum[step->classifier + WORD_SAVE] = step->batch.save;
-    sum[step->classifier + WORD_STOP] = step->batch.stop;
-    if (!lae_dist_meet(job->dist)) return false;
     lae_dist_sum(job->dist, sum, step->sum_length);
     return true;
 }
@@ -193,8 +207,9 @@ lae_status lae_step_gradient(const struct lae_job *job, struct lae_workers *work
     step->classes = lae_task_classes(job, batch->task);
     step->classifier = lae_classifier_count(job, batch->task);
     step->sum_length = step->classifier + WORDS + (batch->classifier_only ? 0 : pet);
-    atomic_store(&step->offender, INT64_MAX);
-    if (!compute(step, gradient->sum)) return lae_status_new(LAE_STOPPED, "stopped on request");
+    memset(step->offends, 0, (size_t)batch->count * sizeof *step->offends);
+    enum lae_request request;
+    if (!compute(step, gradient->sum, &request)) return lae_stopped();
 
     const int64_t *words = gradient->sum + step->classifier;
     if (words[WORD_OFFENDERS] != 0) return offence(step, words[WORD_OFFENDERS]);
@@ -203,6 +218,6 @@ lae_status lae_step_gradient(const struct lae_job *job, struct lae_workers *work
     gradient->loss = lae_exact_mean_one(words[WORD_LOSS], batch->count);
     gradient->correct = (int)words[WORD_CORRECT];
     gradient->save = words[WORD_SAVE] != 0;
-    gradient->stop = words[WORD_STOP] != 0;
+    gradient->stop = request != LAE_REQUEST_NONE;
     return NULL;
 }

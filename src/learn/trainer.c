@@ -1,7 +1,6 @@
 #include "lae/learn/trainer.h"
 
 #include "lae/base/clock.h"
-#include "lae/base/signals.h"
 #include "lae/learn/evaluator.h"
 #include "lae/learn/plan.h"
 #include "lae/learn/step.h"
@@ -17,6 +16,7 @@ struct trainer {
     struct lae_state *state;
     struct lae_workers workers;
     struct lae_gradient gradient;
+    struct lae_evaluator *evaluator;
     uint32_t *order; /* an epoch's positions in the task's images */
     uint32_t *batch; /* [batch_size] image numbers */
     struct lae_position at;
@@ -120,7 +120,6 @@ static lae_status learn_step(struct trainer *t, int64_t step_of_epoch)
         .theta = t->state->online,
         .classifier = t->state->classifiers[t->at.task],
         .save = save_is_due(t),
-        .stop = lae_signals_request() != LAE_REQUEST_NONE,
     };
     LAE_TRY(lae_step_gradient(job, &t->workers, &batch, &t->gradient));
     double lr = lae_schedule_lr(&job->config->optim, t->at.step, t->at.steps);
@@ -140,17 +139,13 @@ static void note_seconds(struct trainer *t)
     t->state->seconds = t->seconds_then + lae_clock_seconds() - t->began;
 }
 
-/* Saves where training stands; if some rank wishes, stops. [collective] */
-static lae_status save_inside(struct trainer *t, bool stop)
+/* Saves where training stands. [collective] */
+static lae_status save_inside(struct trainer *t)
 {
     note_seconds(t);
     LAE_TRY(lae_rundir_save_inside(t->dir, t->job, t->state));
     t->saved = lae_clock_seconds();
-    if (!stop) return NULL;
-    return lae_status_new(LAE_STOPPED,
-                          "stopped on request in task %d after step %lld of %lld; the same command "
-                          "goes on from there",
-                          t->at.task + 1, (long long)t->state->at.step, (long long)t->at.steps);
+    return NULL;
 }
 
 static void evaluating(void *context, double share)
@@ -165,13 +160,12 @@ static lae_status evaluate(struct trainer *t, bool record)
 {
     struct lae_counts counts;
     LAE_TRY(agree(t, lae_counts_create(t->at.task + 1, &counts)));
-    lae_status status =
-        lae_evaluate(t->job, &t->workers, t->state, t->at.task, &counts, evaluating, t);
+    lae_status status = lae_evaluate(t->evaluator, t->state, t->at.task, &counts, evaluating, t);
     if (status == NULL && record) lae_metrics_record(&t->state->metrics, &counts);
     if (status == NULL && t->observer->evaluated != NULL)
         status = t->observer->evaluated(t->observer->context, &t->at, &counts);
     lae_counts_free(&counts);
-    if (lae_status_code(status) == LAE_STOPPED) return status; /* ranks may be anywhere */
+    if (lae_status_code(status) == LAE_STOPPED) return status; /* on all ranks */
     return agree(t, status);
 }
 
@@ -192,7 +186,8 @@ static lae_status learn_epoch(struct trainer *t)
             at->loss = 0.0;
             at->correct = at->images = 0;
         }
-        if (t->gradient.save || t->gradient.stop) LAE_TRY(save_inside(t, t->gradient.stop));
+        if (t->gradient.stop) return lae_stopped();
+        if (t->gradient.save) LAE_TRY(save_inside(t));
     }
     lae_status unheard = t->unheard;
     t->unheard = NULL;
@@ -244,19 +239,10 @@ static lae_status accumulate(struct trainer *t)
     return agree(t, status);
 }
 
-/* A request to stop that came with no step to wait for: the state is saved as it stands. */
-static lae_status stop_if_asked(struct trainer *t)
-{
-    int64_t asked = lae_signals_request() != LAE_REQUEST_NONE;
-    lae_dist_sum(t->job->dist, &asked, 1);
-    return asked != 0 ? save_inside(t, true) : NULL;
-}
-
 static lae_status run_task(struct trainer *t)
 {
     LAE_TRY(learn_task(t));
     LAE_TRY(accumulate(t));
-    LAE_TRY(stop_if_asked(t));
     LAE_TRY(evaluate(t, true));
     t->state->finished++;
     t->state->at = (struct lae_cursor){0};
@@ -268,28 +254,39 @@ static lae_status run_task(struct trainer *t)
     return agree(t, status);
 }
 
-/* An urgent request: rank 0 saves the state, which no unfinished step has touched, and the job is
- * left; ranks may be anywhere, so nothing collective is done. One rank alone returns. */
-static lae_status leave(struct trainer *t, lae_status status)
+static lae_status told_where(const struct trainer *t, const char *how)
 {
-    const struct lae_dist *dist = t->job->dist;
-    if (dist->rank == 0) {
+    const struct lae_cursor *at = &t->state->at;
+    return lae_status_new(LAE_STOPPED,
+                          "%s in task %d after step %lld of %lld; the state is saved in %s: the "
+                          "same command goes on from there",
+                          how, t->at.task + 1, (long long)at->step, (long long)t->at.steps,
+                          t->job->dist->rank == 0 ? t->dir->path : "the run's directory");
+}
+
+/* Some rank has died and the launcher is ending the others: rank 0 saves the state, which no
+ * unfinished step has touched. Nothing collective may be done. */
+static _Noreturn void leave(struct trainer *t)
+{
+    int code = LAE_STOPPED;
+    if (t->job->dist->rank == 0) {
         note_seconds(t);
-        lae_status_free(status);
-        status = lae_rundir_save_alone(t->dir, t->job, t->state);
-        if (status == NULL)
-            status = lae_status_new(LAE_STOPPED,
-                                    "stopped on request; the same command goes on from task %d, "
-                                    "step %lld of %lld",
-                                    t->at.task + 1, (long long)t->state->at.step,
-                                    (long long)t->at.steps);
-    }
-    if (dist->size > 1) {
+        lae_status status = lae_rundir_save_alone(t->dir, t->job, t->state);
+        if (status == NULL) status = told_where(t, "ended, for a rank does not answer,");
+        code = (int)lae_status_code(status);
         lae_log_info(t->job->log, "lae_mpi: %s", lae_status_message(status));
-        lae_dist_leave(dist, (int)lae_status_code(status));
+        lae_status_free(status);
     }
-    lae_team_drain(t->job->team);
-    return status;
+    lae_dist_leave(t->job->dist, code);
+}
+
+/* A request to stop reached all ranks in the same place: the state is saved as it stands there. */
+static lae_status stop(struct trainer *t)
+{
+    if (lae_dist_is_broken(t->job->dist)) leave(t);
+    lae_status status = save_inside(t);
+    lae_team_drain(t->job->team); /* after saving, which cannot wait */
+    return status == NULL ? told_where(t, "stopped on request") : status;
 }
 
 static lae_status run_tasks(struct trainer *t)
@@ -297,8 +294,9 @@ static lae_status run_tasks(struct trainer *t)
     lae_status status = NULL;
     while (status == NULL && t->state->finished < t->at.tasks)
         status = run_task(t);
-    bool urgent = lae_status_code(status) == LAE_STOPPED && lae_dist_urgent(t->job->dist);
-    return urgent ? leave(t, status) : status;
+    if (lae_status_code(status) != LAE_STOPPED) return status;
+    lae_status_free(status);
+    return stop(t);
 }
 
 static lae_status prepare(struct trainer *t)
@@ -309,6 +307,7 @@ static lae_status prepare(struct trainer *t)
             images = t->job->sequence.images[LAE_TRAIN][task].count;
     LAE_TRY(lae_workers_create(t->job, &t->workers));
     LAE_TRY(lae_gradient_create(&t->workers, t->job, &t->gradient));
+    LAE_TRY(lae_evaluator_create(t->job, &t->workers, &t->evaluator));
     size_t batch = (size_t)t->job->config->train.batch_size;
     t->order = calloc(images, sizeof *t->order);
     t->batch = calloc(batch, sizeof *t->batch);
@@ -322,8 +321,9 @@ static lae_status prepare(struct trainer *t)
 static void release(struct trainer *t)
 {
     lae_status_free(t->unheard);
-    lae_workers_free(&t->workers);
+    lae_evaluator_free(t->evaluator);
     lae_gradient_free(&t->gradient);
+    lae_workers_free(&t->workers);
     free(t->order);
     free(t->batch);
 }

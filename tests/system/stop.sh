@@ -46,7 +46,7 @@ grep -q "^lae_mpi: stopped on request in task" "$work/asked.err" || fail "SIGUSR
 begin 2 2 asked
 kill -TERM "$(ranks_of asked | tail -n 1)"
 stopped 75 asked
-grep -q "^lae_mpi: stopped on request; the same command goes on" "$work/asked.err" ||
+grep -q "^lae_mpi: stopped on request in task" "$work/asked.err" ||
     { cat "$work/asked.err"; fail "SIGTERM: no message"; }
 begin 1 2 asked
 kill -INT "$(ranks_of asked | head -n 1)"

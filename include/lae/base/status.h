@@ -27,6 +27,7 @@ lae_status lae_status_new(enum lae_code code, const char *format, ...) LAE_PRINT
 
 #define lae_bad_input(...) lae_status_new(LAE_BAD_INPUT, __VA_ARGS__)
 #define lae_failed(...) lae_status_new(LAE_FAILED, __VA_ARGS__)
+#define lae_stopped() lae_status_new(LAE_STOPPED, "stopped on request")
 #define lae_out_of_memory(bytes, what)                                                             \
     lae_status_new(LAE_FAILED, "out of memory: %.1f MiB for %s", (double)(bytes) / 1048576.0, what)
 

@@ -6,6 +6,7 @@
 #ifndef LAE_DIST_DIST_H
 #define LAE_DIST_DIST_H
 
+#include "lae/base/signals.h"
 #include "lae/base/status.h"
 
 #include <mpi.h>
@@ -32,17 +33,22 @@ lae_status lae_dist_start(int *argc, char ***argv, struct lae_dist *dist) LAE_MU
 /* MPI_Finalize. [collective] */
 void lae_dist_end(struct lae_dist *dist);
 
-/* Whether any rank was asked to stop at once (SIGINT, SIGTERM). The rank that was asked tells the
- * others; they hear of it when they ask this. Not collective, and quick. */
-bool lae_dist_urgent(const struct lae_dist *dist);
+/* The strongest request to stop made at any rank (lae/base/signals.h), as far as it is known here. A
+ * rank that was asked tells the others; they hear of it when they call this. Not collective, and
+ * quick. */
+enum lae_request lae_dist_request(const struct lae_dist *dist);
 
-/* Waits until all ranks are here: before a collective call that would wait for the slowest. False,
- * at once, when a rank was asked to stop: the collective call must then not be made, and the job
- * can only be left. [collective] */
-bool lae_dist_meet(const struct lae_dist *dist);
+/* Waits until all ranks are here, before a collective call that would wait for the slowest, and
+ * gives all of them the strongest request known to any. False where a request is urgent and some
+ * rank does not answer within a fraction of a second, being dead: nothing collective may follow,
+ * and the job can only be left. [collective] */
+bool lae_dist_meet(const struct lae_dist *dist, enum lae_request *request) LAE_MUST_CHECK;
 
-/* Ends all ranks without waiting for any, after an urgent request: called by rank 0 when the state
- * is saved, and by the others, who wait for it for some seconds. Does not return. */
+/* Whether lae_dist_meet has returned false. */
+bool lae_dist_is_broken(const struct lae_dist *dist);
+
+/* Ends this rank without MPI_Finalize, for a job that is broken: rank 0 at once, the others when it
+ * had the time to save. Does not return. */
 _Noreturn void lae_dist_leave(const struct lae_dist *dist, int code);
 
 /* What all ranks make of their statuses: NULL if all are; otherwise the error of the lowest rank

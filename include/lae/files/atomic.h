@@ -20,6 +20,10 @@ lae_status lae_atomic_begin(struct lae_atomic *file, const char *path) LAE_MUST_
  * own fsync can fail after the new file is in place. */
 lae_status lae_atomic_commit(struct lae_atomic *file) LAE_MUST_CHECK;
 
+/* Gives a whole file another name in its directory, in the place of what had it; on disk when it
+ * returns. */
+lae_status lae_atomic_rename(const char *from, const char *to) LAE_MUST_CHECK;
+
 /* Removes the temporary file; frees. */
 void lae_atomic_abandon(struct lae_atomic *file);
 

@@ -9,15 +9,21 @@
 /* Called now and then with the share of images done, 0..1, on rank 0's main thread; may be NULL. */
 typedef void lae_evaluate_progress(void *context, double share);
 
+struct lae_evaluator;
+
+/* Uses the workers, which must outlive it. Not collective: the caller agrees. Errors: memory. */
+lae_status lae_evaluator_create(const struct lae_job *job, struct lae_workers *workers,
+                                struct lae_evaluator **evaluator) LAE_MUST_CHECK;
+void lae_evaluator_free(struct lae_evaluator *evaluator); /* NULL is allowed */
+
 /* Test images of tasks 0..task are dealt to the ranks; each is loaded once and shares the blocks
  * below the first adapted one. counts (made for task + 1 tasks) are written, the same on all ranks.
- * While task 0 is learned, offline is online. [collective] Errors: memory. LAE_STOPPED, perhaps on
- * this rank alone: an urgent request came, workers may still be at it, nothing collective may
- * follow.
- */
-lae_status lae_evaluate(const struct lae_job *job, struct lae_workers *workers,
-                        const struct lae_state *state, int task, struct lae_counts *counts,
-                        lae_evaluate_progress *progress, void *context) LAE_MUST_CHECK;
+ * While task 0 is learned, offline is online. [collective] Errors, the same on all ranks: scores
+ * that are not finite; LAE_STOPPED: a request to stop came; workers may still be at it, until
+ * lae_team_drain. */
+lae_status lae_evaluate(struct lae_evaluator *evaluator, const struct lae_state *state, int task,
+                        struct lae_counts *counts, lae_evaluate_progress *progress,
+                        void *context) LAE_MUST_CHECK;
 
 /* p [classes of tasks 0..task] = softmax of all classifiers' outputs on a feature. */
 void lae_evaluate_scores(const struct lae_job *job, const struct lae_state *state, int task,

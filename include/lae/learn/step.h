@@ -12,7 +12,7 @@ struct lae_batch {
     bool classifier_only;    /* a freeze epoch: no gradient of the PET parameters */
     const float *theta;      /* [P] online PET parameters */
     const float *classifier; /* [lae_classifier_count] of the task: weight, then bias */
-    bool save, stop; /* this rank wishes the state to be saved, or to stop, after this step */
+    bool save;               /* this rank wishes the state to be saved after this step */
 };
 
 struct lae_gradient {
@@ -20,7 +20,7 @@ struct lae_gradient {
     float *classifier;     /* [longest classifier]; follows pet in memory */
     double loss;           /* mean over the batch */
     int correct;           /* images whose class scored highest within the task */
-    bool save, stop;       /* some rank wishes so */
+    bool save, stop;       /* some rank wishes so, after this step */
     int64_t *sum;          /* memory of the exact sum */
     struct lae_step *step; /* what the workers see; outlives an interrupted step */
 };
@@ -32,8 +32,8 @@ void lae_gradient_free(struct lae_gradient *gradient);
 /* Images are dealt to ranks, position i to rank i mod ranks, and to threads as they come. The
  * result has the same bits on all ranks and for any number of them. [collective] Errors, the same
  * on all ranks: a loss or gradient that is not finite or too large for the exact sum; they name
- * task, epoch, step and the image. LAE_STOPPED, perhaps on this rank alone: an urgent request to
- * stop came, the step is dropped, workers may still be at it, nothing collective may follow. */
+ * task, epoch, step and images. LAE_STOPPED, on all ranks: an urgent request to stop came and the
+ * step is dropped; workers may still be at it, until lae_team_drain. */
 lae_status lae_step_gradient(const struct lae_job *job, struct lae_workers *workers,
                              const struct lae_batch *batch,
                              struct lae_gradient *gradient) LAE_MUST_CHECK;
