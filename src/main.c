@@ -17,10 +17,10 @@ static bool speaks(void)
     return true;
 }
 
-static int finish(lae_status status)
+static int finish(lae_status status, bool speak)
 {
     int code = (int)lae_status_code(status);
-    if (status != NULL && speaks()) fprintf(stderr, "lae_mpi: %s\n", lae_status_message(status));
+    if (status != NULL && speak) fprintf(stderr, "lae_mpi: %s\n", lae_status_message(status));
     lae_status_free(status);
     return code;
 }
@@ -57,12 +57,13 @@ int main(int argc, char **argv)
     if (!arguments.command->serial) lae_signals_install();
     int code;
     if (status != NULL) {
-        code = finish(status);
+        /* All ranks read the same command line: only another failure is this rank's own. */
+        code = finish(status, speaks() || lae_status_code(status) != LAE_BAD_INPUT);
     } else if (arguments.help || arguments.version) {
         code = help(&arguments);
     } else {
         lae_environment_correct(argv, &arguments);
-        code = finish(run(argc, argv, &arguments));
+        code = finish(run(argc, argv, &arguments), speaks());
     }
     lae_arguments_free(&arguments);
     return code;

@@ -62,9 +62,7 @@ lae_status lae_config_validate(const struct lae_config *config, struct lae_log *
 {
     if (config->model.weights == NULL)
         return lae_bad_input("model.weights is null; name the backbone's weight file");
-    if (config->model.precision == LAE_PRECISION_BF16)
-        return lae_bad_input("model.precision is bf16, which is not built into this program; use "
-                             "fp32");
+    LAE_TRY(lae_arithmetic_check(lae_config_arithmetic(config)));
     LAE_TRY(check_data(&config->data));
     if (!has_modules(&config->pet))
         lae_log_warn(log, "pet.blocks, pet.attn.type and pet.mlp.type name no module: only the "

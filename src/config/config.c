@@ -32,6 +32,11 @@ lae_status lae_config_defaults(struct lae_config *config, const char *configs)
     return status;
 }
 
+struct lae_arithmetic lae_config_arithmetic(const struct lae_config *config)
+{
+    return (struct lae_arithmetic){config->compute.backend, config->model.precision};
+}
+
 void lae_config_free(struct lae_config *config)
 {
     for (const struct lae_key *key = lae_keys(); key->name != NULL; key++) {

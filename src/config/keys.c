@@ -11,6 +11,7 @@
 #include <string.h>
 
 #define AT(member) offsetof(struct lae_config, member)
+#define PATH "a path of at most 4095 bytes"
 
 static const char *const dataset_names[] = {"synthetic", "cifar100", "cifar10", NULL};
 static const char *const augment_names[] = {"none", "crop_flip", NULL};
@@ -20,7 +21,7 @@ static const char *const reduce_names[] = {"mean", "sum", "max", NULL};
 static const char *const scope_names[] = {"global", "tensor", NULL};
 static const char *const weighting_names[] = {"equal", "tasks", NULL};
 static const char *const every_names[] = {"task", "epoch", NULL};
-static const char *const backend_names[] = {"openblas", NULL};
+static const char *const backend_names[] = {"openblas", "onednn", NULL};
 
 /* A name for a directory of its own: one path component, not hidden. */
 static bool is_run_name(const char *text)
@@ -30,6 +31,12 @@ static bool is_run_name(const char *text)
     for (size_t i = 0; i < length; i++)
         if (text[i] == '/' || (unsigned char)text[i] < ' ' || text[i] == 0x7f) return false;
     return true;
+}
+
+/* No longer than Linux takes one. */
+static bool is_path(const char *text)
+{
+    return text[0] != '\0' && strlen(text) <= 4095;
 }
 
 /* A name that OpenBLAS could know: SkylakeX, ARMV8. */
@@ -59,21 +66,22 @@ static bool is_core_name(const char *text)
 static const struct lae_key keys[] = {
     {"run.name", &lae_key_text, "lae", false, AT(run.name),
      .help = "the run's directory below run.root", .accepts = is_run_name,
-     .wanted = "a name without \"/\" that does not begin with a dot"},
+     .wanted = "a name without \"/\" that does not begin with a dot, of at most 128 bytes"},
     {"run.root", &lae_key_text, "runs", false, AT(run.root),
-     .help = "directory for runs", .wanted = "a path"},
+     .help = "directory for runs", .accepts = is_path, .wanted = PATH},
     {"run.seed", &lae_key_seed, "1", true, AT(run.seed),
      .help = "of all random numbers"},
     {"run.resume", &lae_key_text, "auto", false, AT(run.resume),
      .help = "go on with a run that is there, refuse it, or begin after the task of a file",
-     .wanted = "auto, never, or the path of a task file"},
+     .accepts = is_path, .wanted = "auto, never, or the path of a task file"},
     {"run.tasks", &lae_key_whole, "0", false, AT(run.tasks),
      .help = "stop after so many tasks; 0: all", .max = LAE_MAX_CLASSES},
 
     {"data.dataset", &lae_key_choice, "cifar100", true, AT(data.dataset),
      .help = "what to learn", .choices = dataset_names},
     {"data.path", &lae_key_text, "null", false, AT(data.path),
-     .help = "directory or archive of the dataset's files", .optional = true, .wanted = "a path"},
+     .help = "directory or archive of the dataset's files", .optional = true,
+     .accepts = is_path, .wanted = PATH},
     {"data.class_order", &lae_key_class_order, "null", true, AT(data),
      .help = "the classes in the order they are learnt; null: label order"},
     {"data.first_classes", &lae_key_whole, "0", true, AT(data.first_classes),
@@ -102,7 +110,8 @@ static const struct lae_key keys[] = {
      .help = "of the images"},
 
     {"model.weights", &lae_key_text, "null", false, AT(model.weights),
-     .help = "the backbone: .npz, .safetensors or .h5", .optional = true, .wanted = "a path"},
+     .help = "the backbone: .npz, .safetensors or .h5", .optional = true,
+     .accepts = is_path, .wanted = PATH},
     {"model.heads", &lae_key_whole, "null", true, AT(model.heads),
      .help = "attention heads; null: as the file says, else width / 64", .max = 1024,
      .zero = "null"},
@@ -161,6 +170,9 @@ static const struct lae_key keys[] = {
     {"compute.blas_core", &lae_key_text, "null", false, AT(compute.blas_core),
      .help = "OpenBLAS's kernels, as in OPENBLAS_CORETYPE; null: the processor's",
      .optional = true, .accepts = is_core_name, .wanted = "a core's name such as Haswell"},
+    {"compute.watchdog_seconds", &lae_key_real, "60", false, AT(compute.watchdog_seconds),
+     .help = "several hosts: one silent for so long counts as lost and ends the job; 0: never",
+     .max = 86400},
     {0},
 };
 /* clang-format on */

@@ -30,7 +30,13 @@ struct lae_notices {
 lae_status notices_create(struct lae_dist *dist)
 {
     struct lae_notices *notices = calloc(1, sizeof *notices);
-    if (notices == NULL) return lae_out_of_memory(sizeof *notices, "notices between ranks");
+    lae_status status =
+        notices == NULL ? lae_out_of_memory(sizeof *notices, "notices between ranks") : NULL;
+    status = lae_dist_agree(dist, status);
+    if (status != NULL) {
+        free(notices);
+        return status;
+    }
     MPI_Comm_dup(dist->world, &notices->comm);
     dist->notices = notices;
     return NULL;

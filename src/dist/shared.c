@@ -25,8 +25,8 @@ lae_status lae_shared_create(const struct lae_dist *dist, size_t size, struct la
     MPI_Win_shared_query(shared->window, 0, &mine, &unit, &base);
     /* A window's base is aligned to 8 bytes only; every rank of a node maps it at its own address,
      * but page by page, so that rounding up gives the same place. */
-    uintptr_t address = ((uintptr_t)base + LAE_ALIGNMENT - 1) / LAE_ALIGNMENT * LAE_ALIGNMENT;
-    shared->data = (void *)address;
+    size_t past = (uintptr_t)base % LAE_ALIGNMENT;
+    shared->data = (char *)base + (past == 0 ? 0 : LAE_ALIGNMENT - past);
     return NULL;
 }
 
@@ -35,6 +35,11 @@ void lae_shared_publish(const struct lae_dist *dist, struct lae_shared *shared)
     MPI_Win_fence(0, shared->window);
     if (dist->leaders != MPI_COMM_NULL)
         broadcast_pieces(dist->leaders, 0, shared->data, shared->size);
+    MPI_Win_fence(0, shared->window);
+}
+
+void lae_shared_settle(struct lae_shared *shared)
+{
     MPI_Win_fence(0, shared->window);
 }
 

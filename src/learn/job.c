@@ -79,29 +79,47 @@ static lae_status fill_weights(struct lae_job *job, const struct lae_weights *we
     return NULL;
 }
 
-static lae_status open_backbone(struct lae_job *job, const struct lae_kernels *kernels)
+static lae_status open_weights(struct lae_job *job, struct lae_vit_dims *dims)
 {
     struct lae_weights weights = {0};
-    struct lae_vit_dims dims = {0};
-    lae_status status = job->dist->rank == 0 ? read_weights(job, &weights, &dims) : NULL;
+    lae_status status = job->dist->rank == 0 ? read_weights(job, &weights, dims) : NULL;
     status = lae_dist_agree(job->dist, status);
     if (status == NULL) {
-        lae_dist_broadcast(job->dist, &dims, sizeof dims);
+        lae_dist_broadcast(job->dist, dims, sizeof *dims);
         lae_dist_broadcast(job->dist, job->weights_digest, sizeof job->weights_digest);
-        status = fill_weights(job, &weights, &dims);
+        status = fill_weights(job, &weights, dims);
     }
     lae_weights_free(&weights);
-    if (status == NULL)
-        status = lae_dist_agree(job->dist, lae_vit_create(&dims, &job->backbone, job->weights.data,
-                                                          kernels, &job->vit));
     return status;
 }
 
-static lae_status place_modules(struct lae_job *job)
+/* The ranks of a node share the packed weights, and the work of packing them. */
+static lae_status pack_weights(struct lae_job *job)
 {
-    struct lae_pet_dims dims = lae_vit_pet_dims(&job->vit.dims);
-    return lae_dist_agree(
-        job->dist, lae_pet_create(&job->config->pet, &dims, (int)job->vit.dims.depth, &job->pet));
+    const struct lae_dist *dist = job->dist;
+    if (job->vit.packed == 0) return NULL;
+    LAE_TRY(lae_shared_create(dist, job->vit.packed, &job->packed));
+    LAE_TRY(lae_dist_agree(dist, lae_vit_pack(&job->vit, (size_t)dist->node_rank,
+                                              (size_t)dist->node_size, job->packed.data)));
+    lae_shared_settle(&job->packed);
+    lae_vit_use_packed(&job->vit, job->packed.data);
+    return NULL;
+}
+
+/* The frozen model and the modules' places in it. */
+static lae_status open_model(struct lae_job *job, const struct lae_kernels *kernels)
+{
+    const struct lae_config *config = job->config;
+    const struct lae_arithmetic arithmetic = lae_config_arithmetic(config);
+    struct lae_vit_dims dims = {0};
+    LAE_TRY(open_weights(job, &dims));
+    struct lae_pet_dims pet_dims = lae_vit_pet_dims(&dims);
+    lae_status status = lae_pet_create(&config->pet, &pet_dims, (int)dims.depth, &job->pet);
+    if (status == NULL)
+        status = lae_vit_create(&dims, &job->backbone, job->weights.data, kernels, arithmetic,
+                                job->pet.first_block, &job->vit);
+    LAE_TRY(lae_dist_agree(job->dist, status));
+    return pack_weights(job);
 }
 
 /* [collective] */
@@ -119,7 +137,7 @@ static lae_status create_team(struct lae_job *job)
 
 static lae_status check_fingerprint(struct lae_job *job, const struct lae_kernels *kernels)
 {
-    job->fingerprint = lae_fingerprint(kernels);
+    job->fingerprint = lae_fingerprint(kernels, lae_config_arithmetic(job->config));
     LAE_TRY(lae_dist_agree(
         job->dist, job->fingerprint == NULL ? lae_out_of_memory(512, "the fingerprint") : NULL));
     return lae_dist_same(job->dist, LAE_BAD_INPUT, "the software or kind of processor",
@@ -134,8 +152,7 @@ lae_status lae_job_open(const struct lae_config *config, const struct lae_dist *
     LAE_TRY(check_fingerprint(job, kernels));
     LAE_TRY(open_dataset(job));
     LAE_TRY(share_dataset(job));
-    LAE_TRY(open_backbone(job, kernels));
-    LAE_TRY(place_modules(job));
+    LAE_TRY(open_model(job, kernels));
     return lae_dist_agree(dist, create_team(job));
 }
 
@@ -144,6 +161,7 @@ void lae_job_close(struct lae_job *job)
     lae_team_free(job->team);
     lae_pet_free(&job->pet);
     lae_vit_free(&job->vit);
+    lae_shared_free(&job->packed);
     lae_shared_free(&job->weights);
     lae_table_free(&job->backbone);
     lae_sequence_free(&job->sequence);

@@ -6,7 +6,6 @@
 #include "block.h"
 
 #include "attention.h"
-#include "lae/nn/linear.h"
 
 #include <string.h>
 
@@ -78,27 +77,26 @@ static void run_module(const struct pass *pass, const struct lae_pet_module *mod
     module->type->forward(module, pass->theta + module->offset, view);
 }
 
-/* y[rows, out] += x[rows, in] w^T + b */
-static void linear_into(const struct scene *s, float *y, const float *x, const float *w,
-                        const float *b, size_t in, size_t out)
+void frozen_forward(const struct pass *pass, const struct lae_frozen *map, const float *x, float *y)
 {
-    for (size_t row = 0; row < s->rows; row++)
-        s->kernels->add(y + row * out, b, out);
-    lae_gemm(false, true, s->rows, out, in, 1.0F, x, in, w, in, 1.0F, y, out);
+    lae_product_run(pass->memory->runner, map->forward_product, map->forward, map->bias, x, y);
+}
+
+void frozen_back(const struct pass *pass, const struct lae_frozen *map, const float *dy, float *dx)
+{
+    lae_product_run(pass->memory->runner, map->back_product, map->back, NULL, dy, dx);
 }
 
 /* Queries of the rows that are wanted, keys and values of all tokens. */
-static void project_qkv(const struct scene *s)
+static void project_qkv(const struct pass *pass, const struct scene *s)
 {
-    size_t n = s->dims->tokens, d = s->dims->width, step = 3 * d;
-    const float *w = s->weights->qkv_weight, *b = s->weights->qkv_bias;
-    float *rows = s->slot->qkv + s->inserted * step;
-    if (s->rows == n) {
-        lae_linear(rows, step, s->slot->h1, w, b, n, d, step);
+    float *rows = s->slot->qkv + s->inserted * 3 * s->dims->width;
+    if (s->rows == s->dims->tokens) {
+        frozen_forward(pass, &s->weights->qkv, s->slot->h1, rows);
         return;
     }
-    lae_linear(rows, step, s->slot->h1, w, b, s->rows, d, d);
-    lae_linear(rows + d, step, s->slot->h1, w + d * d, b + d, n, d, 2 * d);
+    frozen_forward(pass, &s->weights->query, s->slot->h1, rows);
+    frozen_forward(pass, &s->weights->key_value, s->slot->h1, rows + s->dims->width);
 }
 
 static void attention_site(const struct pass *pass, const struct scene *s)
@@ -109,28 +107,27 @@ static void attention_site(const struct pass *pass, const struct scene *s)
     s->kernels->layer_norm(slot->h1, s->keep ? slot->normal1 : NULL, s->keep ? slot->rstd1 : NULL,
                            m->x, s->weights->norm1_weight, s->weights->norm1_bias, n, d,
                            s->dims->eps);
-    project_qkv(s);
+    project_qkv(pass, s);
     struct lae_pet_view view = view_of(pass, s, LAE_SITE_ATTN, slot->h1, m->x, slot->qkv);
     if (s->attn != NULL) run_module(pass, s->attn, &view);
     struct attention shape = attention_of(s);
     attention_forward(&shape, slot->qkv, slot->weights, slot->inserted_sum, m->attended);
-    linear_into(s, m->x, m->attended, s->weights->proj_weight, s->weights->proj_bias, d, d);
+    frozen_forward(pass, &s->weights->proj, m->attended, m->x);
 }
 
 static void mlp_site(const struct pass *pass, const struct scene *s)
 {
     struct lae_vit_workspace *m = pass->memory;
     struct slot *slot = s->slot;
-    size_t d = s->dims->width, hidden = s->dims->hidden;
+    size_t d = s->dims->width;
     s->kernels->layer_norm(slot->h2, s->keep ? slot->normal2 : NULL, s->keep ? slot->rstd2 : NULL,
                            m->x, s->weights->norm2_weight, s->weights->norm2_bias, s->rows, d,
                            s->dims->eps);
     struct lae_pet_view view = view_of(pass, s, LAE_SITE_MLP, slot->h2, m->x, NULL);
     if (s->mlp != NULL) run_module(pass, s->mlp, &view);
-    lae_linear(slot->hidden, hidden, slot->h2, s->weights->fc1_weight, s->weights->fc1_bias,
-               s->rows, d, hidden);
-    s->kernels->gelu(m->activated, slot->hidden, s->rows * hidden);
-    linear_into(s, m->x, m->activated, s->weights->fc2_weight, s->weights->fc2_bias, hidden, d);
+    frozen_forward(pass, &s->weights->fc1, slot->h2, slot->hidden);
+    s->kernels->gelu(m->activated, slot->hidden, s->rows * s->dims->hidden);
+    frozen_forward(pass, &s->weights->fc2, m->activated, m->x);
 }
 
 void block_forward(const struct pass *pass, size_t block)
@@ -151,12 +148,10 @@ static void run_module_backward(const struct pass *pass, const struct lae_pet_mo
 static void mlp_backward(const struct pass *pass, const struct scene *s, float *dh)
 {
     struct lae_vit_workspace *m = pass->memory;
-    size_t d = s->dims->width, hidden = s->dims->hidden;
     float *d_hidden = m->activated;
-    lae_linear_backward_input(d_hidden, m->x, d, s->weights->fc2_weight, s->rows, hidden, d, 0.0F);
-    s->kernels->gelu_backward(d_hidden, d_hidden, s->slot->hidden, s->rows * hidden);
-    lae_linear_backward_input(dh, d_hidden, hidden, s->weights->fc1_weight, s->rows, d, hidden,
-                              1.0F);
+    frozen_back(pass, &s->weights->fc2, m->x, d_hidden);
+    s->kernels->gelu_backward(d_hidden, d_hidden, s->slot->hidden, s->rows * s->dims->hidden);
+    frozen_back(pass, &s->weights->fc1, d_hidden, dh);
 }
 
 /* `below`: the gradient of the site's input is wanted too. */
@@ -177,15 +172,14 @@ static void mlp_site_backward(const struct pass *pass, const struct scene *s, bo
 /* Gradient of all N rows of h1 from that of queries, keys and values, added to dh [N, D]. */
 static void qkv_backward(const struct pass *pass, const struct scene *s, float *dh)
 {
-    size_t n = s->dims->tokens, d = s->dims->width, step = 3 * d;
-    const float *d_rows = pass->memory->d_qkv + s->inserted * step;
-    const float *w = s->weights->qkv_weight;
-    if (s->rows == n) {
-        lae_linear_backward_input(dh, d_rows, step, w, n, d, step, 1.0F);
+    size_t d = s->dims->width;
+    const float *d_rows = pass->memory->d_qkv + s->inserted * 3 * d;
+    if (s->rows == s->dims->tokens) {
+        frozen_back(pass, &s->weights->qkv, d_rows, dh);
         return;
     }
-    lae_linear_backward_input(dh, d_rows, step, w, s->rows, d, d, 1.0F);
-    lae_linear_backward_input(dh, d_rows + d, step, w + d * d, n, d, 2 * d, 1.0F);
+    frozen_back(pass, &s->weights->query, d_rows, dh);
+    frozen_back(pass, &s->weights->key_value, d_rows + d, dh);
 }
 
 static void attention_site_backward(const struct pass *pass, const struct scene *s, bool below,
@@ -196,8 +190,7 @@ static void attention_site_backward(const struct pass *pass, const struct scene 
     bool through_attention = below || (s->attn != NULL && s->attn->type->changes_attention);
     if (through_attention) {
         struct attention shape = attention_of(s);
-        lae_linear_backward_input(m->attended, m->x, d, s->weights->proj_weight, s->rows, d, d,
-                                  0.0F);
+        frozen_back(pass, &s->weights->proj, m->x, m->attended);
         attention_backward(&shape, s->slot->qkv, s->slot->weights, s->slot->inserted_sum,
                            m->attended, below, m->d_qkv, m->scores);
     }

@@ -14,6 +14,10 @@ struct pass {
     bool keep;                        /* backward follows */
 };
 
+/* A frozen map forward, y = x W^T + b (+ y), and back, dx = dy W (+ dx): see frozen.c. */
+void frozen_forward(const struct pass *pass, const struct lae_frozen *map, const float *x, float *y);
+void frozen_back(const struct pass *pass, const struct lae_frozen *map, const float *dy, float *dx);
+
 /* The stream memory->x [N, D] becomes the block's output; in the last block only row 0 of it. */
 void block_forward(const struct pass *pass, size_t block);
 

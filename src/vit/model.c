@@ -1,5 +1,7 @@
 #include "lae/vit/model.h"
 
+#include "frozen.h"
+
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -62,7 +64,8 @@ lae_status lae_vit_dims_of(const struct lae_set *tensors, int image, int heads, 
     };
     LAE_TRY(choose_heads(heads, dims));
     if (dims->depth == LAE_MAX_BLOCKS)
-        return lae_bad_input("the model has %d blocks or more; fewer are supported", LAE_MAX_BLOCKS);
+        return lae_bad_input("the model has %d blocks or more; fewer are supported",
+                             LAE_MAX_BLOCKS);
     if (dims->image < dims->patch || dims->image % dims->patch != 0)
         return lae_bad_input("data.image_size: %zu is no multiple of the model's patch size %zu",
                              dims->image, dims->patch);
@@ -159,45 +162,59 @@ static const float *take(struct cursor *cursor)
     return cursor->weights + cursor->table->items[cursor->next++].offset;
 }
 
-static void point_block(struct cursor *cursor, struct lae_vit_block *block)
+static void take_frozen(struct cursor *cursor, struct lae_frozen *map)
+{
+    map->weight = take(cursor);
+    map->bias = take(cursor);
+}
+
+static void point_block(struct cursor *cursor, size_t width, struct lae_vit_block *block)
 {
     block->norm1_weight = take(cursor);
     block->norm1_bias = take(cursor);
-    block->qkv_weight = take(cursor);
-    block->qkv_bias = take(cursor);
-    block->proj_weight = take(cursor);
-    block->proj_bias = take(cursor);
+    take_frozen(cursor, &block->qkv);
+    block->query = block->qkv;
+    block->key_value.weight = block->qkv.weight + width * width;
+    block->key_value.bias = block->qkv.bias + width;
+    take_frozen(cursor, &block->proj);
     block->norm2_weight = take(cursor);
     block->norm2_bias = take(cursor);
-    block->fc1_weight = take(cursor);
-    block->fc1_bias = take(cursor);
-    block->fc2_weight = take(cursor);
-    block->fc2_bias = take(cursor);
+    take_frozen(cursor, &block->fc1);
+    take_frozen(cursor, &block->fc2);
+}
+
+static void point(const struct lae_table *table, const float *weights, struct lae_vit *vit)
+{
+    struct cursor cursor = {table, weights, 0};
+    vit->cls_token = take(&cursor);
+    vit->pos_embed = take(&cursor);
+    take_frozen(&cursor, &vit->patch);
+    for (size_t block = 0; block < vit->dims.depth; block++)
+        point_block(&cursor, vit->dims.width, &vit->blocks[block]);
+    vit->norm_weight = take(&cursor);
+    vit->norm_bias = take(&cursor);
 }
 
 lae_status lae_vit_create(const struct lae_vit_dims *dims, const struct lae_table *table,
                           const float *weights, const struct lae_kernels *kernels,
-                          struct lae_vit *vit)
+                          struct lae_arithmetic arithmetic, int first_block, struct lae_vit *vit)
 {
     *vit = (struct lae_vit){.dims = *dims, .kernels = kernels};
+    size_t most = 1 + FROZEN_OF_BLOCK * dims->depth;
     vit->blocks = calloc(dims->depth, sizeof *vit->blocks);
-    if (vit->blocks == NULL)
+    vit->frozen = calloc(most, sizeof *vit->frozen);
+    if (vit->blocks == NULL || vit->frozen == NULL)
         return lae_out_of_memory(dims->depth * sizeof *vit->blocks, "the model");
-    struct cursor cursor = {table, weights, 0};
-    vit->cls_token = take(&cursor);
-    vit->pos_embed = take(&cursor);
-    vit->patch_weight = take(&cursor);
-    vit->patch_bias = take(&cursor);
-    for (size_t block = 0; block < dims->depth; block++)
-        point_block(&cursor, &vit->blocks[block]);
-    vit->norm_weight = take(&cursor);
-    vit->norm_bias = take(&cursor);
-    return NULL;
+    point(table, weights, vit);
+    LAE_TRY(lae_products_create(arithmetic, &vit->products));
+    return frozen_declare(vit, first_block);
 }
 
 void lae_vit_free(struct lae_vit *vit)
 {
+    lae_products_free(vit->products);
     free(vit->blocks);
+    free(vit->frozen);
     *vit = (struct lae_vit){0};
 }
 

@@ -1,7 +1,6 @@
 #include "lae/vit/pass.h"
 
 #include "block.h"
-#include "lae/nn/linear.h"
 
 #include <string.h>
 
@@ -17,14 +16,15 @@ static void cut_patches(const struct lae_vit_dims *dims, const float *image, flo
                            p * sizeof *patches);
 }
 
-static void embed(const struct lae_vit *vit, struct lae_vit_workspace *m, const float *image)
+static void embed(const struct pass *pass, const float *image)
 {
+    const struct lae_vit *vit = pass->vit;
+    struct lae_vit_workspace *m = pass->memory;
     const struct lae_vit_dims *dims = &vit->dims;
     size_t d = dims->width;
     cut_patches(dims, image, m->patches);
     memcpy(m->x, vit->cls_token, d * sizeof *m->x);
-    lae_linear(m->x + d, d, m->patches, vit->patch_weight, vit->patch_bias, dims->tokens - 1,
-               3 * dims->patch * dims->patch, d);
+    frozen_forward(pass, &vit->patch, m->patches, m->x + d);
     vit->kernels->add(m->x, vit->pos_embed, dims->tokens * d);
 }
 
@@ -32,7 +32,7 @@ void lae_vit_trunk(const struct lae_vit *vit, const struct lae_pet *pet,
                    struct lae_vit_workspace *memory, const float *image)
 {
     struct pass pass = {.vit = vit, .pet = pet, .memory = memory};
-    embed(vit, memory, image);
+    embed(&pass, image);
     for (size_t block = 0; block < (size_t)pet->first_block; block++)
         block_forward(&pass, block);
     memcpy(memory->trunk, memory->x, vit->dims.tokens * vit->dims.width * sizeof *memory->x);

@@ -87,6 +87,7 @@ lae_status lae_vit_workspace_create(const struct lae_vit *vit, const struct lae_
     }
     place(&w->arena, vit, pet, w);
     lae_status status = lae_arena_allocate(&w->arena, "one image's activations on one thread");
+    if (status == NULL) status = lae_runner_create(vit->products, &w->runner);
     if (status != NULL) {
         lae_vit_workspace_free(w);
         return status;
@@ -99,6 +100,7 @@ lae_status lae_vit_workspace_create(const struct lae_vit *vit, const struct lae_
 void lae_vit_workspace_free(struct lae_vit_workspace *workspace)
 {
     if (workspace == NULL) return;
+    lae_runner_free(workspace->runner);
     lae_arena_free(&workspace->arena);
     free(workspace->slots);
     free(workspace);

@@ -20,6 +20,7 @@ struct slot {
 
 struct lae_vit_workspace {
     struct lae_arena arena;
+    struct lae_runner *runner;
     bool gradient;
     float *patches;   /* [grid^2, 3 p p] */
     float *trunk;     /* [N, D] the stream before the first adapted block */

@@ -22,15 +22,14 @@
 #include "lae/base/status.h"
 #include "lae/data/dataset.h"
 #include "lae/merge/merge.h"
+#include "lae/nn/product.h"
 #include "lae/optim/adam.h"
 #include "lae/pet/pet.h"
 
 #include <stddef.h>
 #include <stdint.h>
 
-enum lae_precision { LAE_PRECISION_FP32, LAE_PRECISION_BF16 };
 enum lae_eval_every { LAE_EVAL_TASK, LAE_EVAL_EPOCH };
-enum lae_backend { LAE_BACKEND_OPENBLAS };
 
 /* Texts are owned by the configuration, data.path and data.class_order too. */
 struct lae_config {
@@ -62,7 +61,8 @@ struct lae_config {
     struct {
         int threads; /* of a rank; 0: auto */
         enum lae_backend backend;
-        char *blas_core; /* for OPENBLAS_CORETYPE; NULL: what OpenBLAS chooses */
+        char *blas_core;         /* for OPENBLAS_CORETYPE; NULL: what OpenBLAS chooses */
+        double watchdog_seconds; /* a host silent for so long ends the job; 0: never */
     } compute;
 
     /* Where a data.class_order given by name is looked up, in class_orders.yaml. */
@@ -73,6 +73,9 @@ struct lae_config {
 /* METHOD's defaults. `configs`: the directory of the program's own configurations, or NULL.
  * Errors: memory; the struct is then empty and can be freed. */
 lae_status lae_config_defaults(struct lae_config *config, const char *configs) LAE_MUST_CHECK;
+/* What multiplies, as compute.backend and model.precision say. */
+struct lae_arithmetic lae_config_arithmetic(const struct lae_config *config);
+
 void lae_config_free(struct lae_config *config);
 
 /* Takes over what a YAML file names. At most 1 MiB of UTF-8, one document, no anchors, aliases or

@@ -101,6 +101,9 @@ lae_status lae_shared_create(const struct lae_dist *dist, size_t size,
  * [collective] */
 void lae_shared_publish(const struct lae_dist *dist, struct lae_shared *shared);
 
+/* What each rank of a node wrote into its part may then be read by all of that node. [collective] */
+void lae_shared_settle(struct lae_shared *shared);
+
 void lae_shared_free(struct lae_shared *shared); /* [collective] */
 
 #endif

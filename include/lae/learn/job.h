@@ -24,7 +24,8 @@ struct lae_job {
     struct lae_shared records[LAE_SPLITS];
     struct lae_sequence sequence;
     struct lae_table backbone; /* of the frozen weights */
-    struct lae_shared weights;
+    struct lae_shared weights; /* as stored */
+    struct lae_shared packed;  /* as the backend wants them, where it does */
     struct lae_vit vit;
     struct lae_pet pet;
     char data_digest[65], weights_digest[65]; /* SHA-256 */
@@ -38,6 +39,6 @@ void lae_job_close(struct lae_job *job); /* [collective] */
 
 /* What the bits of a result depend on beside the configuration: program version, compiler, BLAS
  * build and core, libc, kernel table. A new string; free(). NULL when memory is out. */
-char *lae_fingerprint(const struct lae_kernels *kernels);
+char *lae_fingerprint(const struct lae_kernels *kernels, struct lae_arithmetic arithmetic);
 
 #endif

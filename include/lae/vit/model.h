@@ -1,13 +1,15 @@
 /* The frozen Vision Transformer: its shapes and its weights (METHOD section 3).
  *
  * The weights are one flat vector with a table of tensors named as timm names them ('/' for '.').
- * A model only points into that vector, which may lie in memory that several ranks share.
+ * A model only points into that vector, and into a copy of its matrices as the backend wants them
+ * packed; both may lie in memory that several ranks share.
  */
 #ifndef LAE_VIT_MODEL_H
 #define LAE_VIT_MODEL_H
 
 #include "lae/base/status.h"
 #include "lae/nn/kernels.h"
+#include "lae/nn/product.h"
 #include "lae/params/set.h"
 #include "lae/params/table.h"
 #include "lae/pet/pet.h"
@@ -27,23 +29,34 @@ struct lae_vit_dims {
     float eps;     /* of the layer norms */
 };
 
+/* A frozen linear map, in the forms that lae_product_run takes. */
+struct lae_frozen {
+    const float *weight, *bias;        /* [out, in], [out] as stored */
+    const void *forward, *back;        /* packed, or as stored; back NULL: no gradient goes here */
+    int forward_product, back_product; /* numbers in the model's products */
+};
+
 struct lae_vit_block {
     const float *norm1_weight, *norm1_bias; /* [D] */
-    const float *qkv_weight, *qkv_bias;     /* [3D, D], [3D]: queries, keys, values */
-    const float *proj_weight, *proj_bias;   /* [D, D], [D] */
+    struct lae_frozen qkv;                  /* D to 3D: queries, keys, values */
+    struct lae_frozen query, key_value;     /* the last block has these two instead of qkv */
+    struct lae_frozen proj;                 /* D to D, added to the stream, as that of fc2 */
     const float *norm2_weight, *norm2_bias; /* [D] */
-    const float *fc1_weight, *fc1_bias;     /* [hidden, D], [hidden] */
-    const float *fc2_weight, *fc2_bias;     /* [D, hidden], [D] */
+    struct lae_frozen fc1, fc2;             /* D to hidden, hidden to D */
 };
 
 struct lae_vit {
     struct lae_vit_dims dims;
     const struct lae_kernels *kernels;
-    const float *cls_token;                 /* [D] */
-    const float *pos_embed;                 /* [N, D] */
-    const float *patch_weight, *patch_bias; /* [D, 3 p p], [D] */
-    const float *norm_weight, *norm_bias;   /* [D] */
-    struct lae_vit_block *blocks;           /* [depth] */
+    const float *cls_token;               /* [D] */
+    const float *pos_embed;               /* [N, D] */
+    struct lae_frozen patch;              /* 3 p p to D */
+    const float *norm_weight, *norm_bias; /* [D] */
+    struct lae_vit_block *blocks;         /* [depth] */
+    struct lae_products *products;        /* of all maps */
+    struct lae_frozen **frozen;           /* [frozen_count] all of them */
+    size_t frozen_count;
+    size_t packed; /* bytes of all packed maps; 0: they are used as stored */
 };
 
 /* The shapes of the backbone in `tensors` (timm's names, as lae_weights_read gives them), for
@@ -59,10 +72,22 @@ lae_status lae_vit_table(const struct lae_vit_dims *dims, struct lae_table *tabl
 lae_status lae_vit_fill(const struct lae_vit_dims *dims, const struct lae_table *table,
                         const struct lae_set *tensors, float *weights) LAE_MUST_CHECK;
 
-/* A model over weights [table->total], which must outlive it. */
+/* A model over weights [table->total], which must outlive it. No gradient will be asked for below
+ * block `first_block`. Where vit->packed is not 0, the weights must be packed before the model can
+ * be used. Errors: memory; the arithmetic is not built in. */
 lae_status lae_vit_create(const struct lae_vit_dims *dims, const struct lae_table *table,
                           const float *weights, const struct lae_kernels *kernels,
+                          struct lae_arithmetic arithmetic, int first_block,
                           struct lae_vit *vit) LAE_MUST_CHECK;
+
+/* Packs every parts-th map, from number `part` on, into its place in packed [vit->packed]: ranks
+ * that share the memory share the work. */
+lae_status lae_vit_pack(const struct lae_vit *vit, size_t part, size_t parts,
+                        void *packed) LAE_MUST_CHECK;
+
+/* From now on the model uses the packed weights, which must outlive it. */
+void lae_vit_use_packed(struct lae_vit *vit, const void *packed);
+
 void lae_vit_free(struct lae_vit *vit);
 
 /* What modules need to know of a backbone. */

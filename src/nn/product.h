@@ -1,0 +1,26 @@
+/* What the set of products and the oneDNN backend know of each other. */
+#ifndef LAE_SRC_NN_PRODUCT_H
+#define LAE_SRC_NN_PRODUCT_H
+
+#include "lae/nn/product.h"
+
+struct onednn_product; /* one shape, shared by threads */
+struct onednn_runner;  /* one shape's, for one thread */
+
+lae_status onednn_product_create(enum lae_precision precision,
+                                 const struct lae_product_shape *shape,
+                                 struct onednn_product **product) LAE_MUST_CHECK;
+void onednn_product_free(struct onednn_product *product);
+size_t onednn_product_packed(const struct onednn_product *product);
+lae_status onednn_product_pack(const struct onednn_product *product, const float *w,
+                               void *packed) LAE_MUST_CHECK;
+
+/* Bytes that a run needs for itself; one block of memory serves all products of a thread. */
+size_t onednn_product_scratch(const struct onednn_product *product);
+lae_status onednn_runner_create(const struct onednn_product *product,
+                                struct onednn_runner **runner) LAE_MUST_CHECK;
+void onednn_runner_free(struct onednn_runner *runner);
+void onednn_run(struct onednn_runner *runner, const void *w, const float *b, const float *x,
+                float *y, void *scratch);
+
+#endif
