@@ -1,8 +1,10 @@
 #include "lae/learn/job.h"
 
+#include "lae/base/random.h"
 #include "lae/nn/linear.h"
 #include "lae/store/weights.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -64,13 +66,34 @@ static lae_status read_weights(struct lae_job *job, struct lae_weights *weights,
                              "%s", config->model.weights);
 }
 
+/* Matrices uniform with variance 1 / (3 inputs), norms 1, all else small. */
+static void draw_weights(struct lae_job *job)
+{
+    float *weights = job->weights.data;
+    for (size_t i = 0; i < job->backbone.count; i++) {
+        const struct lae_param *item = &job->backbone.items[i];
+        struct lae_random stream =
+            lae_random_stream(job->config->run.seed, LAE_RANDOM_BENCH, 0, 0, (uint32_t)i);
+        bool norm = strstr(item->name, "norm") != NULL && strstr(item->name, "weight") != NULL;
+        size_t inputs = item->rank > 1 ? item->count / item->shape[0] : 4096;
+        double bound = 1.0 / sqrt((double)inputs);
+        for (size_t j = 0; j < item->count; j++) {
+            double drawn = bound * (2.0 * lae_random_uniform(&stream, j) - 1.0);
+            weights[item->offset + j] = norm ? 1.0F : (float)drawn;
+        }
+    }
+}
+
+/* weights NULL: drawn. */
 static lae_status fill_weights(struct lae_job *job, const struct lae_weights *weights,
                                const struct lae_vit_dims *dims)
 {
     LAE_TRY(lae_dist_agree(job->dist, lae_vit_table(dims, &job->backbone)));
     LAE_TRY(lae_shared_create(job->dist, job->backbone.total * sizeof(float), &job->weights));
     lae_status status = NULL;
-    if (job->dist->rank == 0)
+    if (job->dist->rank == 0 && weights == NULL)
+        draw_weights(job);
+    else if (job->dist->rank == 0)
         status = lae_status_prefix(
             lae_vit_fill(dims, &job->backbone, &weights->tensors, job->weights.data), "%s",
             job->config->model.weights);
@@ -107,12 +130,14 @@ static lae_status pack_weights(struct lae_job *job)
 }
 
 /* The frozen model and the modules' places in it. */
-static lae_status open_model(struct lae_job *job, const struct lae_kernels *kernels)
+static lae_status open_model(struct lae_job *job, const struct lae_kernels *kernels,
+                             const struct lae_vit_dims *drawn)
 {
     const struct lae_config *config = job->config;
     const struct lae_arithmetic arithmetic = lae_config_arithmetic(config);
     struct lae_vit_dims dims = {0};
-    LAE_TRY(open_weights(job, &dims));
+    if (drawn != NULL) dims = *drawn;
+    LAE_TRY(drawn != NULL ? fill_weights(job, NULL, drawn) : open_weights(job, &dims));
     struct lae_pet_dims pet_dims = lae_vit_pet_dims(&dims);
     lae_status status = lae_pet_create(&config->pet, &pet_dims, (int)dims.depth, &job->pet);
     if (status == NULL)
@@ -144,16 +169,29 @@ static lae_status check_fingerprint(struct lae_job *job, const struct lae_kernel
                          job->fingerprint);
 }
 
-lae_status lae_job_open(const struct lae_config *config, const struct lae_dist *dist,
-                        struct lae_log *log, struct lae_job *job)
+static lae_status open_job(const struct lae_config *config, const struct lae_vit_dims *drawn,
+                           const struct lae_dist *dist, struct lae_log *log, struct lae_job *job)
 {
     *job = (struct lae_job){.config = config, .dist = dist, .log = log};
     const struct lae_kernels *kernels = lae_kernels_best();
     LAE_TRY(check_fingerprint(job, kernels));
     LAE_TRY(open_dataset(job));
     LAE_TRY(share_dataset(job));
-    LAE_TRY(open_model(job, kernels));
+    LAE_TRY(open_model(job, kernels, drawn));
     return lae_dist_agree(dist, create_team(job));
+}
+
+lae_status lae_job_open(const struct lae_config *config, const struct lae_dist *dist,
+                        struct lae_log *log, struct lae_job *job)
+{
+    return open_job(config, NULL, dist, log, job);
+}
+
+lae_status lae_job_open_random(const struct lae_config *config, const struct lae_vit_dims *dims,
+                               const struct lae_dist *dist, struct lae_log *log,
+                               struct lae_job *job)
+{
+    return open_job(config, dims, dist, log, job);
 }
 
 void lae_job_close(struct lae_job *job)

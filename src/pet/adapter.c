@@ -60,8 +60,3 @@ void lae_adapter_backward(const struct lae_pet_module *module, const float *thet
     view->kernels->gelu_backward(d, d, z, view->rows * (size_t)module->options.hidden);
     lae_bottleneck_down_backward(module, theta, view, d, dh, gradient);
 }
-
-double lae_adapter_flops(const struct lae_pet_module *module, size_t rows)
-{
-    return lae_bottleneck_flops(module, rows);
-}

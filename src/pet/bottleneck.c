@@ -101,3 +101,8 @@ double lae_bottleneck_flops(const struct lae_pet_module *module, size_t rows)
 {
     return 4.0 * (double)rows * (double)width_of(module) * (double)hidden_of(module);
 }
+
+double lae_bottleneck_input_flops(const struct lae_pet_module *module, size_t rows)
+{
+    return 0.5 * lae_bottleneck_flops(module, rows);
+}

@@ -44,5 +44,6 @@ void lae_bottleneck_down_backward(const struct lae_pet_module *module, const flo
 
 /* Of down and up over `rows` rows. */
 double lae_bottleneck_flops(const struct lae_pet_module *module, size_t rows);
+double lae_bottleneck_input_flops(const struct lae_pet_module *module, size_t rows);
 
 #endif

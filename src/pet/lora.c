@@ -121,3 +121,8 @@ double lae_lora_flops(const struct lae_pet_module *module, size_t rows)
     return SIDES * 4.0 * (double)lae_pet_tokens(module) * (double)module->dims.width *
            (double)rank_of(module);
 }
+
+double lae_lora_input_flops(const struct lae_pet_module *module, size_t rows)
+{
+    return 0.5 * lae_lora_flops(module, rows);
+}

@@ -35,7 +35,6 @@ void lae_adapter_forward(const struct lae_pet_module *module, const float *theta
                          const struct lae_pet_view *view);
 void lae_adapter_backward(const struct lae_pet_module *module, const float *theta,
                           const struct lae_pet_view *view, float *gradient, float *dh);
-double lae_adapter_flops(const struct lae_pet_module *module, size_t rows);
 
 /* ---- conv_adapter.c */
 lae_status lae_conv_adapter_prepare(struct lae_pet_site_options *options,
@@ -64,6 +63,7 @@ void lae_lora_forward(const struct lae_pet_module *module, const float *theta,
 void lae_lora_backward(const struct lae_pet_module *module, const float *theta,
                        const struct lae_pet_view *view, float *gradient, float *dh);
 double lae_lora_flops(const struct lae_pet_module *module, size_t rows);
+double lae_lora_input_flops(const struct lae_pet_module *module, size_t rows);
 
 /* ---- prefix.c */
 lae_status lae_prefix_prepare(struct lae_pet_site_options *options, const struct lae_pet_dims *dims,
@@ -78,6 +78,5 @@ void lae_prefix_forward(const struct lae_pet_module *module, const float *theta,
                         const struct lae_pet_view *view);
 void lae_prefix_backward(const struct lae_pet_module *module, const float *theta,
                          const struct lae_pet_view *view, float *gradient, float *dh);
-double lae_prefix_flops(const struct lae_pet_module *module, size_t rows);
 
 #endif

@@ -5,6 +5,7 @@
  */
 #include "lae/pet/pet.h"
 
+#include "bottleneck.h"
 #include "module.h"
 
 #include <stdio.h>
@@ -28,7 +29,8 @@ static const struct lae_pet_type types[] = {
      .scratch = lae_adapter_scratch,
      .forward = lae_adapter_forward,
      .backward = lae_adapter_backward,
-     .flops = lae_adapter_flops},
+     .flops = lae_bottleneck_flops,
+     .input_flops = lae_bottleneck_input_flops},
     {.name = "conv_adapter",
      .help = "bottleneck with a convolution over the patch grid (Convpass)",
      .sites = ON_ATTN | ON_MLP,
@@ -39,7 +41,8 @@ static const struct lae_pet_type types[] = {
      .scratch = lae_conv_adapter_scratch,
      .forward = lae_conv_adapter_forward,
      .backward = lae_conv_adapter_backward,
-     .flops = lae_conv_adapter_flops},
+     .flops = lae_conv_adapter_flops,
+     .input_flops = lae_bottleneck_input_flops},
     {.name = "lora",
      .help = "low-rank change of the key and value projections",
      .sites = ON_ATTN,
@@ -51,7 +54,8 @@ static const struct lae_pet_type types[] = {
      .scratch = lae_lora_scratch,
      .forward = lae_lora_forward,
      .backward = lae_lora_backward,
-     .flops = lae_lora_flops},
+     .flops = lae_lora_flops,
+     .input_flops = lae_lora_input_flops},
     {.name = "prefix",
      .help = "learned rows in front of keys and values",
      .sites = ON_ATTN,
@@ -63,8 +67,7 @@ static const struct lae_pet_type types[] = {
      .saved = lae_prefix_saved,
      .scratch = lae_prefix_scratch,
      .forward = lae_prefix_forward,
-     .backward = lae_prefix_backward,
-     .flops = lae_prefix_flops},
+     .backward = lae_prefix_backward},
     {.name = NULL},
 };
 

@@ -108,9 +108,3 @@ void lae_prefix_backward(const struct lae_pet_module *module, const float *theta
     backward_side(module, theta, view, view->key, gradient);
     backward_side(module, theta + side, view, view->value, gradient + side);
 }
-
-double lae_prefix_flops(const struct lae_pet_module *module, size_t rows)
-{
-    (void)rows;
-    return SIDES * (double)length_of(module) * (double)module->dims.width;
-}

@@ -74,16 +74,19 @@ static struct lae_pet_view view_of(const struct pass *pass, const struct scene *
 static void run_module(const struct pass *pass, const struct lae_pet_module *module,
                        const struct lae_pet_view *view)
 {
+    turn(pass, LAE_WORK_MODULES);
     module->type->forward(module, pass->theta + module->offset, view);
 }
 
 void frozen_forward(const struct pass *pass, const struct lae_frozen *map, const float *x, float *y)
 {
+    turn(pass, LAE_WORK_PRODUCT);
     lae_product_run(pass->memory->runner, map->forward_product, map->forward, map->bias, x, y);
 }
 
 void frozen_back(const struct pass *pass, const struct lae_frozen *map, const float *dy, float *dx)
 {
+    turn(pass, LAE_WORK_PRODUCT);
     lae_product_run(pass->memory->runner, map->back_product, map->back, NULL, dy, dx);
 }
 
@@ -104,6 +107,7 @@ static void attention_site(const struct pass *pass, const struct scene *s)
     struct lae_vit_workspace *m = pass->memory;
     struct slot *slot = s->slot;
     size_t n = s->dims->tokens, d = s->dims->width;
+    turn(pass, LAE_WORK_NORM);
     s->kernels->layer_norm(slot->h1, s->keep ? slot->normal1 : NULL, s->keep ? slot->rstd1 : NULL,
                            m->x, s->weights->norm1_weight, s->weights->norm1_bias, n, d,
                            s->dims->eps);
@@ -111,6 +115,7 @@ static void attention_site(const struct pass *pass, const struct scene *s)
     struct lae_pet_view view = view_of(pass, s, LAE_SITE_ATTN, slot->h1, m->x, slot->qkv);
     if (s->attn != NULL) run_module(pass, s->attn, &view);
     struct attention shape = attention_of(s);
+    turn(pass, LAE_WORK_ATTENTION);
     attention_forward(&shape, slot->qkv, slot->weights, slot->inserted_sum, m->attended);
     frozen_forward(pass, &s->weights->proj, m->attended, m->x);
 }
@@ -120,12 +125,14 @@ static void mlp_site(const struct pass *pass, const struct scene *s)
     struct lae_vit_workspace *m = pass->memory;
     struct slot *slot = s->slot;
     size_t d = s->dims->width;
+    turn(pass, LAE_WORK_NORM);
     s->kernels->layer_norm(slot->h2, s->keep ? slot->normal2 : NULL, s->keep ? slot->rstd2 : NULL,
                            m->x, s->weights->norm2_weight, s->weights->norm2_bias, s->rows, d,
                            s->dims->eps);
     struct lae_pet_view view = view_of(pass, s, LAE_SITE_MLP, slot->h2, m->x, NULL);
     if (s->mlp != NULL) run_module(pass, s->mlp, &view);
     frozen_forward(pass, &s->weights->fc1, slot->h2, slot->hidden);
+    turn(pass, LAE_WORK_ACTIVATION);
     s->kernels->gelu(m->activated, slot->hidden, s->rows * s->dims->hidden);
     frozen_forward(pass, &s->weights->fc2, m->activated, m->x);
 }
@@ -140,6 +147,7 @@ void block_forward(const struct pass *pass, size_t block)
 static void run_module_backward(const struct pass *pass, const struct lae_pet_module *module,
                                 const struct lae_pet_view *view, float *gradient, float *dh)
 {
+    turn(pass, LAE_WORK_MODULES);
     module->type->backward(module, pass->theta + module->offset, view, gradient + module->offset,
                            dh);
 }
@@ -150,6 +158,7 @@ static void mlp_backward(const struct pass *pass, const struct scene *s, float *
     struct lae_vit_workspace *m = pass->memory;
     float *d_hidden = m->activated;
     frozen_back(pass, &s->weights->fc2, m->x, d_hidden);
+    turn(pass, LAE_WORK_ACTIVATION);
     s->kernels->gelu_backward(d_hidden, d_hidden, s->slot->hidden, s->rows * s->dims->hidden);
     frozen_back(pass, &s->weights->fc1, d_hidden, dh);
 }
@@ -165,6 +174,7 @@ static void mlp_site_backward(const struct pass *pass, const struct scene *s, bo
     if (s->mlp != NULL) run_module_backward(pass, s->mlp, &view, gradient, below ? m->dh : NULL);
     if (!below) return;
     mlp_backward(pass, s, m->dh);
+    turn(pass, LAE_WORK_NORM);
     s->kernels->layer_norm_backward(m->x, m->dh, s->slot->normal2, s->slot->rstd2,
                                     s->weights->norm2_weight, s->rows, d);
 }
@@ -191,6 +201,7 @@ static void attention_site_backward(const struct pass *pass, const struct scene 
     if (through_attention) {
         struct attention shape = attention_of(s);
         frozen_back(pass, &s->weights->proj, m->x, m->attended);
+        turn(pass, LAE_WORK_ATTENTION);
         attention_backward(&shape, s->slot->qkv, s->slot->weights, s->slot->inserted_sum,
                            m->attended, below, m->d_qkv, m->scores);
     }
@@ -200,6 +211,7 @@ static void attention_site_backward(const struct pass *pass, const struct scene 
     if (!below) return;
     qkv_backward(pass, s, m->dh);
     memset(m->x + s->rows * d, 0, (n - s->rows) * d * sizeof *m->x);
+    turn(pass, LAE_WORK_NORM);
     s->kernels->layer_norm_backward(m->x, m->dh, s->slot->normal1, s->slot->rstd1,
                                     s->weights->norm1_weight, n, d);
 }

@@ -14,8 +14,15 @@ struct pass {
     bool keep;                        /* backward follows */
 };
 
+/* What the time is spent on from now on. */
+static inline void turn(const struct pass *pass, enum lae_work work)
+{
+    lae_stopwatch_turn(&pass->memory->watch, work);
+}
+
 /* A frozen map forward, y = x W^T + b (+ y), and back, dx = dy W (+ dx): see frozen.c. */
-void frozen_forward(const struct pass *pass, const struct lae_frozen *map, const float *x, float *y);
+void frozen_forward(const struct pass *pass, const struct lae_frozen *map, const float *x,
+                    float *y);
 void frozen_back(const struct pass *pass, const struct lae_frozen *map, const float *dy, float *dx);
 
 /* The stream memory->x [N, D] becomes the block's output; in the last block only row 0 of it. */

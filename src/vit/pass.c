@@ -22,6 +22,7 @@ static void embed(const struct pass *pass, const float *image)
     struct lae_vit_workspace *m = pass->memory;
     const struct lae_vit_dims *dims = &vit->dims;
     size_t d = dims->width;
+    turn(pass, LAE_WORK_DATA);
     cut_patches(dims, image, m->patches);
     memcpy(m->x, vit->cls_token, d * sizeof *m->x);
     frozen_forward(pass, &vit->patch, m->patches, m->x + d);
@@ -52,6 +53,7 @@ void lae_vit_branch(const struct lae_vit *vit, const struct lae_pet *pet, const 
     memcpy(memory->x, memory->trunk, vit->dims.tokens * d * sizeof *memory->x);
     for (size_t block = (size_t)pet->first_block; block < vit->dims.depth; block++)
         block_forward(&pass, block);
+    turn(&pass, LAE_WORK_NORM);
     vit->kernels->layer_norm(feature, memory->normal, memory->rstd, memory->x, vit->norm_weight,
                              vit->norm_bias, 1, d, vit->dims.eps);
 }
@@ -63,6 +65,7 @@ void lae_vit_backward(const struct lae_vit *vit, const struct lae_pet *pet, cons
     struct pass pass = {
         .vit = vit, .pet = pet, .theta = theta, .memory = memory, .dropout = dropout, .keep = true};
     size_t d = vit->dims.width;
+    turn(&pass, LAE_WORK_NORM);
     memset(memory->x, 0, d * sizeof *memory->x);
     vit->kernels->layer_norm_backward(memory->x, feature_gradient, memory->normal, memory->rstd,
                                       vit->norm_weight, 1, d);

@@ -110,3 +110,8 @@ size_t lae_vit_workspace_bytes(const struct lae_vit_workspace *workspace)
 {
     return workspace->arena.size;
 }
+
+struct lae_stopwatch *lae_vit_workspace_watch(struct lae_vit_workspace *workspace)
+{
+    return &workspace->watch;
+}

@@ -3,6 +3,7 @@
 #define LAE_SRC_VIT_WORKSPACE_H
 
 #include "lae/base/arena.h"
+#include "lae/base/clock.h"
 #include "lae/vit/pass.h"
 
 /* What backward needs of one block. N tokens, R rows computed (N; 1 in the last block), L inserted
@@ -21,6 +22,7 @@ struct slot {
 struct lae_vit_workspace {
     struct lae_arena arena;
     struct lae_runner *runner;
+    struct lae_stopwatch watch;
     bool gradient;
     float *patches;   /* [grid^2, 3 p p] */
     float *trunk;     /* [N, D] the stream before the first adapted block */

@@ -10,6 +10,7 @@
 #include <stdbool.h>
 
 #define LAE_MAX_POSITIONAL 4
+#define LAE_MAX_OPTIONS 8
 
 struct lae_command;
 
@@ -22,14 +23,21 @@ struct lae_arguments {
     const char *config; /* --config FILE, or NULL */
     char **settings;    /* [setting_count] KEY=VALUE; owned, the texts are not */
     int setting_count;
+    const char *options[LAE_MAX_OPTIONS]; /* values of the command's own options; NULL: not given */
     bool help, version, print_config;
+};
+
+/* An option of one command, --NAME VALUE. */
+struct lae_option {
+    const char *name, *value, *help; /* value: what stands for it in the help */
 };
 
 struct lae_command {
     const char *name, *usage, *help;
-    int positional;    /* how many are wanted */
-    bool configurable; /* takes --config and KEY=VALUE */
-    bool serial;       /* done by rank 0 alone; `run` is called on no other */
+    int positional;                   /* how many are wanted */
+    const struct lae_option *options; /* ended by one without a name; NULL: none */
+    bool configurable;                /* takes --config and KEY=VALUE */
+    bool serial;                      /* done by rank 0 alone; `run` is called on no other */
     /* [collective] unless serial. Errors are the same on all ranks. */
     lae_status (*run)(const struct lae_arguments *arguments, const struct lae_dist *dist,
                       struct lae_log *log);
@@ -38,6 +46,7 @@ struct lae_command {
 extern const struct lae_command lae_command_train;
 extern const struct lae_command lae_command_convert;
 extern const struct lae_command lae_command_synth;
+extern const struct lae_command lae_command_bench;
 
 /* The commands, ended by NULL; the first is the default. */
 const struct lae_command *const *lae_commands(void);

@@ -35,6 +35,13 @@ struct lae_job {
 /* Opens all of it. [collective] Errors are the same on all ranks; the job can then be closed. */
 lae_status lae_job_open(const struct lae_config *config, const struct lae_dist *dist,
                         struct lae_log *log, struct lae_job *job) LAE_MUST_CHECK;
+
+/* The same with a backbone of these shapes and random weights, drawn from run.seed: to measure with,
+ * where no weight file is needed. */
+lae_status lae_job_open_random(const struct lae_config *config, const struct lae_vit_dims *dims,
+                               const struct lae_dist *dist, struct lae_log *log,
+                               struct lae_job *job) LAE_MUST_CHECK;
+
 void lae_job_close(struct lae_job *job); /* [collective] */
 
 /* What the bits of a result depend on beside the configuration: program version, compiler, BLAS

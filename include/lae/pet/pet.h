@@ -102,8 +102,10 @@ struct lae_pet_type {
      * [rows, D] unless dh is NULL. */
     void (*backward)(const struct lae_pet_module *module, const float *theta,
                      const struct lae_pet_view *view, float *gradient, float *dh);
-    /* Floating-point operations of one forward pass over `rows` rows; for the bench. */
+    /* Operations in products of matrices of one forward pass over `rows` rows; backward makes twice
+     * as many, less input_flops where the gradient of h is not wanted. For the bench; NULL: none. */
     double (*flops)(const struct lae_pet_module *module, size_t rows);
+    double (*input_flops)(const struct lae_pet_module *module, size_t rows);
 };
 
 /* The table, ended by a row whose name is NULL. */

@@ -13,6 +13,7 @@
 #define LAE_VIT_PASS_H
 
 #include "lae/base/arena.h"
+#include "lae/base/clock.h"
 #include "lae/base/random.h"
 #include "lae/pet/pet.h"
 #include "lae/vit/model.h"
@@ -30,6 +31,9 @@ void lae_vit_workspace_free(struct lae_vit_workspace *workspace);
 
 /* Bytes of such a workspace. */
 size_t lae_vit_workspace_bytes(const struct lae_vit_workspace *workspace);
+
+/* Where the time of the thread that uses the workspace goes: the passes tell it what they do. */
+struct lae_stopwatch *lae_vit_workspace_watch(struct lae_vit_workspace *workspace);
 
 /* image [3, S, S]: kept in the workspace is the residual stream before the first adapted block. */
 void lae_vit_trunk(const struct lae_vit *vit, const struct lae_pet *pet,

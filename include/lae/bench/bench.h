@@ -1,0 +1,66 @@
+/* How fast the machine is, and how much of that the program gets: images a second of the forward
+ * pass and of the training step, of a Vision Transformer with random weights, beside the rate of a
+ * large product of matrices in the same run. */
+#ifndef LAE_BENCH_BENCH_H
+#define LAE_BENCH_BENCH_H
+
+#include "lae/base/clock.h"
+#include "lae/learn/job.h"
+
+#include <stdio.h>
+
+/* A published size of the Vision Transformer, patch 16. */
+struct lae_bench_model {
+    const char *name; /* "tiny", ... */
+    size_t width, depth, heads;
+};
+
+/* The table, ended by a row whose name is NULL. */
+const struct lae_bench_model *lae_bench_models(void);
+const struct lae_bench_model *lae_bench_find(const char *name); /* NULL: unknown */
+
+struct lae_bench_options {
+    const struct lae_bench_model *model;
+    int batch;   /* images of a step, all ranks together */
+    int repeats; /* of each measurement; the median counts */
+};
+
+/* Of all ranks together. */
+struct lae_bench_rate {
+    double images_per_s;
+    double gflops; /* GFLOP/s of the products of matrices */
+    double share;  /* of the peak, 0..1 */
+};
+
+struct lae_bench_result {
+    struct lae_bench_options options;
+    struct lae_arithmetic arithmetic;
+    int ranks, threads, hosts;
+    double peak_fp32, peak_bf16; /* GFLOP/s of all ranks and threads; bf16 0: not built in */
+    bool bf16_is_native;
+    double forward_gflop, train_gflop; /* of one image */
+    struct lae_bench_rate forward, train;
+    double split[LAE_WORKS]; /* share of the threads' time in a training step */
+    double step_s, allreduce_s, optimiser_s, merge_s;
+    double rank_mb,
+        node_mb; /* memory, PSS: a shared page counts in parts; means over ranks, nodes */
+};
+
+/* The configuration gives modules, precision, backend, threads and image size. [collective] Errors:
+ * memory; what the configuration asks for cannot be had. */
+lae_status lae_bench_run(const struct lae_bench_options *options, struct lae_config *config,
+                         const struct lae_dist *dist, struct lae_log *log,
+                         struct lae_bench_result *result) LAE_MUST_CHECK;
+
+/* The rate of square products of `side`, in GFLOP/s, summed over all ranks and threads, each of
+ * which makes its own at the same time; the best of some. [collective] */
+lae_status lae_bench_peak(const struct lae_job *job, struct lae_arithmetic arithmetic, size_t side,
+                          double *gflops) LAE_MUST_CHECK;
+
+/* A table for people. */
+void lae_bench_print(FILE *file, const struct lae_bench_result *result);
+
+/* The same as one JSON object, in a new file. Errors: it cannot be written; memory. */
+lae_status lae_bench_write(const char *path, const struct lae_bench_result *result) LAE_MUST_CHECK;
+
+#endif

@@ -1,0 +1,277 @@
+#include "lae/bench/bench.h"
+
+#include "lae/learn/evaluator.h"
+#include "lae/learn/step.h"
+#include "lae/vit/flops.h"
+
+#include "memory.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define PEAK_SIDE 2048
+#define CLASSES 10
+
+static const struct lae_bench_model models[] = {{"tiny", 192, 12, 3},
+                                                {"small", 384, 12, 6},
+                                                {"base", 768, 12, 12},
+                                                {"large", 1024, 24, 16},
+                                                {NULL, 0, 0, 0}};
+
+const struct lae_bench_model *lae_bench_models(void)
+{
+    return models;
+}
+
+const struct lae_bench_model *lae_bench_find(const char *name)
+{
+    for (const struct lae_bench_model *model = models; model->name != NULL; model++)
+        if (strcmp(model->name, name) == 0) return model;
+    return NULL;
+}
+
+/* What is measured with. */
+struct session {
+    const struct lae_bench_options *options;
+    struct lae_job job;
+    struct lae_workers workers;
+    struct lae_gradient gradient;
+    struct lae_state state;
+    uint32_t *batch; /* [options->batch] image numbers */
+    double *times;   /* [options->repeats] */
+    double split[LAE_WORKS];
+};
+
+/* Ten classes of drawn images in one task, a batch of them. */
+static lae_status adjust(const struct lae_bench_options *options, struct lae_config *config)
+{
+    char train[64];
+    int images = (options->batch + CLASSES - 1) / CLASSES;
+    snprintf(train, sizeof train, "data.synthetic.train=%d", images > 1 ? images : 1);
+    const char *const settings[] = {"data.dataset=synthetic", "data.synthetic.classes=10",
+                                    "data.classes_per_task=10", "data.synthetic.test=1", train};
+    for (size_t i = 0; i < sizeof settings / sizeof settings[0]; i++)
+        LAE_TRY(lae_config_set(config, settings[i]));
+    config->train.batch_size = options->batch;
+    return NULL;
+}
+
+static lae_status model_dims(const struct lae_bench_model *model, const struct lae_config *config,
+                             struct lae_vit_dims *dims)
+{
+    size_t side = (size_t)config->data.image_size, patch = 16;
+    if (side % patch != 0)
+        return lae_bad_input("data.image_size: %zu is no multiple of the model's patch size %zu",
+                             side, patch);
+    *dims = (struct lae_vit_dims){
+        .width = model->width,
+        .depth = model->depth,
+        .heads = model->heads,
+        .head_dim = model->width / model->heads,
+        .hidden = 4 * model->width,
+        .patch = patch,
+        .image = side,
+        .grid = side / patch,
+        .tokens = 1 + side / patch * (side / patch),
+        .eps = 1e-6F,
+    };
+    return NULL;
+}
+
+static lae_status prepare(struct session *s)
+{
+    LAE_TRY(lae_workers_create(&s->job, &s->workers));
+    LAE_TRY(lae_gradient_create(&s->workers, &s->job, &s->gradient));
+    LAE_TRY(lae_state_create(&s->job, &s->state));
+    LAE_TRY(lae_state_begin_task(&s->job, &s->state));
+    s->batch = calloc((size_t)s->options->batch, sizeof *s->batch);
+    s->times = calloc((size_t)s->options->repeats, sizeof *s->times);
+    if (s->batch == NULL || s->times == NULL)
+        return lae_out_of_memory((size_t)s->options->batch * sizeof *s->batch, "a batch");
+    for (int i = 0; i < s->options->batch; i++)
+        s->batch[i] = (uint32_t)i;
+    return NULL;
+}
+
+static void release(struct session *s)
+{
+    lae_state_free(&s->state);
+    lae_gradient_free(&s->gradient);
+    lae_workers_free(&s->workers);
+    free(s->batch);
+    free(s->times);
+}
+
+static int compare(const void *a, const void *b)
+{
+    double x = *(const double *)a, y = *(const double *)b;
+    return (x > y) - (x < y);
+}
+
+/* Seconds of one `work`, from when all ranks are there until all are done: the median, after one
+ * that is not counted. [collective] */
+static lae_status measure(struct session *s, lae_status (*work)(struct session *), double *seconds)
+{
+    int repeats = s->options->repeats;
+    for (int i = -1; i < repeats; i++) {
+        int64_t here = 1;
+        lae_dist_sum(s->job.dist, &here, 1);
+        double began = lae_clock_seconds();
+        LAE_TRY(work(s));
+        lae_dist_sum(s->job.dist, &here, 1);
+        if (i >= 0) s->times[i] = lae_clock_seconds() - began;
+    }
+    qsort(s->times, (size_t)repeats, sizeof *s->times, compare);
+    *seconds = 0.5 * (s->times[(repeats - 1) / 2] + s->times[repeats / 2]);
+    return NULL;
+}
+
+static void forward_image(void *context, int number, size_t item)
+{
+    struct session *s = context;
+    struct lae_worker *worker = &s->workers.items[number];
+    size_t position = (size_t)s->job.dist->rank + item * (size_t)s->job.dist->size;
+    lae_worker_load(worker, &s->job, LAE_TRAIN, s->batch[position], NULL);
+    lae_vit_trunk(&s->job.vit, &s->job.pet, worker->pass, worker->image);
+    lae_vit_branch(&s->job.vit, &s->job.pet, s->state.online, worker->pass, NULL, false,
+                   worker->feature);
+    lae_evaluate_scores(&s->job, &s->state, 0, worker->feature, worker->logits[0]);
+}
+
+static lae_status forward(struct session *s)
+{
+    size_t count = (size_t)s->options->batch, ranks = (size_t)s->job.dist->size;
+    size_t rank = (size_t)s->job.dist->rank;
+    size_t mine = count > rank ? (count - rank + ranks - 1) / ranks : 0;
+    lae_team_run(s->job.team, mine, forward_image, s);
+    return NULL;
+}
+
+static lae_status train(struct session *s)
+{
+    const struct lae_batch batch = {.images = s->batch,
+                                    .count = s->options->batch,
+                                    .theta = s->state.online,
+                                    .classifier = s->state.classifiers[0]};
+    return lae_step_gradient(&s->job, &s->workers, &batch, &s->gradient);
+}
+
+static lae_status sum(struct session *s)
+{
+    lae_dist_sum(s->job.dist, s->gradient.sum, s->workers.words);
+    return NULL;
+}
+
+static lae_status move(struct session *s)
+{
+    const struct lae_optim_options *options = &s->job.config->optim;
+    lae_adam_step(&s->state.pet, options, 0.0, s->state.online, s->gradient.pet);
+    lae_adam_step(&s->state.classifier, options, 0.0, s->state.classifiers[0],
+                  s->gradient.classifier);
+    return NULL;
+}
+
+static lae_status merge(struct session *s)
+{
+    struct lae_merge_vectors vectors = lae_state_vectors(&s->job, &s->state);
+    return lae_merge_after_task(&s->job.config->merge, &vectors, 1, s->state.merge);
+}
+
+/* The threads' time by kind since the stopwatches were cleared, as shares over all ranks; what is
+ * left of `seconds` is idle. [collective] */
+static void split_time(struct session *s, double seconds, double split[LAE_WORKS])
+{
+    int64_t microseconds[LAE_WORKS + 1] = {0};
+    for (int i = 0; i < s->workers.count; i++) {
+        const struct lae_stopwatch *watch = lae_vit_workspace_watch(s->workers.items[i].pass);
+        for (int work = 0; work < LAE_WORKS; work++)
+            microseconds[work] += (int64_t)(1e6 * watch->seconds[work]);
+        microseconds[LAE_WORKS] += (int64_t)(1e6 * seconds);
+    }
+    lae_dist_sum(s->job.dist, microseconds, LAE_WORKS + 1);
+    double busy = 0.0, all = (double)microseconds[LAE_WORKS];
+    for (int work = LAE_WORK_IDLE + 1; work < LAE_WORKS; work++) {
+        split[work] = (double)microseconds[work] / all;
+        busy += split[work];
+    }
+    split[LAE_WORK_IDLE] = busy < 1.0 ? 1.0 - busy : 0.0;
+}
+
+static lae_status measure_split(struct session *s, double split[LAE_WORKS])
+{
+    for (int i = 0; i < s->workers.count; i++)
+        *lae_vit_workspace_watch(s->workers.items[i].pass) = (struct lae_stopwatch){0};
+    double began = lae_clock_seconds();
+    for (int i = 0; i < s->options->repeats; i++)
+        LAE_TRY(train(s));
+    split_time(s, lae_clock_seconds() - began, split);
+    return NULL;
+}
+
+static struct lae_bench_rate rate(int images, double seconds, double gflop, double peak)
+{
+    struct lae_bench_rate rate = {.images_per_s = images / seconds};
+    rate.gflops = rate.images_per_s * gflop;
+    rate.share = rate.gflops / peak;
+    return rate;
+}
+
+static lae_status measure_peaks(const struct lae_job *job, struct lae_bench_result *r)
+{
+    struct lae_arithmetic arithmetic = {LAE_BACKEND_OPENBLAS, LAE_PRECISION_FP32};
+    double other = 0.0;
+    LAE_TRY(lae_bench_peak(job, arithmetic, PEAK_SIDE, &r->peak_fp32));
+    if (!lae_onednn_is_built_in()) return NULL;
+    arithmetic.backend = LAE_BACKEND_ONEDNN;
+    LAE_TRY(lae_bench_peak(job, arithmetic, PEAK_SIDE, &other));
+    if (other > r->peak_fp32) r->peak_fp32 = other;
+    arithmetic.precision = LAE_PRECISION_BF16;
+    r->bf16_is_native = lae_bf16_is_native();
+    return lae_bench_peak(job, arithmetic, PEAK_SIDE, &r->peak_bf16);
+}
+
+static lae_status measure_all(struct session *s, struct lae_bench_result *r)
+{
+    struct lae_vit_flops flops = lae_vit_count_flops(&s->job.vit, &s->job.pet);
+    double forward_s;
+    r->forward_gflop = 1e-9 * (flops.trunk + flops.branch);
+    r->train_gflop = r->forward_gflop + 1e-9 * flops.backward;
+    LAE_TRY(measure(s, forward, &forward_s));
+    LAE_TRY(measure(s, train, &r->step_s));
+    LAE_TRY(measure_split(s, r->split));
+    LAE_TRY(measure(s, sum, &r->allreduce_s));
+    LAE_TRY(measure(s, move, &r->optimiser_s));
+    if (s->state.offline != NULL) LAE_TRY(measure(s, merge, &r->merge_s));
+    memory_of(s->job.dist, &r->rank_mb, &r->node_mb); /* before the large products take theirs */
+    LAE_TRY(measure_peaks(&s->job, r));
+    bool bf16 = r->arithmetic.precision == LAE_PRECISION_BF16;
+    double peak = bf16 ? r->peak_bf16 : r->peak_fp32;
+    r->forward = rate(s->options->batch, forward_s, r->forward_gflop, peak);
+    r->train = rate(s->options->batch, r->step_s + r->optimiser_s, r->train_gflop, peak);
+    return NULL;
+}
+
+lae_status lae_bench_run(const struct lae_bench_options *options, struct lae_config *config,
+                         const struct lae_dist *dist, struct lae_log *log,
+                         struct lae_bench_result *result)
+{
+    struct session session = {.options = options};
+    struct lae_vit_dims dims;
+    LAE_TRY(lae_dist_agree(dist, adjust(options, config)));
+    LAE_TRY(lae_dist_agree(dist, model_dims(options->model, config, &dims)));
+    lae_status status = lae_job_open_random(config, &dims, dist, log, &session.job);
+    if (status == NULL) status = lae_dist_agree(dist, prepare(&session));
+    if (status == NULL) {
+        *result = (struct lae_bench_result){
+            .options = *options,
+            .arithmetic = lae_config_arithmetic(config),
+            .ranks = dist->size,
+            .threads = lae_team_threads(session.job.team),
+            .hosts = dist->nodes,
+        };
+        status = measure_all(&session, result);
+    }
+    release(&session);
+    lae_job_close(&session.job);
+    return status;
+}

@@ -1,0 +1,91 @@
+#include "lae/bench/bench.h"
+
+#include "lae/files/atomic.h"
+
+#include <jansson.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const char *precision_of(const struct lae_bench_result *r)
+{
+    return r->arithmetic.precision == LAE_PRECISION_BF16 ? "bf16" : "fp32";
+}
+
+static const char *backend_of(const struct lae_bench_result *r)
+{
+    return lae_arithmetic_uses_onednn(r->arithmetic) ? "onednn" : "openblas";
+}
+
+static void print_rate(FILE *file, const char *name, double gflop,
+                       const struct lae_bench_rate *rate)
+{
+    fprintf(file, "%-16s%10.2f%12.2f%12.1f%9.1f %%\n", name, gflop, rate->images_per_s,
+            rate->gflops, 100.0 * rate->share);
+}
+
+void lae_bench_print(FILE *file, const struct lae_bench_result *r)
+{
+    const struct lae_bench_model *model = r->options.model;
+    fprintf(file, "ViT-%s/16 (%zu blocks, width %zu), batch %d, %s by %s\n", model->name,
+            model->depth, model->width, r->options.batch, precision_of(r), backend_of(r));
+    fprintf(file, "%d rank(s) x %d thread(s) on %d host(s); medians of %d\n\n", r->ranks,
+            r->threads, r->hosts, r->options.repeats);
+    fprintf(file, "peak of large products   fp32 %.1f GFLOP/s", r->peak_fp32);
+    if (r->peak_bf16 > 0.0)
+        fprintf(file, ", bf16 %.1f%s", r->peak_bf16,
+                r->bf16_is_native ? "" : " (by fp32: this processor has no instructions for it)");
+    fprintf(file, "\n\n%-16s%10s%12s%12s%11s\n", "", "GFLOP", "images/s", "GFLOP/s", "of peak");
+    print_rate(file, "forward", r->forward_gflop, &r->forward);
+    print_rate(file, "training step", r->train_gflop, &r->train);
+    fprintf(file, "\nwhere a training step's time goes\n");
+    for (int work = LAE_WORK_IDLE + 1; work < LAE_WORKS; work++)
+        fprintf(file, "  %-20s%6.1f %%\n", lae_work_name((enum lae_work)work),
+                100.0 * r->split[work]);
+    fprintf(file, "  %-20s%6.1f %%\n\n", "waiting", 100.0 * r->split[LAE_WORK_IDLE]);
+    fprintf(file, "step %.3g ms, of it allreduce %.3g ms; optimiser %.3g ms; merge %.3g ms\n",
+            1e3 * r->step_s, 1e3 * r->allreduce_s, 1e3 * r->optimiser_s, 1e3 * r->merge_s);
+    fprintf(file, "memory (PSS) %.0f MB a rank, %.0f MB a node\n", r->rank_mb, r->node_mb);
+}
+
+static json_t *pack_rate(const struct lae_bench_rate *rate)
+{
+    return json_pack("{s:f, s:f, s:f}", "images_per_s", rate->images_per_s, "gflops", rate->gflops,
+                     "share", rate->share);
+}
+
+static json_t *pack_split(const struct lae_bench_result *r)
+{
+    json_t *split = json_object();
+    for (int work = 0; work < LAE_WORKS; work++)
+        json_object_set_new(split, lae_work_name((enum lae_work)work), json_real(r->split[work]));
+    return split;
+}
+
+static json_t *pack_result(const struct lae_bench_result *r)
+{
+    json_t *train = pack_rate(&r->train);
+    json_object_set_new(train, "split", pack_split(r));
+    return json_pack(
+        "{s:s, s:i, s:s, s:s, s:i, s:i, s:i, s:f, s:{s:f, s:f}, s:o, s:o, s:{s:f, s:f, s:f, s:f}, "
+        "s:{s:f, s:f}}",
+        "model", r->options.model->name, "batch", r->options.batch, "precision", precision_of(r),
+        "backend", backend_of(r), "ranks", r->ranks, "threads", r->threads, "hosts", r->hosts,
+        "gemm_peak_gflops",
+        r->arithmetic.precision == LAE_PRECISION_BF16 ? r->peak_bf16 : r->peak_fp32, "peaks",
+        "fp32", r->peak_fp32, "bf16", r->peak_bf16, "forward", pack_rate(&r->forward), "train",
+        train, "seconds", "step", r->step_s, "allreduce", r->allreduce_s, "optimiser",
+        r->optimiser_s, "merge", r->merge_s, "memory", "rank_mb", r->rank_mb, "node_mb",
+        r->node_mb);
+}
+
+lae_status lae_bench_write(const char *path, const struct lae_bench_result *result)
+{
+    json_t *object = pack_result(result);
+    char *text =
+        object == NULL ? NULL : json_dumps(object, JSON_INDENT(2) | JSON_REAL_PRECISION(6));
+    json_decref(object);
+    if (text == NULL) return lae_out_of_memory(4096, "the figures as JSON");
+    lae_status status = lae_atomic_write(path, text, strlen(text));
+    free(text);
+    return status;
+}
