@@ -21,7 +21,7 @@ static const char *const reduce_names[] = {"mean", "sum", "max", NULL};
 static const char *const scope_names[] = {"global", "tensor", NULL};
 static const char *const weighting_names[] = {"equal", "tasks", NULL};
 static const char *const every_names[] = {"task", "epoch", NULL};
-static const char *const backend_names[] = {"openblas", "onednn", NULL};
+static const char *const backend_names[] = {"auto", "openblas", "onednn", NULL};
 
 /* A name for a directory of its own: one path component, not hidden. */
 static bool is_run_name(const char *text)
@@ -165,8 +165,9 @@ static const struct lae_key keys[] = {
     {"compute.threads", &lae_key_whole, "auto", false, AT(compute.threads),
      .help = "threads of a rank; auto: one for each core it has",
      .max = 1024, .zero = "auto"},
-    {"compute.backend", &lae_key_choice, "openblas", false, AT(compute.backend),
-     .help = "what multiplies matrices", .choices = backend_names},
+    {"compute.backend", &lae_key_choice, "auto", false, AT(compute.backend),
+     .help = "what multiplies with the frozen weights; auto: oneDNN where it is built in",
+     .choices = backend_names},
     {"compute.blas_core", &lae_key_text, "null", false, AT(compute.blas_core),
      .help = "OpenBLAS's kernels, as in OPENBLAS_CORETYPE; null: the processor's",
      .optional = true, .accepts = is_core_name, .wanted = "a core's name such as Haswell"},

@@ -2,6 +2,7 @@
 
 #include "notices.h"
 #include "pieces.h"
+#include "segments.h"
 
 #include <limits.h>
 #include <stdbool.h>
@@ -27,12 +28,14 @@ lae_status lae_dist_start(int *argc, char ***argv, struct lae_dist *dist)
     dist->host[sizeof dist->host - 1] = '\0';
     if (provided < MPI_THREAD_FUNNELED)
         return lae_failed("this MPI library has no thread support (MPI_THREAD_FUNNELED is needed)");
+    segments_forget(dist);
     return notices_create(dist);
 }
 
 void lae_dist_end(struct lae_dist *dist)
 {
     notices_free(dist);
+    segments_restore(dist);
     if (dist->leaders != MPI_COMM_NULL) MPI_Comm_free(&dist->leaders);
     MPI_Comm_free(&dist->node);
     MPI_Finalize();

@@ -6,11 +6,31 @@
 #include "pieces.h"
 
 #include <stdint.h>
+#include <sys/statvfs.h>
+
+#define BACKING "/dev/shm" /* where Open MPI puts the memory of windows, unless told otherwise */
+
+/* Memory there is handed out when it is touched: where it does not suffice, a rank would be killed
+ * while it writes. A rank that is alone on its node needs none of it. */
+static lae_status check_room(const struct lae_dist *dist, size_t size)
+{
+    struct statvfs place;
+    if (dist->node_rank != 0 || dist->node_size == 1 || statvfs(BACKING, &place) != 0) return NULL;
+    double free = (double)place.f_bavail * (double)place.f_frsize;
+    double whole = (double)place.f_blocks * (double)place.f_frsize;
+    if ((double)size + (1 << 20) <= free) return NULL;
+    return lae_failed("host %s: %s has %.0f MB free of %.0f MB; %.0f MB are needed for what its %d "
+                      "ranks share; enlarge it (mount -o remount,size=..., or the container's "
+                      "--shm-size), or start one rank a host with more threads",
+                      dist->host, BACKING, free * 1e-6, whole * 1e-6, (double)size * 1e-6,
+                      dist->node_size);
+}
 
 lae_status lae_shared_create(const struct lae_dist *dist, size_t size, struct lae_shared *shared)
 {
     lae_dist_broadcast(dist, &size, sizeof size);
     *shared = (struct lae_shared){.size = size, .window = MPI_WIN_NULL};
+    LAE_TRY(lae_dist_agree(dist, check_room(dist, size)));
     MPI_Aint mine = dist->node_rank == 0 ? (MPI_Aint)(size + LAE_ALIGNMENT) : 0;
     void *base = NULL;
     MPI_Comm_set_errhandler(dist->node, MPI_ERRORS_RETURN);
@@ -18,8 +38,8 @@ lae_status lae_shared_create(const struct lae_dist *dist, size_t size, struct la
     MPI_Comm_set_errhandler(dist->node, MPI_ERRORS_ARE_FATAL);
     lae_status status = NULL;
     if (error != MPI_SUCCESS)
-        status = lae_failed("cannot share %.1f MiB among the ranks of host %s; is /dev/shm full?",
-                            (double)size / 1048576.0, dist->host);
+        status = lae_failed("host %s: MPI cannot share %.0f MB among its ranks", dist->host,
+                            (double)size * 1e-6);
     LAE_TRY(lae_dist_agree(dist, status));
     int unit;
     MPI_Win_shared_query(shared->window, 0, &mine, &unit, &base);

@@ -27,7 +27,9 @@ struct lae_runner {
 
 bool lae_arithmetic_uses_onednn(struct lae_arithmetic arithmetic)
 {
-    return arithmetic.backend == LAE_BACKEND_ONEDNN || arithmetic.precision == LAE_PRECISION_BF16;
+    bool chosen = arithmetic.backend == LAE_BACKEND_AUTO && lae_onednn_is_built_in();
+    return chosen || arithmetic.backend == LAE_BACKEND_ONEDNN ||
+           arithmetic.precision == LAE_PRECISION_BF16;
 }
 
 lae_status lae_arithmetic_check(struct lae_arithmetic arithmetic)

@@ -24,7 +24,8 @@ struct lae_dist {
     int node_rank, node_size; /* within the node */
     int nodes;
     char host[LAE_HOST_TEXT];
-    struct lae_notices *notices; /* of urgent requests to stop */
+    struct lae_notices *notices;   /* of requests to stop */
+    struct lae_segments *segments; /* see src/dist/segments.h */
 };
 
 /* MPI_Init and the communicators. [collective] Errors: MPI without thread support. */

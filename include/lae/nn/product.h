@@ -16,7 +16,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-enum lae_backend { LAE_BACKEND_OPENBLAS, LAE_BACKEND_ONEDNN };
+/* auto: oneDNN where it is built in. */
+enum lae_backend { LAE_BACKEND_AUTO, LAE_BACKEND_OPENBLAS, LAE_BACKEND_ONEDNN };
 enum lae_precision { LAE_PRECISION_FP32, LAE_PRECISION_BF16 };
 
 /* What multiplies. bf16 is oneDNN's, whatever the backend. */
