@@ -1,4 +1,5 @@
 #include "lae/cmd/cmd.h"
+#include "lae/dist/watchdog.h"
 #include "lae/files/map.h"
 #include "lae/learn/job.h"
 #include "lae/learn/plan.h"
@@ -48,7 +49,8 @@ static lae_status show_whole(const struct lae_rundir *dir, const struct lae_conf
 {
     struct lae_metrics metrics;
     LAE_TRY(lae_rundir_check_whole(dir, config, log));
-    LAE_TRY(lae_metrics_from_checkpoint(&dir->last, &metrics));
+    LAE_TRY(
+        lae_status_prefix(lae_metrics_from_checkpoint(&dir->last, &metrics), "%s", dir->path));
     bool all = dir->finished == dir->task_count;
     lae_log_info(log, "%s is whole%s: %d of %d tasks are learned", dir->path,
                  all ? "" : " as far as run.tasks asks", dir->finished, dir->task_count);
@@ -150,10 +152,13 @@ static lae_status run_in(const struct lae_config *config, const struct lae_dist 
 {
     bool whole = dir->found && dir->finished >= lae_plan_stop(config, dir->task_count);
     if (whole) return lae_dist_agree(dist, dist->rank == 0 ? show_whole(dir, config, log) : NULL);
+    struct lae_watchdog *watchdog;
+    LAE_TRY(lae_watchdog_start(dist, config->compute.watchdog_seconds, log, &watchdog));
     struct lae_job job;
     lae_status status = lae_job_open(config, dist, log, &job);
     if (status == NULL) status = begin_and_train(&job, dir);
     lae_job_close(&job);
+    lae_watchdog_stop(dist, watchdog);
     return status;
 }
 

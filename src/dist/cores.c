@@ -27,10 +27,13 @@ int lae_dist_cores(const struct lae_dist *dist)
     cpu_set_t *all = calloc((size_t)dist->node_size, sizeof *all);
     int possible = all != NULL, everywhere;
     MPI_Allreduce(&possible, &everywhere, 1, MPI_INT, MPI_MIN, dist->node);
+    if (all == NULL || !everywhere) {
+        free(all);
+        return 1;
+    }
+    MPI_Allgather(&mine, sizeof mine, MPI_BYTE, all, sizeof mine, MPI_BYTE, dist->node);
     int sharing = 0;
-    if (everywhere)
-        MPI_Allgather(&mine, sizeof mine, MPI_BYTE, all, sizeof mine, MPI_BYTE, dist->node);
-    for (int i = 0; everywhere && i < dist->node_size; i++) {
+    for (int i = 0; i < dist->node_size; i++) {
         CPU_AND(&both, &mine, &all[i]);
         sharing += CPU_COUNT(&both) > 0;
     }
