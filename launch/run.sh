@@ -35,23 +35,11 @@ esac
 ranks=$1
 shift
 
+me=launch/run.sh
 here=$(dirname "$0")
-program=${LAE_MPI:-}
-if [ -z "$program" ]; then
-    if [ -x "$here/../build/lae_mpi" ]; then
-        program=$here/../build/lae_mpi
-    elif command -v lae_mpi >/dev/null; then
-        program=$(command -v lae_mpi)
-    else
-        echo "launch/run.sh: lae_mpi is not built yet; run launch/setup.sh first" >&2
-        exit 2
-    fi
-fi
-
-if [ "$(id -u)" -eq 0 ]; then
-    export OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1
-fi
-export OPENBLAS_NUM_THREADS=1 OMP_NUM_THREADS=1
+. "$here/start.sh"
+find_program "$here/.."
+prepare_environment
 if [ "$ranks" -gt "$(nproc)" ]; then
     export OMPI_MCA_mpi_yield_when_idle=1
 fi
@@ -59,25 +47,6 @@ fi
 # mpirun in a session of its own: an interrupt from the terminal comes here alone, and is handed on as
 # a request to finish the step, save and stop (exit 75). A second one ends the job at once.
 # shellcheck disable=SC2086
-setsid "${MPIRUN:-mpirun}" --quiet --oversubscribe --bind-to none -np "$ranks" \
-    ${MPIRUN_ARGUMENTS:-} "$program" "$@" </dev/null &
-job=$!
-asked=no
-ask() {
-    if [ $asked = no ]; then
-        asked=yes
-        echo "launch/run.sh: stopping after this step; once more to end at once" >&2
-        kill -USR1 $job
-    else
-        kill -TERM $job
-    fi
-}
-trap ask INT TERM
-trap 'kill -USR1 $job' USR1
-
-code=0
-while :; do
-    wait $job && code=0 || code=$?
-    kill -0 $job 2>/dev/null || break # a signal to this script ends `wait`, too
-done
+launch setsid "${MPIRUN:-mpirun}" --quiet --oversubscribe --bind-to none -np "$ranks" \
+    ${MPIRUN_ARGUMENTS:-} "$program" "$@"
 exit $code

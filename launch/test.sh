@@ -4,13 +4,17 @@ set -eu
 
 usage() {
     cat <<'TEXT'
-launch/test.sh [--sanitize | --all]
+launch/test.sh [--sanitize | --sanitize=thread | --valgrind | --all]
 
 Installs what is missing (as root, or with sudo), builds in build/ and runs all tests.
 
-  --sanitize   instead builds in build-sanitize/ and runs the unit and numeric tests under
-               AddressSanitizer and UndefinedBehaviorSanitizer
-  --all        both
+  --sanitize         instead builds in build-sanitize/ and runs all tests, the system tests too, under
+                     AddressSanitizer, LeakSanitizer and UndefinedBehaviorSanitizer
+  --sanitize=thread  builds in build-thread/ and runs the unit and numeric tests and trainings with
+                     several threads under ThreadSanitizer
+  --valgrind         runs the unit and numeric tests of build/ under valgrind's memcheck (the system
+                     test memcheck, a training under it, is always run where valgrind is there)
+  --all              all four
 TEXT
 }
 
@@ -18,8 +22,10 @@ parts=plain
 for word in "$@"; do
     case $word in
     --help | -h) usage; exit 0 ;;
-    --sanitize) parts=sanitize ;;
-    --all) parts="plain sanitize" ;;
+    --sanitize | --sanitize=address) parts=sanitize ;;
+    --sanitize=thread) parts=thread ;;
+    --valgrind) parts=valgrind ;;
+    --all) parts="plain valgrind sanitize thread" ;;
     *) echo "launch/test.sh: unknown argument $word; see --help" >&2; exit 2 ;;
     esac
 done
@@ -63,17 +69,58 @@ run_tests() {
     grep -h '^skipped:' "$directory"/meson-logs/testlog.txt || true
 }
 
+# Builds with sanitizers $1 in directory $2.
+build_sanitized() {
+    configure "$2" -Db_sanitize="$1" -Dbuildtype=debugoptimized -Db_lundef=false
+    ninja -C "$2"
+}
+
+# Everything under AddressSanitizer and UndefinedBehaviorSanitizer. Stacks are unwound slowly, as
+# Open MPI's libraries have no frame pointers and are told by their frames; a test's preloaded
+# library may come before the sanitizer's.
+test_addresses() {
+    build_sanitized address,undefined build-sanitize
+    ASAN_OPTIONS=fast_unwind_on_malloc=0:verify_asan_link_order=0
+    LSAN_OPTIONS=suppressions=$PWD/tests/tools/lsan.supp:print_suppressions=0
+    UBSAN_OPTIONS=print_stacktrace=1:halt_on_error=1
+    LAE_SANITIZED=address
+    export ASAN_OPTIONS LSAN_OPTIONS UBSAN_OPTIONS LAE_SANITIZED
+    run_tests build-sanitize --timeout-multiplier 6
+    unset ASAN_OPTIONS LSAN_OPTIONS UBSAN_OPTIONS LAE_SANITIZED
+}
+
+# Threads are this program's own affair: what Open MPI, HDF5 and BLAS, which are not instrumented,
+# do among themselves is not looked at.
+test_threads() {
+    build_sanitized thread build-thread
+    TSAN_OPTIONS=ignore_noninstrumented_modules=1:halt_on_error=1:second_deadlock_stack=1
+    LAE_SANITIZED=thread
+    export TSAN_OPTIONS LAE_SANITIZED
+    run_tests build-thread --timeout-multiplier 6 --suite unit --suite numeric
+    run_tests build-thread --timeout-multiplier 6 threads
+    unset TSAN_OPTIONS LAE_SANITIZED
+}
+
+test_valgrind() {
+    install_missing valgrind
+    configure build
+    ninja -C build
+    run_tests build --timeout-multiplier 20 --suite unit --suite numeric \
+        --wrap "valgrind --quiet --error-exitcode=9 --leak-check=full"
+}
+
 status=0
 for part in $parts; do
-    if [ $part = plain ]; then
+    case $part in
+    plain)
         configure build
         ninja -C build
         run_tests build
-    else
-        configure build-sanitize -Db_sanitize=address,undefined -Dbuildtype=debugoptimized -Db_lundef=false
-        ninja -C build-sanitize
-        run_tests build-sanitize --suite unit --suite numeric
-    fi
+        ;;
+    sanitize) test_addresses ;;
+    thread) test_threads ;;
+    valgrind) test_valgrind ;;
+    esac
 done
 [ $failed -eq 0 ] || status=1
 echo "$passed passed, $failed failed, $skipped skipped"

@@ -24,9 +24,9 @@ void lae_signals_install(void)
     struct sigaction action = {.sa_handler = note, .sa_flags = SA_RESTART};
     sigemptyset(&action.sa_mask);
     sigaction(SIGUSR1, &action, NULL);
+    sigaction(SIGTERM, &action, NULL);
     action.sa_flags = (int)(SA_RESTART | SA_RESETHAND); /* the second one has its usual effect */
     sigaction(SIGINT, &action, NULL);
-    sigaction(SIGTERM, &action, NULL);
     sigset_t set;
     our_signals(&set);
     sigprocmask(SIG_UNBLOCK, &set, NULL);

@@ -1,7 +1,10 @@
 /* Requests to stop, from signals.
  *
  *     SIGUSR1            finish the step, save, exit 75
- *     SIGINT, SIGTERM    drop the unfinished step, save at once, exit 75; a second one ends at once
+ *     SIGINT, SIGTERM    drop the unfinished step, save at once, exit 75; a second SIGINT ends at once
+ *
+ * A second SIGTERM changes nothing: SLURM sends one to all processes of a job, and a launcher among
+ * them sends its ranks another before they can have saved. Who means to kill sends SIGKILL.
  *
  * The handlers only note the request, in the program's one sig_atomic_t; the main thread looks.
  */
