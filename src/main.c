@@ -6,23 +6,40 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Whether this is the rank that speaks, known before MPI begins from what launchers set. */
-static bool speaks(void)
+/* This rank's number, known before MPI begins from what launchers set, or NULL: no launcher. */
+static const char *launched_rank(void)
 {
     static const char *const names[] = {"OMPI_COMM_WORLD_RANK", "PMIX_RANK", "SLURM_PROCID"};
-    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
-        const char *rank = getenv(names[i]);
-        if (rank != NULL) return strcmp(rank, "0") == 0;
-    }
-    return true;
+    const char *rank = NULL;
+    for (size_t i = 0; i < sizeof names / sizeof names[0] && rank == NULL; i++)
+        rank = getenv(names[i]);
+    return rank;
 }
 
-static int finish(lae_status status, bool speak)
+/* Whether this is the rank that speaks. */
+static bool speaks(void)
 {
-    int code = (int)lae_status_code(status);
+    const char *rank = launched_rank();
+    return rank == NULL || strcmp(rank, "0") == 0;
+}
+
+/* To be called before MPI ends, where all ranks wait for each other: a launcher kills the others as
+ * soon as one exits with an error, and among them may be the one that has to say why. */
+static void say(lae_status status, bool speak)
+{
     if (status != NULL && speak) fprintf(stderr, "lae_mpi: %s\n", lae_status_message(status));
-    lae_status_free(status);
-    return code;
+}
+
+/* The command line is wrong; all ranks read the same one, so that only another failure is this
+ * rank's own. MPI is begun for nothing but to be ended together. */
+static void refuse(int argc, char **argv, lae_status status)
+{
+    struct lae_dist dist;
+    bool common = lae_status_code(status) == LAE_BAD_INPUT;
+    bool together = common && launched_rank() != NULL;
+    if (together) lae_status_free(lae_dist_start(&argc, &argv, &dist));
+    say(status, speaks() || !common);
+    if (together) lae_dist_end(&dist);
 }
 
 static lae_status run(int argc, char **argv, const struct lae_arguments *arguments)
@@ -36,18 +53,18 @@ static lae_status run(int argc, char **argv, const struct lae_arguments *argumen
     if (arguments->command->serial) status = lae_dist_agree(&dist, status);
     if (status != NULL) lae_log_note(&log, "ends: %s", lae_status_message(status));
     lae_log_close(&log);
+    say(status, speaks());
     lae_dist_end(&dist);
     return status;
 }
 
-static int help(const struct lae_arguments *arguments)
+static void help(const struct lae_arguments *arguments)
 {
-    if (!speaks()) return 0;
+    if (!speaks()) return;
     if (arguments->version)
         lae_print_version();
     else
         lae_print_help(arguments->named ? arguments->command : NULL);
-    return 0;
 }
 
 int main(int argc, char **argv)
@@ -55,16 +72,16 @@ int main(int argc, char **argv)
     struct lae_arguments arguments;
     lae_status status = lae_arguments_parse(argc, argv, &arguments);
     if (!arguments.command->serial) lae_signals_install();
-    int code;
     if (status != NULL) {
-        /* All ranks read the same command line: only another failure is this rank's own. */
-        code = finish(status, speaks() || lae_status_code(status) != LAE_BAD_INPUT);
+        refuse(argc, argv, status);
     } else if (arguments.help || arguments.version) {
-        code = help(&arguments);
+        help(&arguments);
     } else {
         lae_environment_correct(argv, &arguments);
-        code = finish(run(argc, argv, &arguments), speaks());
+        status = run(argc, argv, &arguments);
     }
+    int code = (int)lae_status_code(status);
+    lae_status_free(status);
     lae_arguments_free(&arguments);
     return code;
 }

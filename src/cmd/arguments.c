@@ -1,6 +1,7 @@
 #include "lae/cmd/cmd.h"
 #include "lae/nn/kernels.h"
 #include "lae/nn/linear.h"
+#include "lae/nn/product.h"
 
 #include <archive.h>
 #include <hdf5.h>
@@ -12,8 +13,8 @@
 
 const struct lae_command *const *lae_commands(void)
 {
-    static const struct lae_command *const commands[] = {&lae_command_train, &lae_command_convert,
-                                                         &lae_command_synth, NULL};
+    static const struct lae_command *const commands[] = {
+        &lae_command_train, &lae_command_convert, &lae_command_synth, &lae_command_bench, NULL};
     return commands;
 }
 
@@ -24,15 +25,71 @@ static const struct lae_command *find_command(const char *name)
     return NULL;
 }
 
+#define SHOWN 84 /* of a word in a message: 80 bytes, "..." and the zero */
+
+/* A word of the command line as a message shows it: cut short, and without what would move a
+ * terminal's cursor. */
+static const char *show(const char *word, char shown[SHOWN])
+{
+    snprintf(shown, SHOWN, "%.80s%s", word, strlen(word) > 80 ? "..." : "");
+    for (char *c = shown; *c != '\0'; c++)
+        if ((unsigned char)*c < ' ' || *c == 0x7f) *c = '?';
+    return shown;
+}
+
 static lae_status unknown_command(const char *name)
 {
+    char shown[SHOWN];
     char known[256] = "";
     for (const struct lae_command *const *c = lae_commands(); *c != NULL; c++) {
         strcat(known, known[0] != '\0' ? ", " : "");
         strcat(known, (*c)->name);
     }
-    return lae_bad_input("unknown command \"%s\"; the commands are %s (lae_mpi --help)", name,
-                         known);
+    return lae_bad_input("unknown command \"%s\"; the commands are %s (lae_mpi --help)",
+                         show(name, shown), known);
+}
+
+static lae_status take_config(const char *name, struct lae_arguments *arguments)
+{
+    if (name == NULL || name[0] == '\0') return lae_bad_input("--config needs the name of a file");
+    if (arguments->config != NULL)
+        return lae_bad_input("--config is given twice, but there can be only one file; single keys "
+                             "may follow it as KEY=VALUE");
+    arguments->config = name;
+    return NULL;
+}
+
+/* The command's own option of that name (and perhaps "=VALUE"); -1: it has none. */
+static int find_option(const struct lae_arguments *arguments, const char *word)
+{
+    const struct lae_option *options = arguments->command->options;
+    for (int i = 0; options != NULL && options[i].name != NULL; i++) {
+        size_t length = strlen(options[i].name);
+        bool fits = strncmp(word, options[i].name, length) == 0;
+        if (fits && (word[length] == '\0' || word[length] == '=')) return i;
+    }
+    return -1;
+}
+
+static lae_status take_option(char **argv, int argc, int *at, struct lae_arguments *arguments)
+{
+    const char *word = argv[*at];
+    char shown[SHOWN];
+    int which = strncmp(word, "--", 2) == 0 ? find_option(arguments, word + 2) : -1;
+    if (which < 0) return lae_bad_input("unknown option %s; see lae_mpi --help", show(word, shown));
+    const struct lae_option *option = &arguments->command->options[which];
+    const char *value = strchr(word, '=');
+    if (value != NULL)
+        value++;
+    else if (*at + 1 < argc)
+        value = argv[++*at];
+    if (value == NULL || value[0] == '\0')
+        return lae_bad_input("--%s needs a value: --%s %s", option->name, option->name,
+                             option->value);
+    if (arguments->options[which] != NULL)
+        return lae_bad_input("--%s is given twice", option->name);
+    arguments->options[which] = value;
+    return NULL;
 }
 
 static lae_status parse_option(char **argv, int argc, int *at, struct lae_arguments *arguments)
@@ -45,12 +102,11 @@ static lae_status parse_option(char **argv, int argc, int *at, struct lae_argume
     } else if (strcmp(option, "--print-config") == 0) {
         arguments->print_config = true;
     } else if (strcmp(option, "--config") == 0) {
-        if (*at + 1 >= argc) return lae_bad_input("--config needs the name of a file");
-        arguments->config = argv[++*at];
+        return take_config(*at + 1 < argc ? argv[++*at] : NULL, arguments);
     } else if (strncmp(option, "--config=", 9) == 0) {
-        arguments->config = option + 9;
+        return take_config(option + 9, arguments);
     } else {
-        return lae_bad_input("unknown option %s; see lae_mpi --help", option);
+        return take_option(argv, argc, at, arguments);
     }
     return NULL;
 }
@@ -63,6 +119,10 @@ static lae_status check(const struct lae_arguments *arguments)
         return lae_bad_input("%s takes %d argument(s), %d given: lae_mpi %s %s", command->name,
                              command->positional, arguments->positional_count, command->name,
                              command->usage);
+    for (int i = 0; i < arguments->positional_count; i++)
+        if (arguments->positional[i][0] == '\0')
+            return lae_bad_input("argument %d of %s is empty: lae_mpi %s %s", i + 1, command->name,
+                                 command->name, command->usage);
     bool configured =
         arguments->config != NULL || arguments->setting_count > 0 || arguments->print_config;
     if (configured && !command->configurable)
@@ -74,12 +134,13 @@ static lae_status check(const struct lae_arguments *arguments)
 /* A word that is no option: a setting, the command (the first such word), or its argument. */
 static lae_status parse_word(char *word, struct lae_arguments *arguments)
 {
+    char shown[SHOWN];
     if (strchr(word, '=') != NULL) {
         arguments->settings[arguments->setting_count++] = word;
         return NULL;
     }
     if (arguments->setting_count > 0)
-        return lae_bad_input("\"%s\" comes after KEY=VALUE and is none itself", word);
+        return lae_bad_input("\"%s\" comes after KEY=VALUE and is none itself", show(word, shown));
     if (!arguments->named) {
         const struct lae_command *command = find_command(word);
         if (command == NULL) return unknown_command(word);
@@ -88,7 +149,7 @@ static lae_status parse_word(char *word, struct lae_arguments *arguments)
         return NULL;
     }
     if (arguments->positional_count == LAE_MAX_POSITIONAL)
-        return lae_bad_input("too many arguments, from \"%s\" on", word);
+        return lae_bad_input("too many arguments, from \"%s\" on", show(word, shown));
     arguments->positional[arguments->positional_count++] = word;
     return NULL;
 }
@@ -138,6 +199,11 @@ void lae_print_help(const struct lae_command *command)
         return;
     }
     printf("lae_mpi %s %s\n\n%s\n", command->name, command->usage, command->help);
+    const struct lae_option *option = command->options;
+    if (option != NULL) printf("\noptions:\n");
+    for (; option != NULL && option->name != NULL; option++)
+        printf("  --%s %-*s  %s\n", option->name, 14 - (int)strlen(option->name), option->value,
+               option->help);
     if (!command->configurable) return;
     char *keys = NULL;
     lae_status status = lae_config_help(&keys);
@@ -159,4 +225,6 @@ void lae_print_version(void)
            LAE_VERSION, mpi, lae_linear_backend(backend, sizeof backend), major, minor, release,
            yaml[0], yaml[1], yaml[2], archive_version_string(), JANSSON_VERSION,
            lae_kernels_best()->name);
+    const char *onednn = lae_onednn_version(backend, sizeof backend);
+    printf("%s\n", onednn != NULL ? onednn : "oneDNN not built in");
 }

@@ -21,7 +21,7 @@ static char *if_home(char *directory)
 char *lae_home(void)
 {
     const char *asked = getenv("LAE_HOME");
-    if (asked != NULL) return strdup(asked);
+    if (asked != NULL && asked[0] != '\0') return strdup(asked);
     char executable[4096];
     ssize_t length = readlink("/proc/self/exe", executable, sizeof executable - 1);
     if (length <= 0) return NULL;
@@ -57,6 +57,8 @@ static lae_status load_demo(struct lae_config *config, const char *home)
     if (path == NULL) return lae_out_of_memory(64, "a path");
     lae_status status = lae_config_load_file(config, path);
     free(path);
+    if (getenv("LAE_HOME") != NULL)
+        status = lae_status_prefix(status, "the demonstration, where LAE_HOME says it is");
     LAE_TRY(status);
     if (config->model.weights == NULL || config->model.weights[0] == '/') return NULL;
     char *weights = lae_path_join(home, config->model.weights);

@@ -339,7 +339,7 @@ static lae_status read_blocks(const struct lae_key *key, const struct lae_writte
                               struct lae_config *config)
 {
     struct lae_pet_options *pet = place(key, config);
-    int numbers[LAE_MAX_BLOCKS];
+    int numbers[LAE_MAX_BLOCKS] = {0};
     if (value->kind != LAE_WRITTEN_LIST) return lae_key_refuse(key, value, 0);
     LAE_TRY(read_distinct(key, value, numbers, LAE_MAX_BLOCKS));
     int count = (int)value->count;

@@ -15,6 +15,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 char *recovery_task_path(const char *directory, int task)
 {
@@ -40,12 +41,21 @@ static lae_status highest_task(const char *directory, int *highest)
     return NULL;
 }
 
+lae_status recovery_check_absent(const char *path)
+{
+    struct stat about;
+    if (lstat(path, &about) != 0) return NULL;
+    return lae_bad_input("%s: is a link that leads nowhere; bring back what it led to, or remove "
+                         "it",
+                         path);
+}
+
 /* Reads a checkpoint if it is there and whole: *read says so. */
 static lae_status read_if_whole(const char *path, struct lae_log *log,
                                 struct lae_checkpoint *checkpoint, bool *read)
 {
     *read = false;
-    if (!lae_path_exists(path)) return NULL;
+    if (!lae_path_exists(path)) return recovery_check_absent(path);
     lae_status status = lae_checkpoint_read(path, log, checkpoint);
     if (status != NULL && lae_checkpoint_is_damaged(path)) {
         lae_log_warn(log, "%s; going back to what was saved before", lae_status_message(status));
@@ -109,16 +119,26 @@ static lae_status find_newest(struct lae_rundir *dir, struct lae_log *log)
     return find_inside(dir, RESUME_PREVIOUS, log);
 }
 
+/* Between the configuration that a checkpoint holds and ours; `path`: the checkpoint's. */
+static lae_status find_differences(const struct lae_config *config, const char *path,
+                                   const char *then, struct lae_config_differences *differences)
+{
+    char *now = NULL, *stored = lae_path_join(path, "/config"); /* as a message names it */
+    lae_status status = stored == NULL ? lae_out_of_memory(strlen(path), "a path")
+                                       : lae_config_print_result(config, &now);
+    if (status == NULL)
+        status = lae_config_differences(stored, then, "this configuration", now, differences);
+    free(stored);
+    free(now);
+    return status;
+}
+
 /* Refuses to go on with another configuration, naming the keys. */
 static lae_status compare_config(const struct lae_config *config, const char *path,
                                  const char *then)
 {
-    char *now = NULL;
-    LAE_TRY(lae_config_print_result(config, &now));
     struct lae_config_differences differences = {0};
-    lae_status status = lae_config_differences(path, then, "this configuration", now, &differences);
-    free(now);
-    LAE_TRY(status);
+    LAE_TRY(find_differences(config, path, then, &differences));
     char list[2048] = "";
     size_t used = 0;
     for (size_t i = 0; i < differences.count && used < sizeof list - 1; i++) {

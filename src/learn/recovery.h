@@ -11,6 +11,10 @@
 /* DIRECTORY/task_NN.h5, a new string; NULL when memory is out. */
 char *recovery_task_path(const char *directory, int task);
 
+/* For a path that stat does not find: NULL where nothing is there, an error where it is a symbolic
+ * link to nothing, as when the file system that it led to is not mounted. */
+lae_status recovery_check_absent(const char *path) LAE_MUST_CHECK;
+
 /* Finds the newest whole state into dir (found, finished, task_count, last), by run.resume; where
  * that is a path and the directory is empty, copies that file and the tasks before it. Errors: what
  * is there cannot be gone on from, or not with this configuration. */

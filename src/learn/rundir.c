@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 static lae_status write_config(const struct lae_config *config, const struct lae_rundir *dir)
@@ -45,12 +46,35 @@ static lae_status take_lock(struct lae_rundir *dir, struct lae_log *log)
     return NULL;
 }
 
+/* What the run will write must not be found to be impossible after hours, and opening a named pipe
+ * would wait for its reader. Checkpoints are looked at when they are read. */
+static lae_status check_files(const struct lae_rundir *dir)
+{
+    static const char *const names[] = {"lock",          "log.txt", "config.yaml",
+                                        "metrics.jsonl", "run.h5",  RESUME_COMING};
+    lae_status status = NULL;
+    for (size_t i = 0; i < sizeof names / sizeof names[0] && status == NULL; i++) {
+        struct stat about;
+        char *path = lae_path_join(dir->path, names[i]);
+        if (path == NULL) return lae_out_of_memory(64, "a path");
+        if (stat(path, &about) != 0)
+            status = recovery_check_absent(path);
+        else if (!S_ISREG(about.st_mode))
+            status = lae_bad_input("%s: not a regular file, but the run writes one of that name; "
+                                   "move it away",
+                                   path);
+        free(path);
+    }
+    return status;
+}
+
 static lae_status open_here(const struct lae_config *config, struct lae_rundir *dir,
                             struct lae_log *log)
 {
     dir->path = lae_path_join(config->run.root, config->run.name);
     if (dir->path == NULL) return lae_out_of_memory(64, "a path");
-    LAE_TRY(lae_path_make_directories(dir->path));
+    LAE_TRY(lae_status_prefix(lae_path_make_directories(dir->path), "run.root, run.name"));
+    LAE_TRY(check_files(dir));
     LAE_TRY(take_lock(dir, log));
     LAE_TRY(open_log(dir, log));
     return recovery_find(config, dir, log);
@@ -215,8 +239,8 @@ static lae_status write_task(const struct lae_rundir *dir, const struct lae_job 
     return status;
 }
 
-/* The newest state becomes the previous one when the coming one is whole: there is a good one at any
- * moment. */
+/* The newest state becomes the previous one when the coming one is whole: there is a good one at
+ * any moment. */
 static lae_status write_inside(const struct lae_rundir *dir, const struct lae_job *job,
                                const struct lae_state *state, const char *hosts)
 {
@@ -233,6 +257,15 @@ static lae_status write_inside(const struct lae_rundir *dir, const struct lae_jo
 typedef lae_status write_function(const struct lae_rundir *dir, const struct lae_job *job,
                                   const struct lae_state *state, const char *hosts);
 
+/* The input was good when the run began: that its directory is gone, say, is no fault of that. */
+static lae_status as_failure(lae_status status)
+{
+    if (lae_status_code(status) != LAE_BAD_INPUT) return status;
+    lae_status failure = lae_failed("%s", lae_status_message(status));
+    lae_status_free(status);
+    return failure;
+}
+
 /* What every checkpoint does: ranks compare a hash of the parameters, rank 0 writes. */
 static lae_status save(struct lae_rundir *dir, const struct lae_job *job,
                        const struct lae_state *state, write_function *write)
@@ -243,7 +276,7 @@ static lae_status save(struct lae_rundir *dir, const struct lae_job *job,
     char *hosts = lae_dist_hosts(job->dist);
     lae_status status = job->dist->rank == 0 ? write(dir, job, state, hosts) : NULL;
     free(hosts);
-    return lae_dist_agree(job->dist, status);
+    return lae_dist_agree(job->dist, as_failure(status));
 }
 
 lae_status lae_rundir_save(struct lae_rundir *dir, const struct lae_job *job,
@@ -261,5 +294,5 @@ lae_status lae_rundir_save_inside(struct lae_rundir *dir, const struct lae_job *
 lae_status lae_rundir_save_alone(struct lae_rundir *dir, const struct lae_job *job,
                                  const struct lae_state *state)
 {
-    return write_inside(dir, job, state, NULL);
+    return as_failure(write_inside(dir, job, state, NULL));
 }

@@ -1,8 +1,10 @@
 #include "snapshot.h"
 
+#include "lae/learn/plan.h"
 #include "lae/learn/rundir.h"
 #include "lae/learn/workers.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -264,6 +266,25 @@ static lae_status restore_moments(const struct lae_set *set, const char *name, f
     return NULL;
 }
 
+/* Where the file says that training stood must be a step of this job's task: what comes next
+ * depends on it. Sealed files of this program are right; others may have been made by hand. */
+static lae_status check_inside(const struct lae_job *job, const struct lae_checkpoint *checkpoint)
+{
+    const struct lae_inside *inside = &checkpoint->inside;
+    int epochs = job->config->train.epochs, batch = job->config->train.batch_size;
+    int64_t steps = lae_plan_steps(
+        job->config, job->sequence.images[LAE_TRAIN][checkpoint->task].count);
+    bool known = inside->epoch >= 0 && inside->epoch <= epochs && inside->step <= epochs * steps;
+    int64_t done = known ? inside->step - inside->epoch * steps : -1; /* of the epoch's steps */
+    if (done >= 0 && done < steps && inside->images <= done * batch &&
+        inside->correct <= inside->images && isfinite(inside->loss))
+        return NULL;
+    if (done == 0 && inside->epoch == epochs) return NULL;
+    return lae_bad_input("/resume tells of step %lld in epoch %d after %lld images, which the task "
+                         "does not have; remove the file to go on from what was saved before",
+                         (long long)inside->step, inside->epoch, (long long)inside->images);
+}
+
 static lae_status restore_inside(const struct lae_job *job, const struct lae_checkpoint *checkpoint,
                                  struct lae_state *state)
 {
@@ -307,15 +328,21 @@ static void restore_merge(const struct lae_table *table, const struct lae_checkp
     }
 }
 
+static lae_status restore_vector(const char *group, const struct lae_set *set,
+                                 const struct lae_table *table, float *vector)
+{
+    return lae_status_prefix(lae_set_into_vector(set, table, vector), "%s", group);
+}
+
 static lae_status restore_parameters(const struct lae_job *job,
                                      const struct lae_checkpoint *checkpoint,
                                      struct lae_state *state)
 {
     const struct lae_table *table = &job->pet.table;
-    LAE_TRY(lae_set_into_vector(&checkpoint->init, table, state->init));
-    LAE_TRY(lae_set_into_vector(&checkpoint->online, table, state->online));
+    LAE_TRY(restore_vector("/init", &checkpoint->init, table, state->init));
+    LAE_TRY(restore_vector("/online", &checkpoint->online, table, state->online));
     if (state->offline != NULL)
-        LAE_TRY(lae_set_into_vector(&checkpoint->offline, table, state->offline));
+        LAE_TRY(restore_vector("/offline", &checkpoint->offline, table, state->offline));
     for (int task = 0; task <= checkpoint->task; task++) {
         LAE_TRY(lae_state_append_classifier(job, state, task));
         LAE_TRY(restore_classifier(job, &checkpoint->head, task, state->classifiers[task]));
@@ -337,6 +364,26 @@ static lae_status check_sequence(const struct lae_job *job, const struct lae_che
         "it has %d tasks of %zu classes in its /class_order, the data have %d of %d "
         "in data.class_order",
         checkpoint->task_count, checkpoint->classes, sequence->tasks, sequence->classes);
+}
+
+/* What is not a number would spread to every parameter. */
+static lae_status check_finite(const char *group, const struct lae_set *set)
+{
+    for (size_t i = 0; i < set->count; i++)
+        for (size_t k = 0; k < set->items[i].count; k++)
+            if (!isfinite(set->items[i].data[k]))
+                return lae_bad_input("/%s/%s: element %zu is %g, from which nothing can be learned",
+                                     group, set->items[i].name, k, (double)set->items[i].data[k]);
+    return NULL;
+}
+
+static lae_status check_numbers(const struct lae_checkpoint *checkpoint)
+{
+    LAE_TRY(check_finite("init", &checkpoint->init));
+    LAE_TRY(check_finite("online", &checkpoint->online));
+    LAE_TRY(check_finite("offline", &checkpoint->offline));
+    LAE_TRY(check_finite("head", &checkpoint->head));
+    return check_finite("resume/adam", &checkpoint->inside.adam);
 }
 
 /* Which other software took part, for the record: what the file says, and the file's own. */
@@ -362,7 +409,9 @@ lae_status snapshot_restore(const struct lae_job *job, const struct lae_checkpoi
                             struct lae_state *state)
 {
     LAE_TRY(check_sequence(job, checkpoint));
+    LAE_TRY(check_numbers(checkpoint));
     LAE_TRY(restore_parameters(job, checkpoint, state));
+    if (checkpoint->inside.present) LAE_TRY(check_inside(job, checkpoint));
     if (checkpoint->inside.present) LAE_TRY(restore_inside(job, checkpoint, state));
     restore_merge(&job->pet.table, checkpoint, state->merge);
     LAE_TRY(restore_software(job, checkpoint, state));

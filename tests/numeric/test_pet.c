@@ -536,8 +536,7 @@ static void test_names_of_bottlenecks(void **unused)
     assert_int_equal(pet.modules[1].first, 7);
     assert_int_equal(pet.modules[1].offset, pet.modules[0].count);
     for (size_t i = 0; i < pet.count; i++)
-        const struct lae_pet_type *type = pet.modules[i].type;
-        if (type->flops != NULL) assert_true(type->flops(&pet.modules[i], TOKENS) > 0.0);
+        assert_true(pet.modules[i].type->flops(&pet.modules[i], TOKENS) > 0.0);
     lae_pet_free(&pet);
 }
 

@@ -36,7 +36,6 @@ refused "data.path" 2 new data.dataset=cifar100
 refused "pet.blocks" 2 new pet.blocks=0,7
 refused "patch size" 2 new data.image_size=18
 refused "model.heads" 2 new model.heads=3
-refused "bf16" 2 new model.precision=bf16
 refused "data.class_order" 2 new data.class_order=0,0,1
 mkdir -p "$runs"
 echo file >"$runs/afile"

@@ -746,6 +746,36 @@ static void link_to_nowhere(hid_t file)
     H5Lcreate_soft("/nowhere", file, "/online/nowhere", H5P_DEFAULT, H5P_DEFAULT);
 }
 
+static void classifiers_elsewhere(hid_t file)
+{
+    forget(file, "/head");
+    H5Lcreate_external("other.h5", "/head", file, "/head", H5P_DEFAULT, H5P_DEFAULT);
+}
+
+static void tensor_in_another_file(hid_t file)
+{
+    hid_t creation = H5Pcreate(H5P_DATASET_CREATE), space = H5Screate(H5S_SCALAR);
+    H5Pset_external(creation, "/etc/passwd", 0, 4);
+    forget(file, A_TENSOR);
+    H5Dclose(
+        H5Dcreate2(file, A_TENSOR, H5T_NATIVE_FLOAT, space, H5P_DEFAULT, creation, H5P_DEFAULT));
+    H5Sclose(space);
+    H5Pclose(creation);
+}
+
+/* A small file that would fill the memory. */
+static void tensor_many_times(hid_t file)
+{
+    float *values = calloc(1 << 16, sizeof *values);
+    put_dataset(file, "/online/a", H5T_NATIVE_FLOAT, 1, (hsize_t[]){1 << 16}, values);
+    for (int i = 0; i < 100; i++) {
+        char name[32];
+        snprintf(name, sizeof name, "/online/a%02d", i);
+        H5Lcreate_hard(file, "/online/a", file, name, H5P_DEFAULT, H5P_DEFAULT);
+    }
+    free(values);
+}
+
 static void type_among_tensors(hid_t file)
 {
     hid_t type = H5Tcopy(H5T_NATIVE_INT);
@@ -856,6 +886,9 @@ static const struct oddity {
     {link_in_a_circle, "circle"},
     {link_to_elsewhere, "/online/elsewhere: is a link to elsewhere"},
     {link_to_nowhere, "/online/nowhere: is a link to elsewhere"},
+    {classifiers_elsewhere, "/head: is a link to elsewhere"},
+    {tensor_in_another_file, A_TENSOR ": its values are not in this file"},
+    {tensor_many_times, "claims 262144 bytes"},
     {type_among_tensors, "/online/type: is neither"},
     {no_classifier, "/head/task_01"},
     {odd_classifier, "/head/task_01"},

@@ -25,11 +25,18 @@ typedef struct lae_error *lae_status;
 /* A new error with a formatted message. Never NULL, also when memory is out. */
 lae_status lae_status_new(enum lae_code code, const char *format, ...) LAE_PRINTF(2, 3);
 
-#define lae_bad_input(...) lae_status_new(LAE_BAD_INPUT, __VA_ARGS__)
-#define lae_failed(...) lae_status_new(LAE_FAILED, __VA_ARGS__)
-#define lae_stopped() lae_status_new(LAE_STOPPED, "stopped on request")
+/* Tells compilers and analyzers what they cannot see from another file: this is an error. */
+static inline lae_status lae_status_is_error(lae_status status)
+{
+    if (status == NULL) __builtin_unreachable();
+    return status;
+}
+
+#define lae_bad_input(...) lae_status_is_error(lae_status_new(LAE_BAD_INPUT, __VA_ARGS__))
+#define lae_failed(...) lae_status_is_error(lae_status_new(LAE_FAILED, __VA_ARGS__))
+#define lae_stopped() lae_status_is_error(lae_status_new(LAE_STOPPED, "stopped on request"))
 #define lae_out_of_memory(bytes, what)                                                             \
-    lae_status_new(LAE_FAILED, "out of memory: %.1f MiB for %s", (double)(bytes) / 1048576.0, what)
+    lae_failed("out of memory: %.1f MiB for %s", (double)(bytes) / 1048576.0, what)
 
 /* Puts "prefix: " in front of the message of `status` and returns it; NULL stays NULL. */
 lae_status lae_status_prefix(lae_status status, const char *format, ...) LAE_PRINTF(2, 3);
