@@ -100,13 +100,17 @@ static void place_name(const struct format *format, int place, char name[NAME_BY
         snprintf(name, NAME_BYTES, "%s", place == TEST_PLACE ? format->test : format->train);
 }
 
-/* The place of a file of that name, or -1. */
+/* The place of a file of that name, or -1. An archive may have millions of names. */
 static int find_place(const struct format *format, const char *name)
 {
     char wanted[NAME_BYTES];
-    for (int place = 0; place < format->places; place++) {
-        place_name(format, place, wanted);
-        if (strcmp(name, wanted) == 0) return place;
+    int batch = FIRST_TRAIN_PLACE;
+    sscanf(name, "data_batch_%3d", &batch);
+    const int places[] = {TEST_PLACE, batch};
+    for (int i = 0; i < 2; i++) {
+        if (places[i] < 0 || places[i] >= format->places) continue;
+        place_name(format, places[i], wanted);
+        if (strcmp(name, wanted) == 0) return places[i];
     }
     return -1;
 }

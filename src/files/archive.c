@@ -6,6 +6,10 @@
  *
  * The detour is there because libarchive (3.6) does not look at gzip's checksum: most single-bit
  * damage of a .tar.gz would come out as wrong pixels.
+ *
+ * A small file may claim to unpack to more than any memory or patience: packed many times over,
+ * with holes (tar), with entries that share their bytes (zip). So all that comes out of a file is
+ * bounded by its size, and entries that nobody reads count.
  */
 #include "lae/files/archive.h"
 
@@ -22,6 +26,10 @@
 
 enum { GZIP_BUFFER = 1 << 17, MAX_TRUST = 1 << 24 }; /* bytes */
 
+/* Of the file's size, and in bytes. Deflate makes at most 1032 bytes of one; the other packers make
+ * more of nothing but zeros, and images and weights never come near. */
+enum { MAX_EXPANSION = 1100, SPARE_EXPANSION = 1 << 25 };
+
 struct lae_archive {
     char *path;
     struct archive *reader;
@@ -30,6 +38,8 @@ struct lae_archive {
     struct lae_map map;
     gzFile gzip;           /* NULL unless the file is gzip's */
     unsigned char *buffer; /* [GZIP_BUFFER] what zlib has unpacked last */
+    size_t most, taken;    /* bytes that all entries may hold, that have been read */
+    bool inside;           /* an entry has begun */
 };
 
 static const char *reason(const struct lae_archive *archive)
@@ -41,6 +51,13 @@ static const char *reason(const struct lae_archive *archive)
 static lae_status no_archive(const struct lae_archive *archive)
 {
     return lae_bad_input("%s: not a zip or tar archive, or not all of it: %s", archive->path,
+                         reason(archive));
+}
+
+static lae_status damaged(const struct lae_archive *archive)
+{
+    if (archive->name == NULL) return no_archive(archive);
+    return lae_bad_input("%s: damaged in or after entry %s: %s", archive->path, archive->name,
                          reason(archive));
 }
 
@@ -70,6 +87,20 @@ static lae_status finish_gzip(struct lae_archive *archive)
     return NULL;
 }
 
+static lae_status too_much(const struct lae_archive *archive)
+{
+    return lae_bad_input("%s: its %zu bytes claim to hold more than %d times as many: damaged, or "
+                         "made to fill the memory",
+                         archive->path, archive->map.size, MAX_EXPANSION);
+}
+
+/* What entries of a file of that size may hold together. */
+static size_t most_of(size_t size)
+{
+    bool small = size < (SIZE_MAX / 4 - SPARE_EXPANSION) / MAX_EXPANSION;
+    return small ? MAX_EXPANSION * size + SPARE_EXPANSION : SIZE_MAX / 4;
+}
+
 static lae_status open_gzip(struct lae_archive *archive)
 {
     archive->buffer = malloc(GZIP_BUFFER);
@@ -87,6 +118,7 @@ static lae_status open_reader(struct lae_archive *archive)
     const struct lae_map *map = &archive->map;
     LAE_TRY(lae_map_open(archive->path, &archive->map));
     if (map->size == 0) return lae_bad_input("%s: is empty, not an archive", archive->path);
+    archive->most = most_of(map->size);
     archive->reader = archive_read_new();
     if (archive->reader == NULL) return lae_out_of_memory(0, archive->path);
     archive_read_support_format_tar(archive->reader);
@@ -99,6 +131,8 @@ static lae_status open_reader(struct lae_archive *archive)
     archive_read_support_format_zip_seekable(archive->reader);
     if (archive_read_open_memory(archive->reader, map->data, map->size) != ARCHIVE_OK)
         return no_archive(archive);
+    if (archive_filter_count(archive->reader) > 2) /* the file itself is the last one */
+        return lae_bad_input("%s: is packed more than once; unpack it first", archive->path);
     return NULL;
 }
 
@@ -130,18 +164,36 @@ void lae_archive_close(struct lae_archive *archive)
     free(archive);
 }
 
+/* Unpacks what was not read of the entry at hand, in steps that can be stopped. Left to libarchive,
+ * the entry's size alone would say how long that takes. */
+static lae_status pass_over(struct lae_archive *archive)
+{
+    const void *block;
+    size_t size;
+    la_int64_t offset;
+    int result = ARCHIVE_OK;
+    bool packed = archive_filter_code(archive->reader, 0) != ARCHIVE_FILTER_NONE;
+    if (!archive->inside || !packed) return NULL;
+    while (result == ARCHIVE_OK || result == ARCHIVE_WARN) {
+        result = archive_read_data_block(archive->reader, &block, &size, &offset);
+        if ((uint64_t)archive_filter_bytes(archive->reader, 0) > archive->most)
+            return too_much(archive);
+    }
+    return result == ARCHIVE_EOF ? NULL : damaged(archive);
+}
+
 /* Moves to the next header of any kind; `*entry` is NULL at the end. */
 static lae_status next_header(struct lae_archive *archive, struct archive_entry **entry)
 {
+    LAE_TRY(pass_over(archive));
     int result = archive_read_next_header(archive->reader, entry);
+    archive->inside = result != ARCHIVE_EOF;
     if (result == ARCHIVE_EOF) {
         *entry = NULL;
         return finish_gzip(archive);
     }
-    if (result >= ARCHIVE_WARN) return NULL;
-    if (archive->name == NULL) return no_archive(archive);
-    return lae_bad_input("%s: damaged in or after entry %s: %s", archive->path, archive->name,
-                         reason(archive));
+    /* Nor ARCHIVE_RETRY, which is above it: a damaged header, to be passed over in silence. */
+    return result == ARCHIVE_OK || result == ARCHIVE_WARN ? NULL : damaged(archive);
 }
 
 static lae_status take_name(struct lae_archive *archive, struct archive_entry *entry)
@@ -171,6 +223,7 @@ lae_status lae_archive_next(struct lae_archive *archive, const char **name)
 
 static lae_status too_large(const struct lae_archive *archive, size_t limit)
 {
+    if (limit == archive->most - archive->taken) return too_much(archive);
     return lae_bad_input("%s: entry %s holds more than the %zu bytes allowed here", archive->path,
                          archive->name, limit);
 }
@@ -221,6 +274,7 @@ static lae_status read_entry(struct lae_archive *archive, size_t limit, unsigned
     size_t guess = sized && promised < MAX_TRUST ? (size_t)promised : MAX_TRUST;
     LAE_TRY(read_all(archive, guess < limit ? guess : limit, limit, data, size));
     archive->entry = NULL; /* its bytes come only once */
+    archive->taken += *size;
     if (sized && *size != promised)
         return lae_bad_input("%s: entry %s is damaged: %zu bytes instead of %llu", archive->path,
                              archive->name, *size, (unsigned long long)promised);
@@ -232,7 +286,8 @@ lae_status lae_archive_read(struct lae_archive *archive, size_t limit, unsigned 
 {
     *data = NULL;
     *size = 0;
-    if (limit > SIZE_MAX / 4) limit = SIZE_MAX / 4;
+    size_t left = archive->most - archive->taken;
+    if (limit > left) limit = left;
     lae_status status = read_entry(archive, limit, data, size);
     if (status != NULL) {
         free(*data);

@@ -39,7 +39,7 @@ lae_status lae_map_open(const char *path, struct lae_map *map)
 
 void lae_map_close(struct lae_map *map)
 {
-    if (map->data != NULL) munmap((void *)(uintptr_t)map->data, map->size);
+    if (map->data != NULL) munmap((void *)map->data, map->size);
     *map = (struct lae_map){0};
 }
 

@@ -64,6 +64,22 @@ lae_status lae_hdf5_join(char path[LAE_HDF5_NAME], const char *group, const char
     return lae_bad_input("the name %.64s... is longer than %d characters", name, LAE_HDF5_NAME - 1);
 }
 
+/* HDF5 would follow them, into whatever file or pipe they name. */
+lae_status lae_hdf5_check_links(const struct lae_hdf5 *file, const char *name)
+{
+    for (size_t end = 0; *name != '\0'; end++) {
+        if (name[end] != '/' && name[end] != '\0') continue;
+        char part[LAE_HDF5_NAME];
+        H5L_info_t about;
+        snprintf(part, sizeof part, "%.*s", (int)end, name);
+        bool known = H5Lget_info(file->id, part, &about, H5P_DEFAULT) >= 0;
+        if (known && about.type != H5L_TYPE_HARD)
+            return lae_bad_input("%s: /%s: is a link to elsewhere", file->path, part);
+        if (!known || name[end] == '\0') return NULL;
+    }
+    return NULL;
+}
+
 const char *lae_hdf5_object(const char *name)
 {
     return name[0] == '\0' ? "/" : name;

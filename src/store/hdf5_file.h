@@ -12,7 +12,9 @@
  * groups on the way are made. All functions are for one thread. No HDF5 handle but the file's
  * outlives a call; what HDF5 reports becomes a status that names file and object.
  *
- * Errors in what is read are LAE_BAD_INPUT; nothing is allocated for a size the file does not back.
+ * Errors in what is read are LAE_BAD_INPUT; nothing is allocated for a size the file does not back,
+ * all values of a file together come from no more bytes than it has, and nothing is read from
+ * another file that it may name (external links, external and virtual datasets).
  */
 #ifndef LAE_STORE_HDF5_FILE_H
 #define LAE_STORE_HDF5_FILE_H
@@ -31,6 +33,7 @@ struct lae_hdf5 {
     char *path;         /* where the file is or shall be */
     const char *format; /* root attribute "format" and name in the seal; a constant */
     int version;        /* root attribute "format_version" */
+    hsize_t unread;     /* bytes of a file that is read which no value has been read from */
 };
 
 /* A struct for a file at `path`, not open yet. Errors: memory. */
@@ -146,6 +149,9 @@ lae_status lae_hdf5_walk_attributes(struct lae_hdf5 *file, const char *object,
  * clear its error stack. LAE_FAILED where a system call failed. */
 lae_status lae_hdf5_fault(enum lae_code code, const struct lae_hdf5 *file, const char *format, ...)
     LAE_PRINTF(3, 4);
+
+/* Errors: the way to `name` leads over a link to elsewhere (soft, external, user-defined). */
+lae_status lae_hdf5_check_links(const struct lae_hdf5 *file, const char *name) LAE_MUST_CHECK;
 
 /* The name as HDF5 wants it: the root is "/" there. */
 const char *lae_hdf5_object(const char *name);

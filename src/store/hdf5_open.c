@@ -61,6 +61,7 @@ static lae_status take_image(const struct lae_hdf5 *file, unsigned char **image,
     if (H5Fget_file_image(file->id, *image + LAE_SEAL_BYTES, (size_t)bytes) == bytes) return NULL;
     lae_status status = lae_hdf5_fault(LAE_FAILED, file, "cannot be completed");
     free(*image);
+    *image = NULL;
     return status;
 }
 
@@ -88,7 +89,8 @@ static lae_status open_without_lock(struct lae_hdf5 *file)
 #endif
     file->id = H5Fopen(file->path, H5F_ACC_RDONLY, access);
     lae_status status = NULL;
-    if (file->id < 0) status = lae_hdf5_fault(LAE_BAD_INPUT, file, "cannot be opened by HDF5");
+    if (file->id < 0 || H5Fget_filesize(file->id, &file->unread) < 0)
+        status = lae_hdf5_fault(LAE_BAD_INPUT, file, "cannot be opened by HDF5");
     H5Pclose(access);
     return status;
 }

@@ -6,7 +6,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define MAX_TEXT ((size_t)64 << 20) /* bytes of one string */
 /* A dataset may be compressed (by h5repack, say), and deflate gets at most 1032:1. */
 #define MAX_COMPRESSION 1100
 
@@ -20,10 +19,45 @@ bool lae_hdf5_has_attribute(struct lae_hdf5 *file, const char *object, const cha
     return H5Aexists_by_name(file->id, lae_hdf5_object(object), attribute, H5P_DEFAULT) > 0;
 }
 
+/* Takes the bytes that an object (of that name in messages) claims from those the file has. */
+static lae_status claim(struct lae_hdf5 *file, const char *name, hsize_t bytes)
+{
+    if (bytes <= file->unread) {
+        file->unread -= bytes;
+        return NULL;
+    }
+    return lae_bad_input("%s: /%s: claims %llu bytes; the file has %llu left", file->path, name,
+                         (unsigned long long)bytes, (unsigned long long)file->unread);
+}
+
+/* Whether the dataset's values are in this file, and no chunk of them (HDF5 reads whole ones) is
+ * larger than what is stored can be. */
+static bool is_stored_here(hid_t dataset)
+{
+    hsize_t extents[H5S_MAX_RANK] = {0};
+    size_t shape[H5S_MAX_RANK];
+    hid_t creation = H5Dget_create_plist(dataset), type = H5Dget_type(dataset);
+    size_t element = H5Tget_size(type);
+    H5D_layout_t layout = H5Pget_layout(creation);
+    bool known = layout == H5D_COMPACT || layout == H5D_CONTIGUOUS || layout == H5D_CHUNKED;
+    bool external = H5Pget_external_count(creation) != 0;
+    int rank = layout == H5D_CHUNKED ? H5Pget_chunk(creation, H5S_MAX_RANK, extents) : 0;
+    H5Tclose(type);
+    H5Pclose(creation);
+    for (int i = 0; i < rank; i++)
+        shape[i] = (size_t)extents[i];
+    if (!known || external || rank < 0 || element == 0) return false;
+    if (rank == 0) return true;
+    size_t chunk = lae_shape_count(rank, shape);
+    return chunk <= SIZE_MAX / element &&
+           chunk * element / MAX_COMPRESSION <= H5Dget_storage_size(dataset);
+}
+
 /* ---- datasets ---- */
 
 static lae_status open_dataset(struct lae_hdf5 *file, const char *name, hid_t *dataset)
 {
+    LAE_TRY(lae_hdf5_check_links(file, name));
     *dataset = H5Dopen2(file->id, name, H5P_DEFAULT);
     if (*dataset >= 0) return NULL;
     return lae_hdf5_fault(LAE_BAD_INPUT, file, "/%s: cannot be opened as a dataset", name);
@@ -85,6 +119,8 @@ static lae_status inspect(struct lae_hdf5 *file, const char *name, hid_t dataset
     if (!has_type(dataset, type))
         return lae_bad_input("%s: /%s: is not of %s type", file->path, name, type_name(type));
     LAE_TRY(get_shape(file, name, dataset, rank, shape));
+    if (!is_stored_here(dataset))
+        return lae_bad_input("%s: /%s: its values are not in this file", file->path, name);
     size_t count = lae_shape_count(*rank, shape);
     hsize_t storage = H5Dget_storage_size(dataset);
     char text[LAE_SHAPE_TEXT];
@@ -115,6 +151,7 @@ lae_status lae_hdf5_read(struct lae_hdf5 *file, const char *name, enum lae_hdf5_
     if (status == NULL && lae_shape_count(rank, shape) != count)
         status = lae_bad_input("%s: /%s: has %zu entries, %zu are wanted", file->path, name,
                                lae_shape_count(rank, shape), count);
+    if (status == NULL) status = claim(file, name, H5Dget_storage_size(dataset));
     if (status == NULL &&
         H5Dread(dataset, native_type(type), H5S_ALL, H5S_ALL, H5P_DEFAULT, values) < 0)
         status = lae_hdf5_fault(LAE_BAD_INPUT, file, "/%s: cannot be read", name);
@@ -143,14 +180,17 @@ static lae_status check_single(struct lae_hdf5 *file, struct single *single)
     hssize_t count = H5Sget_simple_extent_npoints(space);
     H5Sclose(space);
     single->type = single->is_attribute ? H5Aget_type(single->id) : H5Dget_type(single->id);
-    if (count == 1 && single->type >= 0) return NULL;
-    return lae_bad_input("%s: %s: is not a single value", file->path, single->label);
+    if (count != 1 || single->type < 0)
+        return lae_bad_input("%s: %s: is not a single value", file->path, single->label);
+    if (single->is_attribute || is_stored_here(single->id)) return NULL;
+    return lae_bad_input("%s: %s: its value is not in this file", file->path, single->label);
 }
 
 static lae_status open_single(struct lae_hdf5 *file, const char *object, const char *attribute,
                               struct single *single)
 {
     *single = (struct single){.id = -1, .type = -1, .is_attribute = attribute != NULL};
+    LAE_TRY(lae_hdf5_check_links(file, object));
     if (single->is_attribute) {
         snprintf(single->label, sizeof single->label, "/%s: attribute %s", object, attribute);
         single->id =
@@ -192,8 +232,9 @@ static lae_status read_variable(struct lae_hdf5 *file, const struct single *sing
     lae_status status = read_single(file, single, type, &found);
     H5Tclose(type);
     if (status != NULL) return status;
-    *text = strdup(found == NULL ? "" : found);
-    if (*text == NULL) status = lae_out_of_memory(1, single->label);
+    status = claim(file, single->label + 1, found == NULL ? 0 : strlen(found));
+    if (status == NULL) *text = strdup(found == NULL ? "" : found);
+    if (status == NULL && *text == NULL) status = lae_out_of_memory(1, single->label);
     H5free_memory(found);
     return status;
 }
@@ -201,9 +242,10 @@ static lae_status read_variable(struct lae_hdf5 *file, const struct single *sing
 static lae_status read_fixed(struct lae_hdf5 *file, const struct single *single, char **text)
 {
     size_t size = H5Tget_size(single->type);
-    if (size > MAX_TEXT || (!single->is_attribute && H5Dget_storage_size(single->id) == 0))
+    if (!single->is_attribute && H5Dget_storage_size(single->id) < size)
         return lae_bad_input("%s: %s: claims a string of %zu bytes", file->path, single->label,
                              size);
+    LAE_TRY(claim(file, single->label + 1, size));
     *text = calloc(size + 1, 1);
     if (*text == NULL) return lae_out_of_memory(size, single->label);
     hid_t type = memory_string(single, size + 1);

@@ -70,6 +70,7 @@ lae_status lae_hdf5_walk(struct lae_hdf5 *file, const char *group, lae_hdf5_visi
                          void *context)
 {
     struct walk walk = {.file = file, .visit = visit, .context = context};
+    LAE_TRY(lae_hdf5_check_links(file, group));
     hid_t id = H5Gopen2(file->id, lae_hdf5_object(group), H5P_DEFAULT);
     if (id < 0)
         return lae_hdf5_fault(LAE_BAD_INPUT, file, "/%s: cannot be opened as a group", group);
@@ -92,6 +93,7 @@ lae_status lae_hdf5_walk_attributes(struct lae_hdf5 *file, const char *object,
                                     lae_hdf5_visit *visit, void *context)
 {
     struct walk walk = {.file = file, .visit = visit, .context = context};
+    LAE_TRY(lae_hdf5_check_links(file, object));
     if (H5Aiterate_by_name(file->id, lae_hdf5_object(object), H5_INDEX_NAME, H5_ITER_INC, NULL,
                            on_attribute, &walk, H5P_DEFAULT) >= 0)
         return NULL;

@@ -91,7 +91,7 @@ static lae_status read_range(const struct reader *reader, const char *name, cons
 
 static lae_status read_tensor(struct reader *reader, const char *name, const json_t *entry)
 {
-    struct lae_raw raw = {.name = (char *)(uintptr_t)name};
+    struct lae_raw raw = {.name = (char *)name};
     struct range *range = &reader->ranges[reader->count];
     size_t bytes = 0;
     LAE_TRY(read_element(name, entry, &raw.element));

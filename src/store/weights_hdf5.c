@@ -13,7 +13,7 @@ static lae_status read_object(struct lae_hdf5 *hdf5, const char *name, bool is_g
 {
     struct lae_raw_file *file = context;
     if (is_group) return NULL;
-    struct lae_raw raw = {.name = (char *)(uintptr_t)name, .element = LAE_F32};
+    struct lae_raw raw = {.name = (char *)name, .element = LAE_F32};
     size_t bytes = 0;
     LAE_TRY(lae_hdf5_shape(hdf5, name, LAE_HDF5_FLOAT, &raw.rank, raw.shape));
     LAE_TRY(lae_status_prefix(lae_raw_measure(&raw, &bytes), "%s: tensor %s", hdf5->path, name));

@@ -64,7 +64,7 @@ lae_status lae_raw_sort(struct lae_raw_file *file)
 
 struct lae_raw *lae_raw_find(const struct lae_raw_file *file, const char *name)
 {
-    struct lae_raw wanted = {.name = (char *)(uintptr_t)name};
+    struct lae_raw wanted = {.name = (char *)name};
     if (file->count == 0) return NULL;
     return bsearch(&wanted, file->items, file->count, sizeof *file->items, by_name);
 }

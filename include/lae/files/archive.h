@@ -3,6 +3,8 @@
  * Read: zip; tar, plain or packed with gzip, bzip2, xz or zstd. Checksums are checked: a zip's for
  * each entry as it is read, gzip's when lae_archive_next comes to the end, the others' block by
  * block. A plain tar has none for its entries' bytes, and zstd's is optional.
+ *
+ * No more is unpacked than some thousand times the file's size.
  */
 #ifndef LAE_FILES_ARCHIVE_H
 #define LAE_FILES_ARCHIVE_H

@@ -1,0 +1,52 @@
+/* What the fuzzing targets share.
+ *
+ * A target is a function that reads any bytes the way the program would read a file of its kind,
+ * and aborts where a promise of the readers is broken: that what is refused is bad input with a
+ * message, and that what is accepted is what the header in include/lae/ says.
+ *
+ *     TARGET.c     + libFuzzer, sanitizers   fuzz_TARGET: makes up inputs (tests/fuzz/run.sh)
+ *     TARGET.c     + replay.c                replay_TARGET: every known input once (meson test)
+ *     seeds.c                                the small valid files to begin with
+ *     corpus/TARGET, finds/TARGET            inputs worth keeping; what once went wrong
+ *
+ * Checksums keep made-up bytes from getting past a file's front. So targets put them right first:
+ * whoever forges a file would.
+ */
+#ifndef LAE_TEST_FUZZ_H
+#define LAE_TEST_FUZZ_H
+
+#include "lae/base/status.h"
+#include "lae/store/weights.h"
+
+#include <stddef.h>
+#include <stdint.h>
+
+/* The target, by the name that libFuzzer wants. */
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+/* A file in memory, number 0..LAE_FUZZ_FILES-1, with these bytes; its path is valid until exit, its
+ * content until the next call. */
+enum { LAE_FUZZ_FILES = 4 };
+const char *lae_fuzz_file(int number, const void *data, size_t size);
+
+/* A copy of the input that may be changed; free(). */
+unsigned char *lae_fuzz_copy(const uint8_t *data, size_t size);
+
+/* Aborts unless the condition holds. */
+#define LAE_FUZZ_CHECK(condition) lae_fuzz_check((condition), #condition, __FILE__, __LINE__)
+void lae_fuzz_check(int fine, const char *condition, const char *file, int line);
+
+/* Frees an error, which must be bad input and say so of `path` (NULL: of anything). NULL is fine.
+ */
+void lae_fuzz_end(lae_status status, const char *path);
+
+/* Reads the file as weights, checks what comes, and gives it back. */
+void lae_fuzz_weights(const char *path);
+
+/* Puts the CRC-32 of a zip's stored and deflated entries right, as far as they can be found. */
+void lae_fuzz_repair_zip(unsigned char *data, size_t size);
+
+/* Puts the checksums of a tar's headers right, one after the other as their sizes say. */
+void lae_fuzz_repair_tar(unsigned char *data, size_t size);
+
+#endif

@@ -1,0 +1,307 @@
+/* The small valid files that fuzzing begins with: fuzz_seeds DIRECTORY writes DIRECTORY/TARGET/NAME
+ * for each target whose files are made of bytes, then prints what it has written. */
+#define _GNU_SOURCE /* mkdtemp, nftw */
+#include "../unit/weight_files.h"
+
+#include "lae/store/checkpoint.h"
+
+#include "lae/files/map.h"
+
+#define RECORD_100 (2 + 3 * 32 * 32)
+#define RECORD_10 (1 + 3 * 32 * 32)
+
+enum form { AS_IT_IS, REPAIRED, PACKED, DIRECTORY_FORM }; /* see images.c */
+
+static void must(lae_status status)
+{
+    if (status == NULL) return;
+    fprintf(stderr, "fuzz_seeds: %s\n", lae_status_message(status));
+    exit(1);
+}
+
+/* DIRECTORY/TARGET/NAME in one of a few buffers used in turn; the directory is made. */
+static const char *place(const char *directory, const char *target, const char *name)
+{
+    static char buffers[2][PATH_SIZE];
+    static int next;
+    char *path = buffers[next++ % 2];
+    snprintf(path, PATH_SIZE, "%s/%s", directory, target);
+    must(lae_path_make_directories(path));
+    snprintf(path, PATH_SIZE, "%s/%s/%s", directory, target, name);
+    puts(path);
+    return path;
+}
+
+/* ---- weights -------------------------------------------------------------------------------- */
+
+static void write_npz(const char *directory)
+{
+    struct network *network = google("opt/target/");
+    save_npz(place(directory, "npz", "stored.npz"), network, "<f4", 1, false);
+    free_network(network);
+    network = google("");
+    add_head(network, "head");
+    save_npz(place(directory, "npz", "deflated.npz"), network, "<f2", 2, true);
+    drop_tensor(network, "cls");
+    save_npz(place(directory, "npz", "incomplete.npz"), network, "<f4", 3, false);
+    network->count = 3;
+    find_tensor(network, "Transformer/posembed_input/pos_embedding")->column_major = false;
+    save_npz(place(directory, "npz", "little.npz"), network, "<f4", 1, true);
+    free_network(network);
+}
+
+/* As safetensors.c takes it: the header, a newline, the data. */
+static void save_split(const char *path, const struct bytes *file)
+{
+    size_t header = file->data[0] | (size_t)file->data[1] << 8;
+    struct bytes split = {0};
+    append_bytes(&split, file->data + 8, header);
+    append_bytes(&split, "\n", 1);
+    append_bytes(&split, file->data + 8 + header, file->size - 8 - header);
+    save_bytes(path, split.data, split.size);
+    free_bytes(&split);
+}
+
+static void write_safetensors(const char *directory)
+{
+    static const struct {
+        const char *name, *type, *metadata, *prefix; /* prefix NULL: timm's names */
+    } files[] = {
+        {"timm", "F32",
+         "\"__metadata__\":{\"layer_norm_eps\":\"1e-5\",\"heads\":\"2\",\"format\":\"pt\"},", NULL},
+        {"timm-f16", "F16", "", NULL},
+        {"transformers", "BF16", "", ""},
+        {"transformers-vit", "F16", "\"__metadata__\":{\"format\":\"pt\"},", "vit."},
+    };
+    for (size_t i = 0; i < sizeof files / sizeof *files; i++) {
+        struct network *network =
+            files[i].prefix == NULL ? timm_of_depth(1) : transformers(files[i].prefix);
+        struct bytes file = safetensors(network, files[i].type, files[i].metadata);
+        save_split(place(directory, "safetensors", files[i].name), &file);
+        if (i == 1) {
+            const char *path = place(directory, "safetensors", "timm-whole");
+            save_bytes(path, file.data, file.size);
+        }
+        free_bytes(&file);
+        free_network(network);
+    }
+}
+
+/* ---- images --------------------------------------------------------------------------------- */
+
+/* `count` records whose labels are theirs and whose pixels are all alike. */
+static struct bytes records(bool cifar10, int count)
+{
+    struct bytes bytes = {0};
+    static unsigned char pixels[3 * 32 * 32];
+    for (int i = 0; i < count; i++) {
+        unsigned char labels[2] = {1, (unsigned char)(7 * i % 10)};
+        memset(pixels, 16 * i, sizeof pixels);
+        append_bytes(&bytes, labels + (cifar10 ? 1 : 0), cifar10 ? 1 : 2);
+        append_bytes(&bytes, pixels, sizeof pixels);
+    }
+    return bytes;
+}
+
+/* The bytes that images.c takes for these, in a file of that name. */
+static void save_images(const char *directory, const char *name, bool cifar10, enum form form,
+                        const struct bytes *content)
+{
+    struct bytes file = {0};
+    append_number(&file, (uint64_t)(cifar10 ? 1 : 0) | (uint64_t)form << 1, 1);
+    append_bytes(&file, content->data, content->size);
+    save_bytes(place(directory, "images", name), file.data, file.size);
+    free_bytes(&file);
+}
+
+static void write_image_directories(const char *directory)
+{
+    for (int cifar10 = 0; cifar10 < 2; cifar10++) {
+        struct bytes test = records(cifar10, 1), train = records(cifar10, 2), both = {0};
+        append_number(&both, test.size, 2);
+        append_bytes(&both, test.data, test.size);
+        append_bytes(&both, train.data, train.size);
+        save_images(directory, cifar10 ? "directory-10" : "directory-100", cifar10, DIRECTORY_FORM,
+                    &both);
+        free_bytes(&test);
+        free_bytes(&train);
+        free_bytes(&both);
+    }
+}
+
+static void fill_archive(struct archive *archive, bool cifar10)
+{
+    struct bytes test = records(cifar10, 1), train = records(cifar10, 1), text = {0};
+    append_text(&text, "apple\n");
+    put_entry(archive,
+              cifar10 ? "cifar-10-batches-bin/test_batch.bin" : "cifar-100-binary/test.bin", &test);
+    put_entry(archive, "a/fine_label_names.txt", &text);
+    put_entry(archive, cifar10 ? "data_batch_1.bin" : "train.bin", &train);
+    if (cifar10) put_entry(archive, "data_batch_2.bin", &train);
+    free_bytes(&test);
+    free_bytes(&train);
+    free_bytes(&text);
+}
+
+static void write_archives(const char *directory)
+{
+    static const struct {
+        const char *name;
+        bool zip, cifar10;
+        int filter;
+        enum form form;
+    } files[] = {
+        {"tar", false, false, ARCHIVE_FILTER_NONE, REPAIRED},
+        {"tar-packed-here", false, true, ARCHIVE_FILTER_NONE, PACKED},
+        {"tar-gz", false, false, ARCHIVE_FILTER_GZIP, AS_IT_IS},
+        {"tar-bz2", false, false, ARCHIVE_FILTER_BZIP2, AS_IT_IS},
+        {"tar-xz", false, true, ARCHIVE_FILTER_XZ, AS_IT_IS},
+        {"tar-zst", false, true, ARCHIVE_FILTER_ZSTD, AS_IT_IS},
+        {"zip-stored", true, false, ARCHIVE_FILTER_NONE, REPAIRED},
+        {"zip-deflated", true, true, ARCHIVE_FILTER_NONE, REPAIRED},
+    };
+    for (size_t i = 0; i < sizeof files / sizeof *files; i++) {
+        char raw[PATH_SIZE];
+        snprintf(raw, sizeof raw, "%s/archive", directory);
+        struct archive *archive = NULL;
+        if (files[i].zip) {
+            archive = create_zip(raw, files[i].cifar10);
+        } else {
+            archive = archive_write_new();
+            archive_write_set_format_pax_restricted(archive);
+            archive_write_add_filter(archive, files[i].filter);
+            archive_write_set_bytes_in_last_block(archive, 1);
+            assert_int_equal(archive_write_open_filename(archive, raw), ARCHIVE_OK);
+        }
+        fill_archive(archive, files[i].cifar10);
+        close_zip(archive);
+        struct bytes content = load_bytes(raw);
+        save_images(directory, files[i].name, files[i].cifar10, files[i].form, &content);
+        free_bytes(&content);
+        remove(raw);
+    }
+}
+
+/* ---- checkpoints ---------------------------------------------------------------------------- */
+
+static void add(struct lae_set *set, const char *name, int rank, size_t a, size_t b)
+{
+    struct lae_named *item = NULL;
+    must(lae_set_add(set, name, rank, (const size_t[]){a, b}, &item));
+    for (size_t i = 0; i < item->count; i++)
+        item->data[i] = 0.5f + (float)i;
+}
+
+/* As little as a checkpoint can have. */
+static void make_little(struct lae_checkpoint *checkpoint)
+{
+    *checkpoint =
+        (struct lae_checkpoint){.task = 0, .task_count = 2, .classes_seen = 1, .classes = 2};
+    checkpoint->config = strdup("merge: {method: ema}\n");
+    checkpoint->class_order = calloc(2, sizeof *checkpoint->class_order);
+    assert_non_null(checkpoint->class_order);
+    checkpoint->class_order[0] = 1;
+    add(&checkpoint->head, "task_00/bias", 1, 1, 0);
+    add(&checkpoint->head, "task_00/weight", 2, 1, 2);
+}
+
+/* Something of everything besides. */
+static void make_full(struct lae_checkpoint *checkpoint)
+{
+    make_little(checkpoint);
+    add(&checkpoint->init, "blocks/0/attn/adapter/scale", 0, 0, 0);
+    add(&checkpoint->online, "blocks/0/attn/adapter/scale", 0, 0, 0);
+    add(&checkpoint->online, "blocks/0/attn/adapter/up/weight", 2, 2, 3);
+    add(&checkpoint->offline, "blocks/0/attn/adapter/scale", 0, 0, 0);
+    add(&checkpoint->inside.adam, "pet/m", 1, 3, 0);
+    checkpoint->inside.present = true;
+    checkpoint->inside.step = 7;
+    checkpoint->metric_count = 1;
+    checkpoint->metrics = calloc(1, sizeof *checkpoint->metrics);
+    checkpoint->metrics[0] =
+        (struct lae_metric){strdup("online/accuracy"), 2, {2, 2}, calloc(4, sizeof(double))};
+    checkpoint->merge_count = 1;
+    checkpoint->merge = calloc(1, sizeof *checkpoint->merge);
+    checkpoint->merge[0] = (struct lae_merge_record){.name = strdup("blocks/0/attn/adapter/scale"),
+                                                     .norm_online = 2.5};
+    checkpoint->fact_count = 2;
+    checkpoint->provenance = calloc(2, sizeof *checkpoint->provenance);
+    checkpoint->provenance[0] = (struct lae_fact){strdup("hosts"), strdup("node1"), 0};
+    checkpoint->provenance[1] = (struct lae_fact){strdup("np"), NULL, 8};
+}
+
+static void write_checkpoints(const char *directory)
+{
+    struct lae_checkpoint checkpoint;
+    make_little(&checkpoint);
+    must(lae_checkpoint_write(place(directory, "checkpoint", "little"), &checkpoint));
+    lae_checkpoint_free(&checkpoint);
+    make_full(&checkpoint);
+    must(lae_checkpoint_write(place(directory, "checkpoint", "full"), &checkpoint));
+    lae_checkpoint_free(&checkpoint);
+}
+
+/* A dataset that is compressed in chunks, as h5repack leaves it, in place of the file's own. */
+static void compress_dataset(hid_t file, const char *name, hid_t type)
+{
+    float values[4] = {0};
+    hid_t creation = H5Pcreate(H5P_DATASET_CREATE);
+    H5Pset_chunk(creation, 2, (const hsize_t[]){1, 2});
+    H5Pset_shuffle(creation);
+    H5Pset_deflate(creation, 9);
+    H5Pset_fletcher32(creation);
+    assert_true(H5Ldelete(file, name, H5P_DEFAULT) >= 0);
+    hid_t space = H5Screate_simple(2, (const hsize_t[]){1, 2}, NULL);
+    hid_t dataset = H5Dcreate2(file, name, type, space, H5P_DEFAULT, creation, H5P_DEFAULT);
+    assert_true(H5Dwrite(dataset, type, H5S_ALL, H5S_ALL, H5P_DEFAULT, values) >= 0);
+    H5Dclose(dataset);
+    H5Sclose(space);
+    H5Pclose(creation);
+}
+
+static void write_compressed(const char *directory)
+{
+    struct lae_checkpoint checkpoint;
+    const char *path = place(directory, "checkpoint", "compressed");
+    make_little(&checkpoint);
+    must(lae_checkpoint_write(path, &checkpoint));
+    lae_checkpoint_free(&checkpoint);
+    hid_t file = H5Fopen(path, H5F_ACC_RDWR, H5P_DEFAULT);
+    assert_true(file >= 0);
+    compress_dataset(file, "/head/task_00/weight", H5T_IEEE_F32BE);
+    H5Fclose(file);
+}
+
+static void write_own_weights(const char *directory)
+{
+    char first[PATH_SIZE];
+    struct network *network = timm_of_depth(1);
+    struct lae_weights weights;
+    snprintf(first, sizeof first, "%s/first", directory);
+    save_safetensors(first, network, "F32", "");
+    read_well(first, &weights);
+    char path[PATH_SIZE];
+    snprintf(path, sizeof path, "%s/first.h5", directory);
+    write_well(path, &weights);
+    assert_int_equal(rename(path, place(directory, "checkpoint", "weights")), 0);
+    remove(first);
+    lae_weights_free(&weights);
+    free_network(network);
+}
+
+int main(int argc, char **argv)
+{
+    if (argc != 2) {
+        fputs("fuzz_seeds DIRECTORY\n", stderr);
+        return 2;
+    }
+    must(lae_path_make_directories(argv[1]));
+    write_npz(argv[1]);
+    write_safetensors(argv[1]);
+    write_image_directories(argv[1]);
+    write_archives(argv[1]);
+    write_checkpoints(argv[1]);
+    write_compressed(argv[1]);
+    write_own_weights(argv[1]);
+    return 0;
+}
