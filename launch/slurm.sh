@@ -25,7 +25,7 @@ start_ranks() {
         ;;
     srun) # which does not take --cpus-per-task from the job any more (since SLURM 22.05)
         # shellcheck disable=SC2086
-        launch srun --mpi=pmix ${SLURM_CPUS_PER_TASK:+--cpus-per-task="$SLURM_CPUS_PER_TASK"} \
+        launch srun --mpi=pmix --kill-on-bad-exit=1 ${SLURM_CPUS_PER_TASK:+--cpus-per-task="$SLURM_CPUS_PER_TASK"} \
             ${SRUN_ARGUMENTS:-} "$program" "$@"
         ;;
     *)

@@ -69,9 +69,10 @@ run_tests() {
     grep -h '^skipped:' "$directory"/meson-logs/testlog.txt || true
 }
 
-# Builds with sanitizers $1 in directory $2.
+# Builds with sanitizers $1 in directory $2. Under them gcc warns of what is not so; what is so, the
+# plain build refuses.
 build_sanitized() {
-    configure "$2" -Db_sanitize="$1" -Dbuildtype=debugoptimized -Db_lundef=false
+    configure "$2" -Db_sanitize="$1" -Dbuildtype=debugoptimized -Db_lundef=false -Dwerror=false
     ninja -C "$2"
 }
 

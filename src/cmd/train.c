@@ -133,6 +133,16 @@ static lae_status train(struct lae_job *job, struct lae_rundir *dir, struct lae_
     return status;
 }
 
+/* Where a run that was begun before goes on. */
+static void tell_where(const struct lae_job *job, const struct lae_state *state)
+{
+    if (state->at.inside)
+        lae_log_info(job->log, "going on in task %d of %d, after %lld of its steps",
+                     state->finished + 1, state->tasks, (long long)state->at.step);
+    else
+        lae_log_info(job->log, "going on after task %d of %d", state->finished, state->tasks);
+}
+
 static lae_status begin_and_train(struct lae_job *job, struct lae_rundir *dir)
 {
     struct lae_state state = {0};
@@ -140,8 +150,7 @@ static lae_status begin_and_train(struct lae_job *job, struct lae_rundir *dir)
     tell_load(job);
     lae_status status = lae_dist_agree(job->dist, lae_state_create(job, &state));
     if (status == NULL) status = lae_rundir_restore(dir, job, &state);
-    if (status == NULL && dir->found)
-        lae_log_info(job->log, "going on after task %d of %d", dir->finished, state.tasks);
+    if (status == NULL && dir->found) tell_where(job, &state);
     if (status == NULL) status = train(job, dir, &state);
     lae_state_free(&state);
     return status;

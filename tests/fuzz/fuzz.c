@@ -1,14 +1,17 @@
-/* Files in memory for the readers, which want paths, and the checks that all targets make. */
-#define _GNU_SOURCE /* memfd_create */
+/* Files for the readers, which want paths, and the checks that all targets make. */
+#define _GNU_SOURCE /* mkdtemp */
 #include "fuzz.h"
 
+#include "lae/store/checkpoint.h"
 #include "lae/vit/model.h"
 
+#include <fcntl.h>
+#include <hdf5.h>
 #include <math.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <unistd.h>
 
 void lae_fuzz_check(int fine, const char *condition, const char *file, int line)
@@ -18,26 +21,63 @@ void lae_fuzz_check(int fine, const char *condition, const char *file, int line)
     abort();
 }
 
-const char *lae_fuzz_file(int number, const void *data, size_t size)
+enum { MOST_FILES = 8, MOST_PATH = 512 };
+
+static struct {
+    char directory[MOST_PATH];
+    struct {
+        int descriptor;
+        char path[MOST_PATH];
+    } files[MOST_FILES];
+    int count;
+    size_t refusals;
+} fuzz;
+
+static void remove_directory(void)
 {
-    static struct {
-        int file;
-        char path[32];
-    } files[LAE_FUZZ_FILES];
-    if (files[number].path[0] == '\0') {
-        files[number].file = memfd_create("input", MFD_CLOEXEC);
-        LAE_FUZZ_CHECK(files[number].file >= 0);
-        snprintf(files[number].path, sizeof files[number].path, "/proc/self/fd/%d",
-                 files[number].file);
-    }
-    LAE_FUZZ_CHECK(ftruncate(files[number].file, (off_t)size) == 0);
+    for (int i = 0; i < fuzz.count; i++)
+        unlink(fuzz.files[i].path);
+    rmdir(fuzz.directory);
+}
+
+const char *lae_fuzz_directory(void)
+{
+    if (fuzz.directory[0] != '\0') return fuzz.directory;
+    const char *parent = getenv("TMPDIR");
+    snprintf(fuzz.directory, MOST_PATH - 64, "%s/lae-fuzz-XXXXXX",
+             parent != NULL ? parent : "/tmp");
+    LAE_FUZZ_CHECK(mkdtemp(fuzz.directory) != NULL);
+    atexit(remove_directory);
+    return fuzz.directory;
+}
+
+/* The number of the file with that path, which is made where it is not there yet. */
+static int find_file(const char *path)
+{
+    for (int i = 0; i < fuzz.count; i++)
+        if (strcmp(fuzz.files[i].path, path) == 0) return i;
+    LAE_FUZZ_CHECK(fuzz.count < MOST_FILES);
+    int descriptor = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+    LAE_FUZZ_CHECK(descriptor >= 0);
+    strcpy(fuzz.files[fuzz.count].path, path);
+    fuzz.files[fuzz.count].descriptor = descriptor;
+    return fuzz.count++;
+}
+
+const char *lae_fuzz_file(const char *name, const void *data, size_t size)
+{
+    char path[MOST_PATH];
+    int length = snprintf(path, sizeof path, "%s/%s", lae_fuzz_directory(), name);
+    LAE_FUZZ_CHECK(length > 0 && length < MOST_PATH);
+    int number = find_file(path), descriptor = fuzz.files[number].descriptor;
     for (size_t done = 0; done < size;) {
-        ssize_t count =
-            pwrite(files[number].file, (const char *)data + done, size - done, (off_t)done);
+        ssize_t count = pwrite(descriptor, (const char *)data + done, size - done, (off_t)done);
         LAE_FUZZ_CHECK(count > 0);
         done += (size_t)count;
     }
-    return files[number].path;
+    /* Last: some file systems wait for the disk when a file is cut to nothing and written anew. */
+    LAE_FUZZ_CHECK(ftruncate(descriptor, (off_t)size) == 0);
+    return fuzz.files[number].path;
 }
 
 unsigned char *lae_fuzz_copy(const uint8_t *data, size_t size)
@@ -48,9 +88,8 @@ unsigned char *lae_fuzz_copy(const uint8_t *data, size_t size)
     return copy;
 }
 
-void lae_fuzz_end(lae_status status, const char *path)
+static void check_error(const struct lae_error *status, const char *path)
 {
-    if (status == NULL) return;
     const char *message = lae_status_message(status);
     bool named = path == NULL || strstr(message, path) != NULL;
     if (lae_status_code(status) != LAE_BAD_INPUT || message[0] == '\0' || !named) {
@@ -59,7 +98,19 @@ void lae_fuzz_end(lae_status status, const char *path)
         abort();
     }
     if (getenv("LAE_FUZZ_TELL") != NULL) fprintf(stderr, "%s\n", message);
+}
+
+void lae_fuzz_end(lae_status status, const char *path)
+{
+    if (status == NULL) return;
+    check_error(status, path);
     lae_status_free(status);
+    fuzz.refusals++;
+}
+
+size_t lae_fuzz_refusals(void)
+{
+    return fuzz.refusals;
 }
 
 static void check_tensor(const struct lae_named *tensor)
@@ -70,7 +121,8 @@ static void check_tensor(const struct lae_named *tensor)
         LAE_FUZZ_CHECK(isfinite(tensor->data[i]));
 }
 
-/* What the trainer does with weights next: its own table of them must find them all. */
+/* What the trainer does with weights next: its own table of them has them all. Some are of no use
+ * to it: their heads are not known, say. */
 static void check_model(const struct lae_weights *weights)
 {
     struct lae_vit_dims dims;
@@ -82,7 +134,8 @@ static void check_model(const struct lae_weights *weights)
         LAE_FUZZ_CHECK(status != NULL || table.count == weights->tensors.count);
     }
     lae_table_free(&table);
-    lae_fuzz_end(status, NULL);
+    if (status != NULL) check_error(status, NULL);
+    lae_status_free(status);
 }
 
 void lae_fuzz_weights(const char *path)
@@ -98,5 +151,43 @@ void lae_fuzz_weights(const char *path)
         lae_weights_free(&weights);
     }
     LAE_FUZZ_CHECK(weights.tensors.items == NULL);
+    lae_fuzz_end(status, path);
+}
+
+static void check_set(const struct lae_set *set)
+{
+    for (size_t i = 0; i < set->count; i++) {
+        const struct lae_named *item = &set->items[i];
+        LAE_FUZZ_CHECK(item->count == lae_shape_count(item->rank, item->shape));
+        LAE_FUZZ_CHECK(lae_set_find(set, item->name) == item);
+    }
+}
+
+static void check_checkpoint(const struct lae_checkpoint *checkpoint)
+{
+    LAE_FUZZ_CHECK(checkpoint->task >= 0 && checkpoint->task < checkpoint->task_count);
+    LAE_FUZZ_CHECK(checkpoint->classes_seen > 0);
+    LAE_FUZZ_CHECK((size_t)checkpoint->classes_seen <= checkpoint->classes);
+    LAE_FUZZ_CHECK(checkpoint->config != NULL && checkpoint->class_order != NULL);
+    check_set(&checkpoint->init);
+    check_set(&checkpoint->online);
+    check_set(&checkpoint->offline);
+    check_set(&checkpoint->head);
+    check_set(&checkpoint->inside.adam);
+    for (size_t i = 0; i < checkpoint->metric_count; i++)
+        LAE_FUZZ_CHECK(checkpoint->metrics[i].values != NULL && checkpoint->metrics[i].rank <= 2);
+}
+
+void lae_fuzz_checkpoint(const char *path)
+{
+    struct lae_checkpoint checkpoint;
+    lae_status status = lae_checkpoint_read(path, NULL, &checkpoint);
+    if (status == NULL) {
+        check_checkpoint(&checkpoint);
+        lae_checkpoint_free(&checkpoint);
+    }
+    LAE_FUZZ_CHECK(checkpoint.config == NULL);
+    LAE_FUZZ_CHECK(!lae_checkpoint_is_damaged(path));
+    LAE_FUZZ_CHECK(H5Fget_obj_count(H5F_OBJ_ALL, H5F_OBJ_ALL) == 0); /* nothing is left open */
     lae_fuzz_end(status, path);
 }

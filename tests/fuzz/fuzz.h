@@ -24,10 +24,11 @@
 /* The target, by the name that libFuzzer wants. */
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-/* A file in memory, number 0..LAE_FUZZ_FILES-1, with these bytes; its path is valid until exit, its
- * content until the next call. */
-enum { LAE_FUZZ_FILES = 4 };
-const char *lae_fuzz_file(int number, const void *data, size_t size);
+/* DIRECTORY/NAME with these bytes, in a directory of the process's own ($TMPDIR) that is removed at
+ * exit; the path is valid until then, the content until the next call. A real file: HDF5 opens no
+ * memfd. */
+const char *lae_fuzz_file(const char *name, const void *data, size_t size);
+const char *lae_fuzz_directory(void);
 
 /* A copy of the input that may be changed; free(). */
 unsigned char *lae_fuzz_copy(const uint8_t *data, size_t size);
@@ -40,8 +41,14 @@ void lae_fuzz_check(int fine, const char *condition, const char *file, int line)
  */
 void lae_fuzz_end(lae_status status, const char *path);
 
+/* How many errors have come to their end. */
+size_t lae_fuzz_refusals(void);
+
 /* Reads the file as weights, checks what comes, and gives it back. */
 void lae_fuzz_weights(const char *path);
+
+/* The same as a checkpoint. */
+void lae_fuzz_checkpoint(const char *path);
 
 /* Puts the CRC-32 of a zip's stored and deflated entries right, as far as they can be found. */
 void lae_fuzz_repair_zip(unsigned char *data, size_t size);

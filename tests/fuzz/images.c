@@ -5,17 +5,14 @@
  *                 checksums put right and packed by gzip; two bytes N, then N bytes of the test
  *                 file and the training file, in a directory
  */
-#define _GNU_SOURCE /* mkdtemp */
 #include "fuzz.h"
 
 #include "lae/data/dataset.h"
 #include "lae/files/archive.h"
 #include "lae/files/digest.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 #include <zlib.h>
 
 enum form { AS_IT_IS, REPAIRED, PACKED, DIRECTORY };
@@ -24,7 +21,7 @@ enum form { AS_IT_IS, REPAIRED, PACKED, DIRECTORY };
  */
 enum { GZIP_LIMIT = 1 << 10, ARCHIVE_LIMIT = 1 << 13 };
 
-enum { ENTRY_LIMIT = 1 << 20, TEST_FILE = 1, TRAIN_FILE = 2, SIDE = 32 };
+enum { ENTRY_LIMIT = 1 << 20, SIDE = 32 };
 
 /* Every label and image there is must be within bounds. */
 static void look_at(const struct lae_dataset *dataset)
@@ -109,30 +106,11 @@ static void read_archive(enum lae_dataset_kind kind, enum form form, const uint8
     if (form != AS_IT_IS && zip) lae_fuzz_repair_zip(file, size);
     if (form != AS_IT_IS && !zip) lae_fuzz_repair_tar(file, size);
     if (form == PACKED) packed = pack(file, size, &size);
-    const char *path = lae_fuzz_file(0, packed != NULL ? packed : file, size);
+    const char *path = lae_fuzz_file("input", packed != NULL ? packed : file, size);
     open_archive(path);
     open_dataset(kind, path);
     free(packed);
     free(file);
-}
-
-/* A directory made once, whose files of both datasets are the files in memory. */
-static const char *directory(void)
-{
-    static char path[256];
-    static const char *const names[][2] = {{"test.bin", "train.bin"},
-                                           {"test_batch.bin", "data_batch_1.bin"}};
-    if (path[0] != '\0') return path;
-    const char *parent = getenv("TMPDIR");
-    snprintf(path, sizeof path, "%s/lae-fuzz-XXXXXX", parent != NULL ? parent : "/tmp");
-    LAE_FUZZ_CHECK(mkdtemp(path) != NULL);
-    for (int i = 0; i < 4; i++) {
-        char link[320];
-        snprintf(link, sizeof link, "%s/%s", path, names[i / 2][i % 2]);
-        LAE_FUZZ_CHECK(symlink(lae_fuzz_file(i % 2 == 0 ? TEST_FILE : TRAIN_FILE, "", 0), link) ==
-                       0);
-    }
-    return path;
 }
 
 static void read_directory(enum lae_dataset_kind kind, const uint8_t *data, size_t size)
@@ -142,10 +120,10 @@ static void read_directory(enum lae_dataset_kind kind, const uint8_t *data, size
     data += 2;
     size -= 2;
     if (test > size) test = size;
-    const char *path = directory();
-    lae_fuzz_file(TEST_FILE, data, test);
-    lae_fuzz_file(TRAIN_FILE, data + test, size - test);
-    open_dataset(kind, path);
+    bool cifar10 = kind == LAE_DATASET_CIFAR10;
+    lae_fuzz_file(cifar10 ? "test_batch.bin" : "test.bin", data, test);
+    lae_fuzz_file(cifar10 ? "data_batch_1.bin" : "train.bin", data + test, size - test);
+    open_dataset(kind, lae_fuzz_directory());
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

@@ -7,7 +7,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     unsigned char *file = lae_fuzz_copy(data, size);
     lae_fuzz_repair_zip(file, size);
-    lae_fuzz_weights(lae_fuzz_file(0, file, size));
+    lae_fuzz_weights(lae_fuzz_file("input", file, size));
     free(file);
     return 0;
 }

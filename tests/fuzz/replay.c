@@ -1,6 +1,7 @@
-/* Runs a target over files: replay_TARGET FILE|DIRECTORY... A file that is a find aborts again, as
- * long as what it found is not mended. With LAE_FUZZ_TELL in the environment it tells why inputs
- * are refused. */
+/* Runs a target over files: replay_TARGET [--valid DIRECTORY] FILE|DIRECTORY... A file that is a
+ * find aborts again, as long as what it found is not mended; what is said to be valid must be
+ * accepted: else the target tries nothing. With LAE_FUZZ_TELL in the environment it tells why
+ * inputs are refused. */
 #include "fuzz.h"
 
 #include <dirent.h>
@@ -70,9 +71,14 @@ static void limit_memory(void)
 
 int main(int argc, char **argv)
 {
-    int count = 0;
+    int count = 0, first = 1;
     limit_memory();
-    for (int i = 1; i < argc; i++) {
+    if (argc > 2 && strcmp(argv[1], "--valid") == 0) {
+        count = run_directory(argv[2]);
+        LAE_FUZZ_CHECK(count > 0 && lae_fuzz_refusals() == 0);
+        first = 3;
+    }
+    for (int i = first; i < argc; i++) {
         struct stat about;
         bool file = stat(argv[i], &about) == 0 && S_ISREG(about.st_mode);
         count += file ? run_file(argv[i]) : run_directory(argv[i]);

@@ -72,7 +72,7 @@ fuzz() {
 }
 
 build_targets "$@"
-scratch=$(mktemp -d)
+scratch=$(mktemp -d -p /dev/shm 2>/dev/null || mktemp -d)
 trap 'rm -rf "$scratch"' EXIT
 share=$((seconds / $#))
 [ $share -gt 0 ] || share=1

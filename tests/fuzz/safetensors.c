@@ -22,14 +22,14 @@ static unsigned char *join(const uint8_t *data, size_t size, size_t header, size
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     if (size == 0 || data[0] != '{') {
-        lae_fuzz_weights(lae_fuzz_file(0, data, size));
+        lae_fuzz_weights(lae_fuzz_file("input", data, size));
         return 0;
     }
     const uint8_t *newline = memchr(data, '\n', size);
     size_t total = 0;
     unsigned char *file =
         join(data, size, newline == NULL ? size : (size_t)(newline - data), &total);
-    lae_fuzz_weights(lae_fuzz_file(0, file, total));
+    lae_fuzz_weights(lae_fuzz_file("input", file, total));
     free(file);
     return 0;
 }

@@ -3,9 +3,8 @@
 #define _GNU_SOURCE /* mkdtemp, nftw */
 #include "../unit/weight_files.h"
 
-#include "lae/store/checkpoint.h"
-
 #include "lae/files/map.h"
+#include "samples.h"
 
 #define RECORD_100 (2 + 3 * 32 * 32)
 #define RECORD_10 (1 + 3 * 32 * 32)
@@ -40,13 +39,9 @@ static void write_npz(const char *directory)
     save_npz(place(directory, "npz", "stored.npz"), network, "<f4", 1, false);
     free_network(network);
     network = google("");
-    add_head(network, "head");
+    ADD(network, "head/kernel", WIDTH, CLASSES);
+    ADD(network, "head/bias", CLASSES);
     save_npz(place(directory, "npz", "deflated.npz"), network, "<f2", 2, true);
-    drop_tensor(network, "cls");
-    save_npz(place(directory, "npz", "incomplete.npz"), network, "<f4", 3, false);
-    network->count = 3;
-    find_tensor(network, "Transformer/posembed_input/pos_embedding")->column_major = false;
-    save_npz(place(directory, "npz", "little.npz"), network, "<f4", 1, true);
     free_network(network);
 }
 
@@ -184,61 +179,15 @@ static void write_archives(const char *directory)
 
 /* ---- checkpoints ---------------------------------------------------------------------------- */
 
-static void add(struct lae_set *set, const char *name, int rank, size_t a, size_t b)
-{
-    struct lae_named *item = NULL;
-    must(lae_set_add(set, name, rank, (const size_t[]){a, b}, &item));
-    for (size_t i = 0; i < item->count; i++)
-        item->data[i] = 0.5f + (float)i;
-}
-
-/* As little as a checkpoint can have. */
-static void make_little(struct lae_checkpoint *checkpoint)
-{
-    *checkpoint =
-        (struct lae_checkpoint){.task = 0, .task_count = 2, .classes_seen = 1, .classes = 2};
-    checkpoint->config = strdup("merge: {method: ema}\n");
-    checkpoint->class_order = calloc(2, sizeof *checkpoint->class_order);
-    assert_non_null(checkpoint->class_order);
-    checkpoint->class_order[0] = 1;
-    add(&checkpoint->head, "task_00/bias", 1, 1, 0);
-    add(&checkpoint->head, "task_00/weight", 2, 1, 2);
-}
-
-/* Something of everything besides. */
-static void make_full(struct lae_checkpoint *checkpoint)
-{
-    make_little(checkpoint);
-    add(&checkpoint->init, "blocks/0/attn/adapter/scale", 0, 0, 0);
-    add(&checkpoint->online, "blocks/0/attn/adapter/scale", 0, 0, 0);
-    add(&checkpoint->online, "blocks/0/attn/adapter/up/weight", 2, 2, 3);
-    add(&checkpoint->offline, "blocks/0/attn/adapter/scale", 0, 0, 0);
-    add(&checkpoint->inside.adam, "pet/m", 1, 3, 0);
-    checkpoint->inside.present = true;
-    checkpoint->inside.step = 7;
-    checkpoint->metric_count = 1;
-    checkpoint->metrics = calloc(1, sizeof *checkpoint->metrics);
-    checkpoint->metrics[0] =
-        (struct lae_metric){strdup("online/accuracy"), 2, {2, 2}, calloc(4, sizeof(double))};
-    checkpoint->merge_count = 1;
-    checkpoint->merge = calloc(1, sizeof *checkpoint->merge);
-    checkpoint->merge[0] = (struct lae_merge_record){.name = strdup("blocks/0/attn/adapter/scale"),
-                                                     .norm_online = 2.5};
-    checkpoint->fact_count = 2;
-    checkpoint->provenance = calloc(2, sizeof *checkpoint->provenance);
-    checkpoint->provenance[0] = (struct lae_fact){strdup("hosts"), strdup("node1"), 0};
-    checkpoint->provenance[1] = (struct lae_fact){strdup("np"), NULL, 8};
-}
-
 static void write_checkpoints(const char *directory)
 {
     struct lae_checkpoint checkpoint;
-    make_little(&checkpoint);
-    must(lae_checkpoint_write(place(directory, "checkpoint", "little"), &checkpoint));
-    lae_checkpoint_free(&checkpoint);
-    make_full(&checkpoint);
-    must(lae_checkpoint_write(place(directory, "checkpoint", "full"), &checkpoint));
-    lae_checkpoint_free(&checkpoint);
+    for (int full = 0; full < 2; full++) {
+        lae_sample_checkpoint(full == 1, &checkpoint);
+        must(lae_checkpoint_write(place(directory, "hdf5", full == 1 ? "full" : "little"),
+                                  &checkpoint));
+        lae_checkpoint_free(&checkpoint);
+    }
 }
 
 /* A dataset that is compressed in chunks, as h5repack leaves it, in place of the file's own. */
@@ -262,8 +211,8 @@ static void compress_dataset(hid_t file, const char *name, hid_t type)
 static void write_compressed(const char *directory)
 {
     struct lae_checkpoint checkpoint;
-    const char *path = place(directory, "checkpoint", "compressed");
-    make_little(&checkpoint);
+    const char *path = place(directory, "hdf5", "compressed");
+    lae_sample_checkpoint(false, &checkpoint);
     must(lae_checkpoint_write(path, &checkpoint));
     lae_checkpoint_free(&checkpoint);
     hid_t file = H5Fopen(path, H5F_ACC_RDWR, H5P_DEFAULT);
@@ -274,19 +223,20 @@ static void write_compressed(const char *directory)
 
 static void write_own_weights(const char *directory)
 {
-    char first[PATH_SIZE];
-    struct network *network = timm_of_depth(1);
     struct lae_weights weights;
-    snprintf(first, sizeof first, "%s/first", directory);
-    save_safetensors(first, network, "F32", "");
-    read_well(first, &weights);
     char path[PATH_SIZE];
-    snprintf(path, sizeof path, "%s/first.h5", directory);
+    snprintf(path, sizeof path, "%s/weights.h5", directory);
+    lae_sample_weights(&weights);
     write_well(path, &weights);
-    assert_int_equal(rename(path, place(directory, "checkpoint", "weights")), 0);
-    remove(first);
+    assert_int_equal(rename(path, place(directory, "hdf5", "weights")), 0);
     lae_weights_free(&weights);
-    free_network(network);
+}
+
+/* As checkpoint.c takes them: no change to a checkpoint, nor to weights. */
+static void write_changes(const char *directory)
+{
+    save_bytes(place(directory, "checkpoint", "checkpoint"), "", 0);
+    save_bytes(place(directory, "checkpoint", "weights"), "\1", 1);
 }
 
 int main(int argc, char **argv)
@@ -303,5 +253,6 @@ int main(int argc, char **argv)
     write_checkpoints(argv[1]);
     write_compressed(argv[1]);
     write_own_weights(argv[1]);
+    write_changes(argv[1]);
     return 0;
 }

@@ -1,0 +1,14 @@
+/* The smallest files of this program's own kinds, for seeds.c and checkpoint.c. */
+#ifndef LAE_TEST_FUZZ_SAMPLES_H
+#define LAE_TEST_FUZZ_SAMPLES_H
+
+#include "lae/store/checkpoint.h"
+#include "lae/store/weights.h"
+
+/* As little as a checkpoint can have; `full`: and something of everything besides. */
+void lae_sample_checkpoint(bool full, struct lae_checkpoint *checkpoint);
+
+/* A Vision Transformer of one block. */
+void lae_sample_weights(struct lae_weights *weights);
+
+#endif
