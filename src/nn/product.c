@@ -32,6 +32,11 @@ bool lae_arithmetic_uses_onednn(struct lae_arithmetic arithmetic)
            arithmetic.precision == LAE_PRECISION_BF16;
 }
 
+lae_gemm_function *lae_arithmetic_gemm(struct lae_arithmetic arithmetic)
+{
+    return lae_arithmetic_uses_onednn(arithmetic) ? onednn_gemm : lae_gemm;
+}
+
 lae_status lae_arithmetic_check(struct lae_arithmetic arithmetic)
 {
     if (!lae_arithmetic_uses_onednn(arithmetic) || lae_onednn_is_built_in()) return NULL;

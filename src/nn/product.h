@@ -4,6 +4,9 @@
 
 #include "lae/nn/product.h"
 
+/* lae_gemm by oneDNN. */
+lae_gemm_function onednn_gemm;
+
 struct onednn_product; /* one shape, shared by threads */
 struct onednn_runner;  /* one shape's, for one thread */
 

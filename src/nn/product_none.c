@@ -18,6 +18,13 @@ const char *lae_onednn_version(char *text, size_t size)
     return NULL;
 }
 
+void onednn_gemm(bool transpose_a, bool transpose_b, size_t m, size_t n, size_t k, float alpha,
+                 const float *a, size_t lda, const float *b, size_t ldb, float beta, float *c,
+                 size_t ldc)
+{
+    lae_gemm(transpose_a, transpose_b, m, n, k, alpha, a, lda, b, ldb, beta, c, ldc);
+}
+
 lae_status onednn_product_create(enum lae_precision precision,
                                  const struct lae_product_shape *shape,
                                  struct onednn_product **product)

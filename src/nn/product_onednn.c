@@ -57,6 +57,19 @@ const char *lae_onednn_version(char *text, size_t size)
     return text;
 }
 
+void onednn_gemm(bool transpose_a, bool transpose_b, size_t m, size_t n, size_t k, float alpha,
+                 const float *a, size_t lda, const float *b, size_t ldb, float beta, float *c,
+                 size_t ldc)
+{
+    if (m == 0 || n == 0) return;
+    dnnl_status_t status = dnnl_sgemm(
+        transpose_a ? 'T' : 'N', transpose_b ? 'T' : 'N', (dnnl_dim_t)m, (dnnl_dim_t)n,
+        (dnnl_dim_t)k, alpha, a, (dnnl_dim_t)lda, b, (dnnl_dim_t)ldb, beta, c, (dnnl_dim_t)ldc);
+    /* It can want memory for packing; BLAS has its own. */
+    if (status != dnnl_success)
+        lae_gemm(transpose_a, transpose_b, m, n, k, alpha, a, lda, b, ldb, beta, c, ldc);
+}
+
 static lae_status failed(const char *what, dnnl_status_t status)
 {
     return lae_failed("oneDNN cannot %s: %s", what, dnnl_status2str(status));

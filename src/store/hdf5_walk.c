@@ -30,7 +30,7 @@ static lae_status walk_object(struct walk *walk, hid_t object, const char *name)
 static lae_status walk_link(struct walk *walk, hid_t group, const char *link, H5L_type_t type)
 {
     char name[LAE_HDF5_NAME];
-    LAE_TRY(lae_hdf5_join(name, walk->group, link));
+    LAE_TRY(lae_status_prefix(lae_hdf5_join(name, walk->group, link), "%s", walk->file->path));
     if (type != H5L_TYPE_HARD)
         return lae_bad_input("%s: /%s: is a link to elsewhere", walk->file->path, name);
     if (++walk->visited > MAX_OBJECTS || walk->depth >= MAX_DEPTH)

@@ -6,8 +6,6 @@
  */
 #include "attention.h"
 
-#include "lae/nn/linear.h"
-
 #include <math.h>
 #include <string.h>
 
@@ -57,13 +55,13 @@ void attention_forward(const struct attention *shape, const float *qkv, float *w
         const float *key = qkv + d + head * shape->head_dim, *value = key + d;
         const float *query = key - d + shape->inserted * step;
         float *p = weights + head * shape->queries * keys;
-        lae_gemm(false, true, shape->queries, keys, shape->head_dim, 1.0F, query, step, key, step,
-                 0.0F, p, keys);
+        shape->gemm(false, true, shape->queries, keys, shape->head_dim, 1.0F, query, step, key,
+                    step, 0.0F, p, keys);
         shape->kernels->softmax(p, shape->queries, keys, keys, score_scale(shape));
         if (shape->inserted > 0)
             normalise_inserted(shape, p, keys, inserted_sum + head * shape->queries);
-        lae_gemm(false, false, shape->queries, shape->head_dim, keys, 1.0F, p, keys, value, step,
-                 0.0F, out + head * shape->head_dim, d);
+        shape->gemm(false, false, shape->queries, shape->head_dim, keys, 1.0F, p, keys, value, step,
+                    0.0F, out + head * shape->head_dim, d);
     }
 }
 
@@ -81,14 +79,16 @@ void attention_backward(const struct attention *shape, const float *qkv, float *
         float *d_query = d_key - d + shape->inserted * step;
         float *p = weights + head * rows * keys;
 
-        lae_gemm(true, false, keys, dim, rows, 1.0F, p, keys, d_head, d, 0.0F, d_value, step);
-        lae_gemm(false, true, rows, keys, dim, 1.0F, d_head, d, value, step, 0.0F, scratch, keys);
+        shape->gemm(true, false, keys, dim, rows, 1.0F, p, keys, d_head, d, 0.0F, d_value, step);
+        shape->gemm(false, true, rows, keys, dim, 1.0F, d_head, d, value, step, 0.0F, scratch,
+                    keys);
         if (shape->inserted > 0)
             normalise_inserted_backward(shape, p, scratch, keys, inserted_sum + head * rows);
         shape->kernels->softmax_backward(scratch, p, rows, keys, keys, score_scale(shape));
-        lae_gemm(true, false, keys, dim, rows, 1.0F, scratch, keys, query, step, 0.0F, d_key, step);
+        shape->gemm(true, false, keys, dim, rows, 1.0F, scratch, keys, query, step, 0.0F, d_key,
+                    step);
         if (want_queries)
-            lae_gemm(false, false, rows, dim, keys, 1.0F, scratch, keys, key, step, 0.0F, d_query,
-                     step);
+            shape->gemm(false, false, rows, dim, keys, 1.0F, scratch, keys, key, step, 0.0F,
+                        d_query, step);
     }
 }

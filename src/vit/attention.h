@@ -3,12 +3,14 @@
 #define LAE_SRC_VIT_ATTENTION_H
 
 #include "lae/nn/kernels.h"
+#include "lae/nn/linear.h"
 
 #include <stdbool.h>
 #include <stddef.h>
 
 struct attention {
     const struct lae_kernels *kernels;
+    lae_gemm_function *gemm;
     size_t width, heads, head_dim;
     size_t queries; /* rows that are wanted: N, or 1 in the last block */
     size_t

@@ -38,10 +38,11 @@ static struct scene scene_of(const struct pass *pass, size_t block)
     };
 }
 
-static struct attention attention_of(const struct scene *s)
+static struct attention attention_of(const struct pass *pass, const struct scene *s)
 {
     return (struct attention){
         .kernels = s->kernels,
+        .gemm = pass->vit->gemm,
         .width = s->dims->width,
         .heads = s->dims->heads,
         .head_dim = s->dims->head_dim,
@@ -114,7 +115,7 @@ static void attention_site(const struct pass *pass, const struct scene *s)
     project_qkv(pass, s);
     struct lae_pet_view view = view_of(pass, s, LAE_SITE_ATTN, slot->h1, m->x, slot->qkv);
     if (s->attn != NULL) run_module(pass, s->attn, &view);
-    struct attention shape = attention_of(s);
+    struct attention shape = attention_of(pass, s);
     turn(pass, LAE_WORK_ATTENTION);
     attention_forward(&shape, slot->qkv, slot->weights, slot->inserted_sum, m->attended);
     frozen_forward(pass, &s->weights->proj, m->attended, m->x);
@@ -199,7 +200,7 @@ static void attention_site_backward(const struct pass *pass, const struct scene 
     size_t n = s->dims->tokens, d = s->dims->width;
     bool through_attention = below || (s->attn != NULL && s->attn->type->changes_attention);
     if (through_attention) {
-        struct attention shape = attention_of(s);
+        struct attention shape = attention_of(pass, s);
         frozen_back(pass, &s->weights->proj, m->x, m->attended);
         turn(pass, LAE_WORK_ATTENTION);
         attention_backward(&shape, s->slot->qkv, s->slot->weights, s->slot->inserted_sum,

@@ -199,7 +199,8 @@ lae_status lae_vit_create(const struct lae_vit_dims *dims, const struct lae_tabl
                           const float *weights, const struct lae_kernels *kernels,
                           struct lae_arithmetic arithmetic, int first_block, struct lae_vit *vit)
 {
-    *vit = (struct lae_vit){.dims = *dims, .kernels = kernels};
+    *vit = (struct lae_vit){
+        .dims = *dims, .kernels = kernels, .gemm = lae_arithmetic_gemm(arithmetic)};
     size_t most = 1 + FROZEN_OF_BLOCK * dims->depth;
     vit->blocks = calloc(dims->depth, sizeof *vit->blocks);
     vit->frozen = calloc(most, sizeof *vit->frozen);

@@ -8,6 +8,11 @@
 
 /* C[m, n] = alpha * op(A) op(B) + beta * C; op transposes where asked. Row strides lda, ldb, ldc;
  * any extent may be 0. */
+typedef void lae_gemm_function(bool transpose_a, bool transpose_b, size_t m, size_t n, size_t k,
+                               float alpha, const float *a, size_t lda, const float *b, size_t ldb,
+                               float beta, float *c, size_t ldc);
+
+/* By BLAS. */
 void lae_gemm(bool transpose_a, bool transpose_b, size_t m, size_t n, size_t k, float alpha,
               const float *a, size_t lda, const float *b, size_t ldb, float beta, float *c,
               size_t ldc);

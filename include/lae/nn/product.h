@@ -12,6 +12,7 @@
 #define LAE_NN_PRODUCT_H
 
 #include "lae/base/status.h"
+#include "lae/nn/linear.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -38,6 +39,10 @@ bool lae_bf16_is_native(void);
 
 /* "oneDNN 2.6.3 avx512_core_bf16", or NULL where it is not built in. */
 const char *lae_onednn_version(char *text, size_t size);
+
+/* What multiplies matrices that are both made on the way, in fp32: lae_gemm, or oneDNN's, which is
+ * the quicker one where a side is as short as a head. */
+lae_gemm_function *lae_arithmetic_gemm(struct lae_arithmetic arithmetic);
 
 struct lae_product_shape {
     size_t rows, in, out; /* x [rows, in], y [rows, out] */

@@ -54,6 +54,7 @@ struct lae_vit {
     const float *norm_weight, *norm_bias; /* [D] */
     struct lae_vit_block *blocks;         /* [depth] */
     struct lae_products *products;        /* of all maps */
+    lae_gemm_function *gemm;              /* of attention */
     struct lae_frozen **frozen;           /* [frozen_count] all of them */
     size_t frozen_count;
     size_t packed; /* bytes of all packed maps; 0: they are used as stored */
