@@ -15,7 +15,7 @@ for build in pthread openmp serial; do
         threads=1
     fi
     LD_LIBRARY_PATH=$directory train 2 $build pet.attn.type=conv_adapter pet.mlp.type=adapter \
-        merge.method=ties compute.threads=$threads || { cat "$work/$build.err"; fail "OpenBLAS $build"; }
+        merge.method=ties compute.backend=openblas compute.threads=$threads || { cat "$work/$build.err"; fail "OpenBLAS $build"; }
     print=$(h5dump -a /provenance/fingerprint "$runs/$build/task_00.h5" | grep '(0)')
     echo "$print"
     case $prints in *"$print"*) fail "$build: a library was loaded that was tried before" ;; esac

@@ -26,11 +26,24 @@ check() { # NAME KEY=VALUE...: trains at several rank and thread counts and comp
 check ties pet.attn.type=conv_adapter pet.mlp.type=adapter merge.method=ties
 check ema pet.attn.type=lora pet.mlp.type=conv_adapter merge.method=ema train.batch_size=4 \
     data.drop_last=false train.clip_norm=0.5 train.schedule=cosine train.weight_decay=0.01
-check mean pet.attn.type=prefix pet.mlp.type=none merge.method=mean
+check mean pet.attn.type=prefix pet.mlp.type=none merge.method=mean compute.backend=openblas
+if "$LAE_MPI" --version | grep -q "^oneDNN [0-9]"; then
+    check bf16 pet.attn.type=adapter pet.mlp.type=conv_adapter merge.method=ties model.precision=bf16
+else
+    echo "not built in: oneDNN, so nothing is said of bf16"
+fi
 check none pet.attn.type=adapter merge.method=none
 
 # The comparison itself must be able to fail.
 train 1 other pet.attn.type=adapter merge.method=none run.seed=2 || fail "another seed"
 h5diff --exclude-path /provenance "$runs/none-1/task_02.h5" "$runs/other/task_02.h5" >/dev/null &&
     fail "another seed gives the same result"
+
+# Nor do precision and backend give the same bits.
+if [ -d "$runs/bf16-1" ]; then
+    train 1 fp32 pet.attn.type=adapter pet.mlp.type=conv_adapter merge.method=ties ||
+        fail "fp32 beside bf16"
+    h5diff --exclude-path /provenance "$runs/fp32/task_02.h5" "$runs/bf16-1/task_02.h5" >/dev/null &&
+        fail "bf16 gives the result of fp32"
+fi
 exit 0
