@@ -3,7 +3,7 @@
 build_packages="gcc libc6-dev meson ninja-build pkg-config openmpi-bin libopenmpi-dev libopenblas-dev
     libhdf5-dev libyaml-dev libarchive-dev libjansson-dev libssl-dev zlib1g-dev librandom123-dev libdnnl-dev"
 test_packages="libcmocka-dev hdf5-tools libopenblas0-pthread libopenblas0-openmp libopenblas0-serial
-    openssh-client"
+    openssh-client valgrind"
 # For the trials of batch jobs and of several hosts, which skip without them: they bring services.
 cluster_packages="slurmctld slurmd slurm-client munge openssh-server iproute2 procps"
 

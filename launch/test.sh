@@ -8,8 +8,9 @@ launch/test.sh [--sanitize | --sanitize=thread | --valgrind | --all]
 
 Installs what is missing (as root, or with sudo), builds in build/ and runs all tests.
 
-  --sanitize         instead builds in build-sanitize/ and runs all tests, the system tests too, under
-                     AddressSanitizer, LeakSanitizer and UndefinedBehaviorSanitizer
+  --sanitize         instead builds in build-sanitize/ and runs the unit and numeric tests and the
+                     system tests threads, ties and tools under AddressSanitizer, LeakSanitizer and
+                     UndefinedBehaviorSanitizer
   --sanitize=thread  builds in build-thread/ and runs the unit and numeric tests and trainings with
                      several threads under ThreadSanitizer
   --valgrind         runs the unit and numeric tests of build/ under valgrind's memcheck (the system
@@ -76,7 +77,8 @@ build_sanitized() {
     ninja -C "$2"
 }
 
-# Everything under AddressSanitizer and UndefinedBehaviorSanitizer. Stacks are unwound slowly, as
+# Under AddressSanitizer and UndefinedBehaviorSanitizer; of the system tests those that try every
+# module, merge and command without starting the program dozens of times. Stacks are unwound slowly, as
 # Open MPI's libraries have no frame pointers and are told by their frames; a test's preloaded
 # library may come before the sanitizer's.
 test_addresses() {
@@ -86,7 +88,8 @@ test_addresses() {
     UBSAN_OPTIONS=print_stacktrace=1:halt_on_error=1
     LAE_SANITIZED=address
     export ASAN_OPTIONS LSAN_OPTIONS UBSAN_OPTIONS LAE_SANITIZED
-    run_tests build-sanitize --timeout-multiplier 6
+    run_tests build-sanitize --timeout-multiplier 6 --suite unit --suite numeric
+    run_tests build-sanitize --timeout-multiplier 6 threads ties tools
     unset ASAN_OPTIONS LSAN_OPTIONS UBSAN_OPTIONS LAE_SANITIZED
 }
 

@@ -101,6 +101,11 @@ lae_status lae_dist_broadcast_text(const struct lae_dist *dist, const char *text
     return NULL;
 }
 
+void lae_dist_gather(const struct lae_dist *dist, const float *mine, size_t count, float *all)
+{
+    MPI_Gather(mine, (int)count, MPI_FLOAT, all, (int)count, MPI_FLOAT, 0, dist->world);
+}
+
 void lae_dist_sum(const struct lae_dist *dist, int64_t *values, size_t count)
 {
     if (dist->size == 1) return;

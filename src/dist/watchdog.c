@@ -74,7 +74,8 @@ static void write_line(int file, const char *head, const char *mark, const char 
 {
     char line[1024];
     int length = snprintf(line, sizeof line, "%s%s%s\n", head, mark, text);
-    if (write(file, line, (size_t)length) != length) return; /* there is nobody left to tell */
+    ssize_t written = write(file, line, (size_t)length);
+    (void)written; /* should it fail, there is nobody left to tell */
 }
 
 static void write_screen(const struct lae_watchdog *dog, const char *mark, const char *text)
@@ -242,14 +243,15 @@ static void hear(struct lae_watchdog *dog)
 static bool wait_tick(struct lae_watchdog *dog)
 {
     double until = lae_clock_seconds() + dog->tick;
-    for (double now = until - dog->tick; now < until; now = lae_clock_seconds()) {
+    for (;;) {
+        double now = lae_clock_seconds();
+        if (now >= until) return true;
         struct pollfd files[] = {{.fd = dog->stop[0], .events = POLLIN},
                                  {.fd = dog->socket.file, .events = POLLIN}};
         poll(files, 2, (int)ceil((until - now) * 1000));
         if (files[0].revents != 0) return false;
         if (files[1].revents != 0) hear(dog);
     }
-    return true;
 }
 
 static void *watch(void *argument)

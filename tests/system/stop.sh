@@ -5,6 +5,7 @@
 . "$(dirname "$0")/common.sh"
 need mpirun h5diff pkill
 
+touch "$work/begun"
 settings="merge.method=ties train.epochs=400 checkpoint.every_steps=3"
 # shellcheck disable=SC2086
 train 1 calm $settings || { cat "$work/calm.err"; fail "the undisturbed run"; }
@@ -93,3 +94,9 @@ done
 train 2 killed $settings || { cat "$work/killed.err"; fail "after kills"; }
 for task in task_00.h5 task_01.h5 task_02.h5; do same calm killed $task; done
 echo "ok: survived $kills kills"
+
+# Nothing of the killed stays in memory: no segment of theirs that no process has mapped.
+for segment in $(find /dev/shm -maxdepth 1 -name 'vader_segment.*' -newer "$work/begun" 2>/dev/null); do
+    grep -qs "$segment" /proc/[0-9]*/maps || fail "$segment is left behind"
+done
+echo "ok: nothing is left in /dev/shm"
