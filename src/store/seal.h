@@ -6,6 +6,10 @@
  * HDF5 1.10 keeps no checksums of its own, reads some damaged files wrongly and crashes on others.
  * So the digest is compared before HDF5 sees the file. A user block is part of the HDF5 format:
  * h5ls, h5dump and h5py skip it.
+ *
+ * The digest guards against damage, not against forgery: who makes a file to crash HDF5 can compute
+ * it too (tests/fuzz/hdf5.c). Files in HDF5 are for people who trust each other; weights of
+ * strangers come as .safetensors or .npz.
  */
 #ifndef LAE_STORE_SEAL_H
 #define LAE_STORE_SEAL_H

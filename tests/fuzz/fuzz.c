@@ -154,6 +154,19 @@ void lae_fuzz_weights(const char *path)
     lae_fuzz_end(status, path);
 }
 
+void lae_fuzz_raw(struct lae_raw_file *file)
+{
+    for (size_t i = 0; i < file->count; i++) {
+        const struct lae_raw *raw = &file->items[i];
+        LAE_FUZZ_CHECK(raw->count == lae_shape_count(raw->rank, raw->shape));
+        float *values = calloc(raw->count + 1, sizeof *values);
+        LAE_FUZZ_CHECK(values != NULL);
+        lae_raw_decode(raw, values);
+        free(values);
+    }
+    lae_raw_free(file);
+}
+
 static void check_set(const struct lae_set *set)
 {
     for (size_t i = 0; i < set->count; i++) {

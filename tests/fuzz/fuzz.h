@@ -18,6 +18,8 @@
 #include "lae/base/status.h"
 #include "lae/store/weights.h"
 
+#include "../../src/store/weights_raw.h"
+
 #include <stddef.h>
 #include <stdint.h>
 
@@ -49,6 +51,9 @@ void lae_fuzz_weights(const char *path);
 
 /* The same as a checkpoint. */
 void lae_fuzz_checkpoint(const char *path);
+
+/* Decodes every tensor of a file as it was read, known or not, and gives the file back. */
+void lae_fuzz_raw(struct lae_raw_file *file);
 
 /* Puts the CRC-32 of a zip's stored and deflated entries right, as far as they can be found. */
 void lae_fuzz_repair_zip(unsigned char *data, size_t size);

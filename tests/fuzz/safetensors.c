@@ -1,5 +1,6 @@
 /* .safetensors: the input is the file, or, when it begins with "{", the header up to a newline and
  * the data behind that; then the header's length is put in front. */
+#include "../../src/store/safetensors.h"
 #include "fuzz.h"
 
 #include <stdlib.h>
@@ -19,17 +20,26 @@ static unsigned char *join(const uint8_t *data, size_t size, size_t header, size
     return file;
 }
 
+static void read_file(const uint8_t *data, size_t size)
+{
+    struct lae_raw_file file = {.count = 0};
+    lae_status status = lae_safetensors_read(data, size, &file);
+    lae_fuzz_raw(&file);
+    lae_fuzz_end(status, NULL);
+    lae_fuzz_weights(lae_fuzz_file("input", data, size));
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     if (size == 0 || data[0] != '{') {
-        lae_fuzz_weights(lae_fuzz_file("input", data, size));
+        read_file(data, size);
         return 0;
     }
     const uint8_t *newline = memchr(data, '\n', size);
     size_t total = 0;
     unsigned char *file =
         join(data, size, newline == NULL ? size : (size_t)(newline - data), &total);
-    lae_fuzz_weights(lae_fuzz_file("input", file, total));
+    read_file(file, total);
     free(file);
     return 0;
 }
