@@ -4,8 +4,9 @@ build_packages="gcc libc6-dev meson ninja-build pkg-config openmpi-bin libopenmp
     libhdf5-dev libyaml-dev libarchive-dev libjansson-dev libssl-dev zlib1g-dev librandom123-dev libdnnl-dev"
 test_packages="libcmocka-dev hdf5-tools libopenblas0-pthread libopenblas0-openmp libopenblas0-serial
     openssh-client valgrind"
-# For the trials of batch jobs and of several hosts, which skip without them: they bring services.
-cluster_packages="slurmctld slurmd slurm-client munge openssh-server iproute2 procps"
+# For the trials of batch jobs and of several hosts, and for fuzzing, which skip without them: some of
+# them bring services.
+trial_packages="slurmctld slurmd slurm-client munge openssh-server iproute2 procps clang libclang-rt-dev"
 
 install_missing() {
     missing=""

@@ -203,7 +203,7 @@ lae_status lae_vit_create(const struct lae_vit_dims *dims, const struct lae_tabl
         .dims = *dims, .kernels = kernels, .gemm = lae_arithmetic_gemm(arithmetic)};
     size_t most = 1 + FROZEN_OF_BLOCK * dims->depth;
     vit->blocks = calloc(dims->depth, sizeof *vit->blocks);
-    vit->frozen = calloc(most, sizeof *vit->frozen);
+    vit->frozen = calloc(most, sizeof(struct lae_frozen *));
     if (vit->blocks == NULL || vit->frozen == NULL)
         return lae_out_of_memory(dims->depth * sizeof *vit->blocks, "the model");
     point(table, weights, vit);
