@@ -20,6 +20,7 @@ enum lae_purpose {
     LAE_RANDOM_SYNTHETIC, /* the pixels of the demonstration data */
     LAE_RANDOM_CLASS,     /* what a class of the demonstration data looks like */
     LAE_RANDOM_BENCH,     /* random weights and images to measure with */
+    LAE_RANDOM_FEATURES,  /* the projection to random features; image = the feature's number */
 };
 
 struct lae_random {

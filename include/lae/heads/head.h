@@ -1,0 +1,88 @@
+/* Closed-form heads: classifiers computed from class statistics (stats.h) in one go, with no
+ * gradient. As statistics of old classes stay what they are, such a head forgets nothing.
+ *
+ * A head is a row of one table. To add one: write its functions in a file of its own and add the
+ * row in head.c. With n_c, mu_c, S from the statistics, N images of C classes known, D features:
+ *
+ *     ncm     score_c = mu_c.phi / (|mu_c| |phi|)                the nearest class mean, by angle
+ *     lda     Sigma = S / max(1, N - C);  Sigma' = (1 - a) Sigma + a tr(Sigma)/D I, a = shrink
+ *             score_c = w_c.phi - w_c.mu_c / 2,  w_c = Sigma'^-1 mu_c           (equal priors)
+ *             Without any scatter (one image a class) Sigma' is I: the nearest mean by distance.
+ *     ridge   of random features h = relu(P phi), see lift.h, and their statistics:
+ *             G = sum h h^T = S + sum_c n_c mu_c mu_c^T,  q_c = n_c mu_c (sum of h over class c)
+ *             score_c = w_c.h,  w_c = (G + lambda I)^-1 q_c
+ *             (G's diagonal is some N |phi|^2 / 2: a grid for lambda should reach that far up)
+ *
+ * All arithmetic of a fit is in double, from the statistics' floats, rounded to float at the end;
+ * one thread; the same bits for the same statistics on one kind of processor. Scores are in float.
+ *
+ * Memory for a fit, beside the statistics: 8 D (D + C) bytes (lda), 8 M (M + C) bytes (ridge).
+ * Ridge with M = 2000 takes 16 MB of sums, 16 MB of statistics, 32 MB to fit, and M = 10000, which
+ * the paper uses, 400 MB, 400 MB and 800 MB; time to fit grows as M^3 / 3.
+ */
+#ifndef LAE_HEADS_HEAD_H
+#define LAE_HEADS_HEAD_H
+
+#include "lae/base/status.h"
+#include "lae/heads/lift.h"
+#include "lae/heads/stats.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+
+struct lae_head_method;
+
+struct lae_head_options {
+    const struct lae_head_method *method;
+    double shrink; /* [0, 1]: lda's a */
+    double lambda; /* >= 0: ridge's */
+};
+
+struct lae_head {
+    const struct lae_head_method *method;
+    const struct lae_lift *lift; /* not owned; NULL: the head takes features as they are */
+    size_t classes, width;       /* C; D, or M of random features */
+    float *weight;               /* [C, width], owned */
+    float *bias;                 /* [C], owned; -infinity for a class without images */
+};
+
+struct lae_head_method {
+    const char *name, *help;
+    bool lifted; /* takes random features: statistics are of h, and a lift is needed */
+    /* Fills weight and bias, which are 0, of the classes that have images. Errors: memory; a
+     * matrix that cannot be inverted (LAE_BAD_INPUT). */
+    lae_status (*fit)(const struct lae_head_options *options, const struct lae_stats *stats,
+                      struct lae_head *head);
+    void (*scores)(const struct lae_head *head, const float *phi, float *out);
+};
+
+/* The table, ended by a row whose name is NULL. */
+const struct lae_head_method *lae_head_methods(void);
+
+/* The row of that name, or NULL. */
+const struct lae_head_method *lae_head_find(const char *name);
+
+/* A head for all classes of `stats`. `lift`: what stats' features were made by, for a lifted
+ * method; else NULL; it must outlive the head. Errors: no images; as the method's fit; weights that
+ * are not finite; what does not fit together. *head is then empty. */
+lae_status lae_head_fit(const struct lae_head_options *options, const struct lae_stats *stats,
+                        const struct lae_lift *lift, struct lae_head *head) LAE_MUST_CHECK;
+void lae_head_free(struct lae_head *head); /* zeroed: allowed */
+
+/* out[C] = scores of one image's feature phi [D]; -infinity for a class without images, so that
+ * softmax gives it 0. Any number of threads. */
+void lae_head_scores(const struct lae_head *head, const float *phi, float *out);
+
+/* Sum over held-out images of |y - score|^2, y being 1 for the image's class and else 0, from
+ * their statistics alone. Of a ridge head; `held_out` of the same classes and random features. */
+lae_status lae_ridge_error(const struct lae_head *head, const struct lae_stats *held_out,
+                           double *error) LAE_MUST_CHECK;
+
+/* *lambda = the value of grid[count] whose head, fitted to `fitted`, has the least such error; of
+ * equals the first. Values that leave a matrix that cannot be inverted are passed over. The other
+ * options are taken as they are. Errors: none is left; memory. */
+lae_status lae_ridge_choose(const struct lae_head_options *options, const struct lae_stats *fitted,
+                            const struct lae_stats *held_out, const struct lae_lift *lift,
+                            const double *grid, size_t count, double *lambda) LAE_MUST_CHECK;
+
+#endif

@@ -1,0 +1,18 @@
+/* Symmetric positive definite systems of equations, in double, by BLAS's Cholesky factorization. */
+#ifndef LAE_NN_CHOLESKY_H
+#define LAE_NN_CHOLESKY_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+/* Solves a x = b for each row b of rows[count, n], which becomes x. Of a [n, n], symmetric and
+ * row-major, the upper triangle is read (a[j, k], k >= j) and overwritten. n up to 2^31 - 1.
+ *
+ * false: `a` is not positive definite in double: it holds what is not finite, or a pivot is not
+ * positive or below n * 2^-52 of the largest. `a` and `rows` then hold nothing of use.
+ *
+ * The same bits for the same numbers on one kind of processor: one thread, no blocking over count
+ * that depends on anything but the shapes. */
+bool lae_cholesky_solve(double *a, size_t n, double *rows, size_t count);
+
+#endif
