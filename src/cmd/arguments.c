@@ -14,7 +14,8 @@
 const struct lae_command *const *lae_commands(void)
 {
     static const struct lae_command *const commands[] = {
-        &lae_command_train, &lae_command_convert, &lae_command_synth, &lae_command_bench, NULL};
+        &lae_command_train, &lae_command_evaluate, &lae_command_predict, &lae_command_inspect,
+        &lae_command_convert, &lae_command_synth, &lae_command_bench, NULL};
     return commands;
 }
 
@@ -123,9 +124,12 @@ static lae_status check(const struct lae_arguments *arguments)
         if (arguments->positional[i][0] == '\0')
             return lae_bad_input("argument %d of %s is empty: lae_mpi %s %s", i + 1, command->name,
                                  command->name, command->usage);
-    bool configured =
-        arguments->config != NULL || arguments->setting_count > 0 || arguments->print_config;
-    if (configured && !command->configurable)
+    bool whole = arguments->config != NULL || arguments->print_config;
+    if (whole && command->keys != NULL)
+        return lae_bad_input("%s takes its configuration from the checkpoint; only %s may be given",
+                             command->name, command->keys);
+    bool configured = whole || arguments->setting_count > 0;
+    if (configured && !command->configurable && command->keys == NULL)
         return lae_bad_input("%s takes no configuration: lae_mpi %s %s", command->name,
                              command->name, command->usage);
     return NULL;
@@ -204,6 +208,10 @@ void lae_print_help(const struct lae_command *command)
     for (; option != NULL && option->name != NULL; option++)
         printf("  --%s %-*s  %s\n", option->name, 14 - (int)strlen(option->name), option->value,
                option->help);
+    if (command->keys != NULL)
+        printf("\nThe configuration is the checkpoint's; of its keys these may be given anew:\n"
+               "%s (lae_mpi train --help says what they mean)\n",
+               command->keys);
     if (!command->configurable) return;
     char *keys = NULL;
     lae_status status = lae_config_help(&keys);

@@ -53,7 +53,7 @@ static int processor_width(void)
  * read forces nothing here: training will say what is wrong with it. */
 static char *forced_core(const struct lae_arguments *arguments)
 {
-    if (!arguments->command->configurable) return NULL;
+    if (!arguments->command->configurable && arguments->command->keys == NULL) return NULL;
     struct lae_config config;
     lae_status status = lae_configure(arguments, &config);
     char *core = status == NULL && config.compute.blas_core != NULL

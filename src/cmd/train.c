@@ -13,29 +13,26 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Rank 0 reads the configuration; the others get it as text. [collective] */
+/* Rank 0 reads the configuration for all. [collective] */
 static lae_status share_config(const struct lae_arguments *arguments, const struct lae_dist *dist,
-                               struct lae_log *log, struct lae_config *config, bool *print)
+                               struct lae_log *log, struct lae_config *config)
 {
-    char *mine = NULL, *text = NULL;
     lae_status status = NULL;
     if (dist->rank == 0) {
         status = lae_configure(arguments, config);
         if (status == NULL) status = lae_config_validate(config, log);
-        if (status == NULL) status = lae_config_print(config, &mine);
     }
-    status = lae_dist_agree(dist, status);
-    if (status == NULL) status = lae_dist_broadcast_text(dist, mine, &text);
-    free(mine);
-    if (status == NULL && dist->rank != 0) {
-        status = lae_config_defaults(config, NULL);
-        if (status == NULL)
-            status = lae_config_load_text(config, "rank 0's configuration", text, strlen(text));
-    }
-    *print = arguments->print_config;
-    if (status == NULL && *print && dist->rank == 0) fputs(text, stdout);
+    LAE_TRY(lae_dist_agree(dist, status));
+    return lae_job_share_config(dist, config);
+}
+
+static lae_status print_config(const struct lae_config *config)
+{
+    char *text = NULL;
+    LAE_TRY(lae_config_print(config, &text));
+    fputs(text, stdout);
     free(text);
-    return lae_dist_agree(dist, status);
+    return NULL;
 }
 
 static void say_where(const struct lae_rundir *dir, struct lae_log *log)
@@ -175,9 +172,10 @@ static lae_status run(const struct lae_arguments *arguments, const struct lae_di
                       struct lae_log *log)
 {
     struct lae_config config = {0};
-    bool print_only = false;
-    lae_status status = share_config(arguments, dist, log, &config, &print_only);
-    if (status == NULL && !print_only) {
+    lae_status status = share_config(arguments, dist, log, &config);
+    if (status == NULL && arguments->print_config) {
+        status = lae_dist_agree(dist, dist->rank == 0 ? print_config(&config) : NULL);
+    } else if (status == NULL) {
         struct lae_rundir dir;
         status = lae_rundir_open(&config, dist, log, &dir);
         if (status == NULL) status = run_in(&config, dist, log, &dir);

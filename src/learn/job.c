@@ -8,6 +8,22 @@
 #include <stdlib.h>
 #include <string.h>
 
+lae_status lae_job_share_config(const struct lae_dist *dist, struct lae_config *config)
+{
+    char *mine = NULL, *text = NULL;
+    LAE_TRY(lae_dist_agree(dist, dist->rank == 0 ? lae_config_print(config, &mine) : NULL));
+    lae_status status = lae_dist_broadcast_text(dist, mine, &text);
+    free(mine);
+    LAE_TRY(status);
+    if (dist->rank != 0) {
+        status = lae_config_defaults(config, NULL);
+        if (status == NULL)
+            status = lae_config_load_text(config, "rank 0's configuration", text, strlen(text));
+    }
+    free(text);
+    return lae_dist_agree(dist, status);
+}
+
 static lae_status open_dataset(struct lae_job *job)
 {
     struct lae_dataset *dataset = &job->dataset;

@@ -108,12 +108,18 @@ static lae_status find_inside(struct lae_rundir *dir, const char *name, struct l
     return NULL;
 }
 
-static lae_status find_newest(struct lae_rundir *dir, struct lae_log *log)
+lae_status recovery_find_task(struct lae_rundir *dir, struct lae_log *log)
 {
     int highest;
     LAE_TRY(highest_task(dir->path, &highest));
     for (int task = highest; task >= 0 && !dir->found; task--)
         LAE_TRY(find_task(dir, task, log));
+    return NULL;
+}
+
+static lae_status find_newest(struct lae_rundir *dir, struct lae_log *log)
+{
+    LAE_TRY(recovery_find_task(dir, log));
     LAE_TRY(find_inside(dir, RESUME, log));
     if (dir->found && dir->last.inside.present) return NULL;
     return find_inside(dir, RESUME_PREVIOUS, log);

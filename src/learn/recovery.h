@@ -15,6 +15,9 @@ char *recovery_task_path(const char *directory, int task);
  * link to nothing, as when the file system that it led to is not mounted. */
 lae_status recovery_check_absent(const char *path) LAE_MUST_CHECK;
 
+/* Finds the newest whole file of a finished task of dir->path into the rest of dir. */
+lae_status recovery_find_task(struct lae_rundir *dir, struct lae_log *log) LAE_MUST_CHECK;
+
 /* Finds the newest whole state into dir (found, finished, task_count, last), by run.resume; where
  * that is a path and the directory is empty, copies that file and the tasks before it. Errors: what
  * is there cannot be gone on from, or not with this configuration. */

@@ -3,7 +3,6 @@
 #include "lae/files/atomic.h"
 #include "lae/files/digest.h"
 #include "lae/files/map.h"
-#include "lae/learn/workers.h"
 #include "recovery.h"
 #include "snapshot.h"
 
@@ -104,46 +103,6 @@ void lae_rundir_close(struct lae_rundir *dir)
     *dir = (struct lae_rundir){.lock = {.file = -1}};
 }
 
-static void send_moments(const struct lae_dist *dist, struct lae_adam *adam)
-{
-    lae_dist_broadcast(dist, adam->m, adam->count * sizeof *adam->m);
-    lae_dist_broadcast(dist, adam->v, adam->count * sizeof *adam->v);
-    lae_dist_broadcast(dist, &adam->steps, sizeof adam->steps);
-}
-
-/* Sends rank 0's restored state to the others. */
-static lae_status send_state(const struct lae_rundir *dir, const struct lae_job *job,
-                             struct lae_state *state)
-{
-    size_t bytes = job->pet.table.total * sizeof(float), n = (size_t)state->tasks;
-    lae_status status = NULL;
-    lae_dist_broadcast(job->dist, &state->at, sizeof state->at);
-    int tasks = dir->finished + (state->at.inside ? 1 : 0);
-    for (int task = 0; task < tasks; task++)
-        if (state->classifiers[task] == NULL)
-            status = lae_status_first(status, lae_state_append_classifier(job, state, task));
-    LAE_TRY(lae_dist_agree(job->dist, status));
-    lae_dist_broadcast(job->dist, state->init, bytes);
-    lae_dist_broadcast(job->dist, state->online, bytes);
-    if (state->offline != NULL) lae_dist_broadcast(job->dist, state->offline, bytes);
-    for (int task = 0; task < tasks; task++)
-        lae_dist_broadcast(job->dist, state->classifiers[task],
-                           lae_classifier_count(job, task) * sizeof(float));
-    for (int module = 0; module < LAE_MODULES; module++)
-        if (state->metrics.present[module])
-            lae_dist_broadcast(job->dist, state->metrics.accuracy[module],
-                               (2 * n * n + n) * sizeof(double));
-    lae_dist_broadcast(job->dist, &state->seconds, sizeof state->seconds);
-    if (state->at.inside) {
-        if (job->dist->rank != 0)
-            lae_adam_reset(&state->classifier, lae_classifier_count(job, dir->finished));
-        send_moments(job->dist, &state->pet);
-        send_moments(job->dist, &state->classifier);
-    }
-    state->finished = dir->finished;
-    return NULL;
-}
-
 lae_status lae_rundir_restore(struct lae_rundir *dir, const struct lae_job *job,
                               struct lae_state *state)
 {
@@ -156,7 +115,7 @@ lae_status lae_rundir_restore(struct lae_rundir *dir, const struct lae_job *job,
     }
     if (job->dist->rank == 0 && status == NULL) status = write_config(job->config, dir);
     LAE_TRY(lae_dist_agree(job->dist, status));
-    return dir->found ? send_state(dir, job, state) : NULL;
+    return dir->found ? lae_state_send(job, state) : NULL;
 }
 
 /* A whole run is not opened again; its inputs are, to see that they are still the same. */

@@ -77,6 +77,50 @@ lae_status lae_state_begin_task(const struct lae_job *job, struct lae_state *sta
     return NULL;
 }
 
+static void send_moments(const struct lae_dist *dist, struct lae_adam *adam)
+{
+    lae_dist_broadcast(dist, adam->m, adam->count * sizeof *adam->m);
+    lae_dist_broadcast(dist, adam->v, adam->count * sizeof *adam->v);
+    lae_dist_broadcast(dist, &adam->steps, sizeof adam->steps);
+}
+
+static lae_status send_classifiers(const struct lae_job *job, struct lae_state *state)
+{
+    lae_status status = NULL;
+    int tasks = state->finished + (state->at.inside ? 1 : 0);
+    for (int task = 0; task < tasks; task++)
+        if (state->classifiers[task] == NULL)
+            status = lae_status_first(status, lae_state_append_classifier(job, state, task));
+    LAE_TRY(lae_dist_agree(job->dist, status));
+    for (int task = 0; task < tasks; task++)
+        lae_dist_broadcast(job->dist, state->classifiers[task],
+                           lae_classifier_count(job, task) * sizeof(float));
+    return NULL;
+}
+
+lae_status lae_state_send(const struct lae_job *job, struct lae_state *state)
+{
+    size_t bytes = job->pet.table.total * sizeof(float), n = (size_t)state->tasks;
+    lae_dist_broadcast(job->dist, &state->finished, sizeof state->finished);
+    lae_dist_broadcast(job->dist, &state->at, sizeof state->at);
+    LAE_TRY(send_classifiers(job, state));
+    lae_dist_broadcast(job->dist, state->init, bytes);
+    lae_dist_broadcast(job->dist, state->online, bytes);
+    if (state->offline != NULL) lae_dist_broadcast(job->dist, state->offline, bytes);
+    for (int module = 0; module < LAE_MODULES; module++)
+        if (state->metrics.present[module])
+            lae_dist_broadcast(job->dist, state->metrics.accuracy[module],
+                               (2 * n * n + n) * sizeof(double));
+    lae_dist_broadcast(job->dist, &state->seconds, sizeof state->seconds);
+    if (state->at.inside) {
+        if (job->dist->rank != 0)
+            lae_adam_reset(&state->classifier, lae_classifier_count(job, state->finished));
+        send_moments(job->dist, &state->pet);
+        send_moments(job->dist, &state->classifier);
+    }
+    return NULL;
+}
+
 struct lae_merge_vectors lae_state_vectors(const struct lae_job *job, const struct lae_state *state)
 {
     return (struct lae_merge_vectors){.table = &job->pet.table,

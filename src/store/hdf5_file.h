@@ -52,6 +52,9 @@ lae_status lae_hdf5_commit(struct lae_hdf5 *file) LAE_MUST_CHECK;
 lae_status lae_hdf5_open(const char *path, const char *format, int newest, struct lae_log *log,
                          struct lae_hdf5 *file) LAE_MUST_CHECK;
 
+/* Opens a file without a seal, of any format: to see what it is. */
+lae_status lae_hdf5_open_unchecked(const char *path, struct lae_hdf5 *file) LAE_MUST_CHECK;
+
 /* Also drops a new file that was not committed. May be called twice. */
 void lae_hdf5_close(struct lae_hdf5 *file);
 
@@ -87,6 +90,9 @@ lae_status lae_hdf5_write_link(struct lae_hdf5 *file, const char *name, const ch
 /* Attributes of an object that is there. */
 lae_status lae_hdf5_put_int(struct lae_hdf5 *file, const char *object, const char *attribute,
                             int32_t value) LAE_MUST_CHECK;
+/* A list; HDF5 stores attributes of at most 64 KiB. */
+lae_status lae_hdf5_put_ints(struct lae_hdf5 *file, const char *object, const char *attribute,
+                             size_t count, const int32_t *values) LAE_MUST_CHECK;
 lae_status lae_hdf5_put_double(struct lae_hdf5 *file, const char *object, const char *attribute,
                                double value) LAE_MUST_CHECK;
 lae_status lae_hdf5_put_text(struct lae_hdf5 *file, const char *object, const char *attribute,

@@ -123,6 +123,14 @@ static lae_status check_format(struct lae_hdf5 *file, int newest, int sealed)
     return NULL;
 }
 
+lae_status lae_hdf5_open_unchecked(const char *path, struct lae_hdf5 *file)
+{
+    LAE_TRY(lae_hdf5_start(file, path, "", 0));
+    lae_status status = open_without_lock(file);
+    if (status != NULL) lae_hdf5_close(file);
+    return status;
+}
+
 lae_status lae_hdf5_open(const char *path, const char *format, int newest, struct lae_log *log,
                          struct lae_hdf5 *file)
 {

@@ -115,10 +115,12 @@ lae_status lae_hdf5_write_link(struct lae_hdf5 *file, const char *name, const ch
 
 /* ---- attributes ---- */
 
-static lae_status put(struct lae_hdf5 *file, const char *object, const char *attribute,
-                      hid_t stored, hid_t type, const void *value)
+/* rank 0: a single value. */
+static lae_status put_array(struct lae_hdf5 *file, const char *object, const char *attribute,
+                            int rank, const size_t *shape, hid_t stored, hid_t type,
+                            const void *value)
 {
-    hid_t space = H5Screate(H5S_SCALAR);
+    hid_t space = make_space(rank, shape);
     hid_t id = H5Acreate_by_name(file->id, lae_hdf5_object(object), attribute, stored, space,
                                  H5P_DEFAULT, H5P_DEFAULT, H5P_DEFAULT);
     lae_status status = NULL;
@@ -128,6 +130,18 @@ static lae_status put(struct lae_hdf5 *file, const char *object, const char *att
     if (id >= 0) H5Aclose(id);
     H5Sclose(space);
     return status;
+}
+
+static lae_status put(struct lae_hdf5 *file, const char *object, const char *attribute,
+                      hid_t stored, hid_t type, const void *value)
+{
+    return put_array(file, object, attribute, 0, NULL, stored, type, value);
+}
+
+lae_status lae_hdf5_put_ints(struct lae_hdf5 *file, const char *object, const char *attribute,
+                             size_t count, const int32_t *values)
+{
+    return put_array(file, object, attribute, 1, &count, H5T_STD_I32LE, H5T_NATIVE_INT32, values);
 }
 
 lae_status lae_hdf5_put_int(struct lae_hdf5 *file, const char *object, const char *attribute,

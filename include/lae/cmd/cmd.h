@@ -37,6 +37,7 @@ struct lae_command {
     int positional;                   /* how many are wanted */
     const struct lae_option *options; /* ended by one without a name; NULL: none */
     bool configurable;                /* takes --config and KEY=VALUE */
+    const char *keys;                 /* takes KEY=VALUE of these keys alone; NULL: see above */
     bool serial;                      /* done by rank 0 alone; `run` is called on no other */
     /* [collective] unless serial. Errors are the same on all ranks. */
     lae_status (*run)(const struct lae_arguments *arguments, const struct lae_dist *dist,
@@ -44,6 +45,9 @@ struct lae_command {
 };
 
 extern const struct lae_command lae_command_train;
+extern const struct lae_command lae_command_evaluate;
+extern const struct lae_command lae_command_predict;
+extern const struct lae_command lae_command_inspect;
 extern const struct lae_command lae_command_convert;
 extern const struct lae_command lae_command_synth;
 extern const struct lae_command lae_command_bench;

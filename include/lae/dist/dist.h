@@ -65,6 +65,10 @@ void lae_dist_broadcast(const struct lae_dist *dist, void *data, size_t size);
 lae_status lae_dist_broadcast_text(const struct lae_dist *dist, const char *text,
                                    char **copy) LAE_MUST_CHECK;
 
+/* Each rank's `count` floats to rank 0, in order of rank: all [ranks, count], read at rank 0 alone.
+ * `count` is the same on all ranks and at most 2^28. [collective] */
+void lae_dist_gather(const struct lae_dist *dist, const float *mine, size_t count, float *all);
+
 /* values [count] become their sums over all ranks: exact, so the order does not matter.
  * [collective] */
 void lae_dist_sum(const struct lae_dist *dist, int64_t *values, size_t count);

@@ -32,6 +32,11 @@ struct lae_job {
     char *fingerprint;                        /* see lae_fingerprint */
 };
 
+/* Rank 0's configuration reaches the others, whose structs are filled. [collective] Errors, the
+ * same on all ranks: memory. */
+lae_status lae_job_share_config(const struct lae_dist *dist,
+                                struct lae_config *config) LAE_MUST_CHECK;
+
 /* Opens all of it. [collective] Errors are the same on all ranks; the job can then be closed. */
 lae_status lae_job_open(const struct lae_config *config, const struct lae_dist *dist,
                         struct lae_log *log, struct lae_job *job) LAE_MUST_CHECK;

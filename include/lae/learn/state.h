@@ -44,6 +44,9 @@ lae_status lae_state_append_classifier(const struct lae_job *job, struct lae_sta
 /* Begins task number `finished`: its classifier, a fresh Adam, the first step. */
 lae_status lae_state_begin_task(const struct lae_job *job, struct lae_state *state) LAE_MUST_CHECK;
 
+/* What rank 0 restored reaches the others, whose states are fresh. [collective] Errors: memory. */
+lae_status lae_state_send(const struct lae_job *job, struct lae_state *state) LAE_MUST_CHECK;
+
 /* The vectors a merge works on. */
 struct lae_merge_vectors lae_state_vectors(const struct lae_job *job,
                                            const struct lae_state *state);

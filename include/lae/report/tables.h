@@ -10,4 +10,14 @@
  * task, then last and average accuracy, forgetting and backward transfer; a column a module. */
 void lae_tables_run(FILE *out, const struct lae_metrics *metrics, int finished);
 
+/* The evaluation after task `task`: accuracy on each task's images, among all seen classes and
+ * among the task's own, and the average over all images. first_class [task + 2]. */
+void lae_tables_tasks(FILE *out, const struct lae_metrics *metrics, int task,
+                      const int *first_class);
+
+/* A line for each number of the evaluation after task `task` that is not the same in both, which
+ * have the same modules; returns how many. `there`: what `stored` is called. */
+int lae_tables_differences(FILE *out, const struct lae_metrics *metrics,
+                           const struct lae_metrics *stored, int task, const char *there);
+
 #endif

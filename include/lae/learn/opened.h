@@ -1,0 +1,57 @@
+/* A checkpoint opened for use: its configuration, its job, its state, on all ranks.
+ *
+ * The configuration is the one inside the file. Where images and weights are is not part of it, as
+ * files are compared by digest: the paths are those of /provenance unless given anew.
+ */
+#ifndef LAE_LEARN_OPENED_H
+#define LAE_LEARN_OPENED_H
+
+#include "lae/base/log.h"
+#include "lae/config/config.h"
+#include "lae/dist/dist.h"
+#include "lae/dist/watchdog.h"
+#include "lae/learn/job.h"
+#include "lae/learn/state.h"
+#include "lae/store/checkpoint.h"
+
+/* What lae_opened_open lets the caller set. */
+#define LAE_OPENED_KEYS "data.path, model.weights and compute.*"
+
+struct lae_opened {
+    const struct lae_dist *dist;
+    char *path;      /* rank 0: of the file */
+    char digest[65]; /* rank 0: SHA-256 of the whole file */
+    struct lae_config config;
+    struct lae_watchdog *watchdog;
+    struct lae_job job;
+    struct lae_state state; /* metrics: those of the file */
+    bool begun;             /* the job was begun, and has to be closed */
+};
+
+/* Reads the checkpoint at `place`, or, where that is a run's directory, the newest good file of a
+ * finished task in it; *path is its path, free(). Rank 0's. Errors: as lae_checkpoint_read's; no
+ * such file. */
+lae_status lae_checkpoint_find(const char *place, struct lae_log *log, char **path,
+                               struct lae_checkpoint *checkpoint) LAE_MUST_CHECK;
+
+/* The file of task `task` in the directory of the checkpoint at `path`. Where there is no good one
+ * (a damaged one is a warning), or it does not belong to the same run, *found is false. Rank 0's.
+ * Errors: memory, a newer version's file. */
+lae_status lae_checkpoint_beside(const char *path, const struct lae_checkpoint *checkpoint,
+                                 int task, struct lae_log *log, struct lae_checkpoint *beside,
+                                 bool *found) LAE_MUST_CHECK;
+
+/* Opens what `place` means for lae_checkpoint_find; `settings` [count] are KEY=VALUE. Other images
+ * or other software than those it was learned with are a warning. [collective] Errors, the same on
+ * all ranks: a key that would change the result, other weights, a state inside a task. The struct
+ * can then be closed. */
+lae_status lae_opened_open(const char *place, char *const *settings, int count,
+                           const struct lae_dist *dist, struct lae_log *log,
+                           struct lae_opened *opened) LAE_MUST_CHECK;
+void lae_opened_close(struct lae_opened *opened); /* [collective] */
+
+/* To be called with what a computation on the job returned. Where that was LAE_STOPPED, waits for
+ * what is still being computed (or leaves, where a rank has died) and says so in the message. */
+lae_status lae_opened_settle(const struct lae_opened *opened, lae_status status) LAE_MUST_CHECK;
+
+#endif

@@ -1,0 +1,43 @@
+/* Files of predictions, readable with HDF5's tools alone:
+ *
+ *     /            attributes format="lae-predictions", format_version, split ("test" or "train"),
+ *                  task, class_order [classes], checkpoint_sha256, data_sha256
+ *     /online /offline /ensemble   float32 [N, classes seen]; offline and ensemble where there is
+ *                  an offline module. The ensemble's rows are maxima of two and add up to 1 or more
+ *     /labels      int32 [N] the right output index; -1: of a class not seen yet
+ *     /index       int32 [N] the image's number in its part of the data
+ *
+ * The same contents give the same bytes: nothing tells when, where or by how many it was made.
+ */
+#ifndef LAE_STORE_PREDICTIONS_H
+#define LAE_STORE_PREDICTIONS_H
+
+#include "lae/base/status.h"
+
+#include <stdint.h>
+
+#define LAE_PREDICTIONS_FORMAT "lae-predictions"
+#define LAE_PREDICTIONS_VERSION 1
+
+enum { LAE_PREDICTORS = 3 }; /* online, offline, ensemble */
+
+struct lae_predictions {
+    size_t count, classes;    /* N, classes seen */
+    float *p[LAE_PREDICTORS]; /* [count, classes]; NULL: there is no such module */
+    int32_t *labels, *index;  /* [count] */
+    /* What the attributes say; not owned: */
+    const char *split;
+    int task;
+    const int32_t *class_order; /* [order_count] output index to label, of all classes */
+    size_t order_count;
+    const char *checkpoint_digest, *data_digest;
+};
+
+/* Writes atomically, sealed as checkpoints are. Errors name file and object. */
+lae_status lae_predictions_write(const char *path,
+                                 const struct lae_predictions *predictions) LAE_MUST_CHECK;
+
+/* Frees what is owned. */
+void lae_predictions_free(struct lae_predictions *predictions);
+
+#endif

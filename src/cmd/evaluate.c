@@ -1,0 +1,82 @@
+/* The metrics of a checkpoint once more, at any number of ranks, beside those that it stores. */
+#include "lae/cmd/cmd.h"
+#include "lae/learn/evaluator.h"
+#include "lae/learn/opened.h"
+#include "lae/report/tables.h"
+
+static void show_progress(void *log, double share)
+{
+    lae_log_live(log, "evaluating %.0f %%", 100.0 * share);
+}
+
+/* [collective] */
+static lae_status count(const struct lae_opened *opened, struct lae_workers *workers,
+                        struct lae_counts *counts)
+{
+    const struct lae_job *job = &opened->job;
+    struct lae_evaluator *evaluator = NULL;
+    lae_status status = lae_workers_create(job, workers);
+    if (status == NULL) status = lae_evaluator_create(job, workers, &evaluator);
+    status = lae_dist_agree(job->dist, status);
+    if (status == NULL)
+        status = lae_evaluate(evaluator, &opened->state, opened->state.finished - 1, counts,
+                              job->dist->rank == 0 ? show_progress : NULL, job->log);
+    status = lae_opened_settle(opened, status); /* before what workers may use is freed */
+    lae_evaluator_free(evaluator);
+    return status;
+}
+
+static void report(const struct lae_opened *opened, const struct lae_metrics *metrics)
+{
+    const struct lae_state *state = &opened->state;
+    const struct lae_sequence *sequence = &opened->job.sequence;
+    int task = state->finished - 1;
+    lae_log_info(opened->job.log, "%s: after task %d of %d, %d of %d classes seen", opened->path,
+                 task, sequence->tasks - 1, sequence->first_class[task + 1], sequence->classes);
+    lae_tables_tasks(stdout, metrics, task, sequence->first_class);
+    int differences = lae_tables_differences(stdout, metrics, &state->metrics, task, "the file");
+    if (differences == 0)
+        printf("\nthe same as stored in the file\n");
+    else
+        printf("\n%d number(s) are not as stored in the file\n", differences);
+}
+
+static lae_status evaluate(const struct lae_opened *opened)
+{
+    struct lae_workers workers = {0};
+    struct lae_counts counts = {0};
+    struct lae_metrics metrics = {0};
+    lae_status status = lae_counts_create(opened->state.finished, &counts);
+    if (status == NULL)
+        status = lae_metrics_create(opened->state.tasks, opened->state.offline != NULL, &metrics);
+    status = lae_dist_agree(opened->dist, status);
+    if (status == NULL) status = count(opened, &workers, &counts);
+    if (status == NULL && opened->dist->rank == 0) {
+        lae_metrics_record(&metrics, &counts);
+        report(opened, &metrics);
+    }
+    lae_metrics_free(&metrics);
+    lae_counts_free(&counts);
+    lae_workers_free(&workers);
+    return status;
+}
+
+static lae_status run(const struct lae_arguments *arguments, const struct lae_dist *dist,
+                      struct lae_log *log)
+{
+    struct lae_opened opened;
+    lae_status status = lae_opened_open(arguments->positional[0], arguments->settings,
+                                        arguments->setting_count, dist, log, &opened);
+    if (status == NULL) status = evaluate(&opened);
+    lae_opened_close(&opened);
+    return status;
+}
+
+const struct lae_command lae_command_evaluate = {
+    .name = "evaluate",
+    .usage = "CHECKPOINT [KEY=VALUE ...]",
+    .help = "measure a task file's accuracies again (or, of a run's directory, its newest's)",
+    .positional = 1,
+    .keys = LAE_OPENED_KEYS,
+    .run = run,
+};

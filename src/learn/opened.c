@@ -1,0 +1,277 @@
+/* From a checkpoint to a job and a state.
+ *
+ *     rank 0:  file -> /config + KEY=VALUE -> are these the weights of then? -> all ranks: the job
+ *              -> are these the images, is this the software of then? -> the state -> all ranks
+ *
+ * The weights are looked at before anything is made of them: another backbone may have other
+ * shapes, and what failed then would not say why.
+ */
+#include "lae/learn/opened.h"
+
+#include "lae/files/digest.h"
+#include "lae/files/map.h"
+#include "recovery.h"
+#include "snapshot.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* ---- the file */
+
+static lae_status find_in_directory(const char *directory, struct lae_log *log, char **path,
+                                    struct lae_checkpoint *checkpoint)
+{
+    struct lae_rundir dir = {.path = strdup(directory), .lock = {.file = -1}};
+    if (dir.path == NULL) return lae_out_of_memory(strlen(directory), "a path");
+    lae_status status = recovery_find_task(&dir, log);
+    if (status == NULL && !dir.found)
+        status = lae_bad_input("%s: has no good task_NN.h5: no task of it is finished", directory);
+    if (status == NULL) {
+        *path = recovery_task_path(directory, dir.last.task);
+        if (*path == NULL) status = lae_out_of_memory(strlen(directory), "a path");
+    }
+    if (status == NULL) {
+        *checkpoint = dir.last;
+        dir.last = (struct lae_checkpoint){0};
+    }
+    lae_rundir_close(&dir);
+    return status;
+}
+
+lae_status lae_checkpoint_find(const char *place, struct lae_log *log, char **path,
+                               struct lae_checkpoint *checkpoint)
+{
+    *path = NULL;
+    *checkpoint = (struct lae_checkpoint){0};
+    if (lae_path_is_directory(place)) return find_in_directory(place, log, path, checkpoint);
+    LAE_TRY(lae_checkpoint_read(place, log, checkpoint));
+    *path = strdup(place);
+    if (*path != NULL) return NULL;
+    lae_checkpoint_free(checkpoint);
+    return lae_out_of_memory(strlen(place), "a path");
+}
+
+/* The directory part of a path as a new string; NULL when memory is out. */
+static char *directory_of(const char *path)
+{
+    const char *slash = strrchr(path, '/');
+    if (slash == NULL) return strdup(".");
+    return strndup(path, slash == path ? 1 : (size_t)(slash - path));
+}
+
+static bool is_of_same_run(const struct lae_checkpoint *a, const struct lae_checkpoint *b)
+{
+    bool same = a->init.count == b->init.count && strcmp(a->config, b->config) == 0;
+    for (size_t i = 0; same && i < a->init.count; i++) {
+        const struct lae_named *x = &a->init.items[i], *y = &b->init.items[i];
+        same = strcmp(x->name, y->name) == 0 && x->count == y->count &&
+               memcmp(x->data, y->data, x->count * sizeof *x->data) == 0;
+    }
+    return same;
+}
+
+static lae_status read_beside(const char *path, const struct lae_checkpoint *checkpoint, int task,
+                              struct lae_log *log, struct lae_checkpoint *beside, bool *found)
+{
+    if (!lae_path_exists(path)) return NULL;
+    lae_status status = lae_checkpoint_read(path, log, beside);
+    if (status != NULL && lae_checkpoint_is_damaged(path)) {
+        lae_log_warn(log, "%s; left out", lae_status_message(status));
+        lae_status_free(status);
+        return NULL;
+    }
+    LAE_TRY(status);
+    *found = beside->task == task && !beside->inside.present && is_of_same_run(checkpoint, beside);
+    if (*found) return NULL;
+    lae_log_warn(log, "%s: is not of the same run; left out", path);
+    lae_checkpoint_free(beside);
+    return NULL;
+}
+
+lae_status lae_checkpoint_beside(const char *path, const struct lae_checkpoint *checkpoint,
+                                 int task, struct lae_log *log, struct lae_checkpoint *beside,
+                                 bool *found)
+{
+    *found = false;
+    *beside = (struct lae_checkpoint){0};
+    char *directory = directory_of(path);
+    char *name = directory != NULL ? recovery_task_path(directory, task) : NULL;
+    lae_status status = name == NULL ? lae_out_of_memory(strlen(path), "a path")
+                                     : read_beside(name, checkpoint, task, log, beside, found);
+    free(directory);
+    free(name);
+    return status;
+}
+
+/* ---- the configuration */
+
+static bool may_be_set(const char *setting)
+{
+    static const char *const free_keys[] = {"data.path=", "model.weights=", "compute."};
+    for (size_t i = 0; i < sizeof free_keys / sizeof free_keys[0]; i++)
+        if (strncmp(setting, free_keys[i], strlen(free_keys[i])) == 0) return true;
+    return false;
+}
+
+static lae_status set(struct lae_config *config, const char *setting)
+{
+    LAE_TRY(lae_config_set(config, setting)); /* first, as it knows what is no key at all */
+    if (may_be_set(setting)) return NULL;
+    return lae_bad_input("command line: %.*s cannot be set: the checkpoint is used as it was "
+                         "learned; only " LAE_OPENED_KEYS " may be given",
+                         (int)strcspn(setting, "="), setting);
+}
+
+/* A path of /provenance as a new string; NULL: it is not there. */
+static lae_status take_path(const struct lae_checkpoint *checkpoint, const char *name, char **path)
+{
+    const struct lae_fact *fact = snapshot_fact(checkpoint, name);
+    *path = NULL;
+    if (fact == NULL || fact->text == NULL) return NULL;
+    *path = strdup(fact->text);
+    return *path == NULL ? lae_out_of_memory(strlen(fact->text), "a path") : NULL;
+}
+
+static lae_status take_paths(const struct lae_checkpoint *checkpoint, struct lae_config *config)
+{
+    char *data = NULL;
+    LAE_TRY(take_path(checkpoint, "weights_path", &config->model.weights));
+    if (config->data.dataset == LAE_DATASET_SYNTHETIC) return NULL;
+    LAE_TRY(take_path(checkpoint, "data_path", &data));
+    config->data.path = data;
+    return NULL;
+}
+
+static lae_status configure(const char *path, const struct lae_checkpoint *checkpoint,
+                            char *const *settings, int count, struct lae_log *log,
+                            struct lae_config *config)
+{
+    LAE_TRY(lae_config_defaults(config, NULL));
+    char *name = lae_path_join(path, "/config"); /* as a message names it */
+    if (name == NULL) return lae_out_of_memory(strlen(path), "a path");
+    lae_status status =
+        lae_config_load_text(config, name, checkpoint->config, strlen(checkpoint->config));
+    free(name);
+    if (status == NULL) status = take_paths(checkpoint, config);
+    for (int i = 0; i < count && status == NULL; i++)
+        status = set(config, settings[i]);
+    return status == NULL ? lae_config_validate(config, log) : status;
+}
+
+/* ---- what it was learned with, and what is there now */
+
+static bool differs(const struct lae_fact *then, const char *now)
+{
+    return then != NULL && then->text != NULL && strcmp(then->text, now) != 0;
+}
+
+static lae_status check_weights(const char *path, const struct lae_checkpoint *checkpoint,
+                                const struct lae_config *config)
+{
+    char now[LAE_DIGEST_TEXT];
+    const struct lae_fact *then = snapshot_fact(checkpoint, "weights_digest");
+    LAE_TRY(lae_status_prefix(lae_digest_file(config->model.weights, 0, now),
+                              "model.weights, where %s was learned or as given", path));
+    if (!differs(then, now)) return NULL;
+    return lae_bad_input("model.weights: %s is another file than that which %s was learned with "
+                         "(SHA-256 %.12s... there, %.12s... now)",
+                         config->model.weights, path, then->text, now);
+}
+
+/* Other images are a legal question to ask a model, and other software seldom matters. */
+static void warn_of_others(const struct lae_opened *opened, const struct lae_checkpoint *checkpoint)
+{
+    const struct lae_job *job = &opened->job;
+    const struct lae_fact *data = snapshot_fact(checkpoint, "data_digest");
+    const struct lae_fact *software = snapshot_fact(checkpoint, "fingerprint");
+    if (differs(data, job->data_digest))
+        lae_log_warn(job->log,
+                     "data.path has other images than %s was learned with (SHA-256 %.12s... there, "
+                     "%.12s... now)",
+                     opened->path, data->text, job->data_digest);
+    if (differs(software, job->fingerprint))
+        lae_log_warn(job->log,
+                     "%s was learned with other software or another kind of processor; the same "
+                     "bits are not promised\n  then: %s\n  now:  %s",
+                     opened->path, software->text, job->fingerprint);
+}
+
+/* ---- all of it */
+
+/* Rank 0's part, before there is a job. */
+static lae_status read_place(const char *place, char *const *settings, int count,
+                             struct lae_log *log, struct lae_opened *opened,
+                             struct lae_checkpoint *checkpoint)
+{
+    LAE_TRY(lae_checkpoint_find(place, log, &opened->path, checkpoint));
+    const char *path = opened->path;
+    if (checkpoint->inside.present)
+        return lae_bad_input("%s: is a state inside task %d, which is not evaluated before it is "
+                             "finished; give the file of a task, or the run's directory",
+                             path, checkpoint->task);
+    LAE_TRY(configure(path, checkpoint, settings, count, log, &opened->config));
+    LAE_TRY(check_weights(path, checkpoint, &opened->config));
+    return lae_digest_file(path, 0, opened->digest);
+}
+
+/* [collective] */
+static lae_status open_state(struct lae_opened *opened, const struct lae_checkpoint *checkpoint)
+{
+    const struct lae_job *job = &opened->job;
+    LAE_TRY(lae_dist_agree(job->dist, lae_state_create(job, &opened->state)));
+    lae_status status = NULL;
+    if (job->dist->rank == 0) {
+        warn_of_others(opened, checkpoint);
+        status = lae_status_prefix(snapshot_restore(job, checkpoint, &opened->state), "%s",
+                                   opened->path);
+    }
+    LAE_TRY(lae_dist_agree(job->dist, status));
+    return lae_state_send(job, &opened->state);
+}
+
+/* [collective] */
+static lae_status open_all(struct lae_opened *opened, const struct lae_checkpoint *checkpoint,
+                           struct lae_log *log)
+{
+    const struct lae_dist *dist = opened->dist;
+    LAE_TRY(lae_job_share_config(dist, &opened->config));
+    LAE_TRY(
+        lae_watchdog_start(dist, opened->config.compute.watchdog_seconds, log, &opened->watchdog));
+    opened->begun = true;
+    LAE_TRY(lae_job_open(&opened->config, dist, log, &opened->job));
+    return open_state(opened, checkpoint);
+}
+
+lae_status lae_opened_open(const char *place, char *const *settings, int count,
+                           const struct lae_dist *dist, struct lae_log *log,
+                           struct lae_opened *opened)
+{
+    struct lae_checkpoint checkpoint = {0};
+    *opened = (struct lae_opened){.dist = dist};
+    lae_status status = NULL;
+    if (dist->rank == 0) status = read_place(place, settings, count, log, opened, &checkpoint);
+    status = lae_dist_agree(dist, status);
+    if (status == NULL) status = open_all(opened, &checkpoint, log);
+    lae_checkpoint_free(&checkpoint);
+    return status;
+}
+
+void lae_opened_close(struct lae_opened *opened)
+{
+    lae_state_free(&opened->state);
+    if (opened->begun) lae_job_close(&opened->job);
+    lae_watchdog_stop(opened->dist, opened->watchdog);
+    lae_config_free(&opened->config);
+    free(opened->path);
+    *opened = (struct lae_opened){0};
+}
+
+lae_status lae_opened_settle(const struct lae_opened *opened, lae_status status)
+{
+    if (lae_status_code(status) != LAE_STOPPED) return status;
+    if (lae_dist_is_broken(opened->dist)) lae_dist_leave(opened->dist, LAE_STOPPED);
+    lae_team_drain(opened->job.team);
+    lae_status_free(status);
+    return lae_status_new(LAE_STOPPED, "stopped on request; nothing was written: the same command "
+                                       "begins again");
+}

@@ -1,0 +1,166 @@
+/* Images are dealt in rounds: of each round every rank takes one block of `block` images that
+ * follow each other, so that what rank 0 gathers is in order already.
+ *
+ *     image    0 ......... block ......... 2 block ......... ranks * block ......... N
+ *              | rank 0    | rank 1        | ...            | rank 0 ...           | (rest: zeros)
+ *
+ * One image's row holds its modules' probabilities one after the other.
+ */
+#include "lae/learn/predictor.h"
+
+#include "lae/base/arena.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define BLOCK 256 /* images a rank and round, at most */
+
+struct predictor {
+    const struct lae_job *job;
+    const struct lae_state *state;
+    struct lae_workers workers;
+    enum lae_split split;
+    int task;
+    size_t images, classes; /* of the part; seen */
+    size_t modules;         /* 1 or 3 */
+    size_t rounds, block;
+    size_t first; /* image of this rank's block at hand */
+    float *mine;  /* [block, modules, classes] */
+    float *all;   /* rank 0: [ranks * block, modules, classes] */
+};
+
+static void module_scores(const struct predictor *p, struct lae_worker *worker, const float *theta,
+                          float *row)
+{
+    lae_vit_branch(&p->job->vit, &p->job->pet, theta, worker->pass, NULL, false, worker->feature);
+    lae_evaluate_scores(p->job, p->state, p->task, worker->feature, row);
+    if (!isfinite(row[0])) worker->sum[0]++; /* one logit, and all of them are NaN */
+}
+
+static void predict_image(void *context, int number, size_t item)
+{
+    struct predictor *p = context;
+    struct lae_worker *worker = &p->workers.items[number];
+    float *online = p->mine + item * p->modules * p->classes;
+    lae_worker_load(worker, p->job, p->split, (uint32_t)(p->first + item), NULL);
+    lae_vit_trunk(&p->job->vit, &p->job->pet, worker->pass, worker->image);
+    module_scores(p, worker, p->state->online, online);
+    if (p->modules == 1) return;
+    float *offline = online + p->classes, *ensemble = offline + p->classes;
+    module_scores(p, worker, p->state->offline, offline);
+    for (size_t c = 0; c < p->classes; c++)
+        ensemble[c] = offline[c] > online[c] ? offline[c] : online[c];
+}
+
+static bool is_asked_to_stop(void *predictor)
+{
+    return lae_dist_request(((const struct predictor *)predictor)->job->dist) != LAE_REQUEST_NONE;
+}
+
+/* This rank's block of a round. False, on all ranks, when interrupted. */
+static bool compute_block(struct predictor *p, size_t round)
+{
+    size_t ranks = (size_t)p->job->dist->size, rank = (size_t)p->job->dist->rank;
+    p->first = (round * ranks + rank) * p->block;
+    size_t left = p->first < p->images ? p->images - p->first : 0;
+    enum lae_request request;
+    bool done = lae_team_run_unless(p->job->team, left < p->block ? left : p->block, predict_image,
+                                    p, is_asked_to_stop, p);
+    return lae_dist_meet(p->job->dist, &request) && request == LAE_REQUEST_NONE && done;
+}
+
+/* Rank 0 takes the rows of a round apart. */
+static void store_rows(const struct predictor *p, size_t round, struct lae_predictions *out)
+{
+    size_t rows = (size_t)p->job->dist->size * p->block, begin = round * rows;
+    for (size_t i = 0; i < rows && begin + i < p->images; i++)
+        for (size_t m = 0; m < p->modules; m++)
+            memcpy(out->p[m] + (begin + i) * p->classes, p->all + (i * p->modules + m) * p->classes,
+                   p->classes * sizeof(float));
+}
+
+static lae_status check_scores(const struct predictor *p)
+{
+    int64_t offenders = 0;
+    for (int i = 0; i < p->workers.count; i++)
+        offenders += p->workers.items[i].sum[0];
+    lae_dist_sum(p->job->dist, &offenders, 1);
+    if (offenders == 0) return NULL;
+    return lae_failed("%lld scores of images are not finite; check model.weights, data.mean and "
+                      "data.std",
+                      (long long)offenders);
+}
+
+static lae_status compute(struct predictor *p, lae_evaluate_progress *progress, void *context,
+                          struct lae_predictions *out)
+{
+    size_t row = p->modules * p->classes;
+    for (size_t round = 0; round < p->rounds; round++) {
+        if (progress != NULL) progress(context, (double)round / (double)p->rounds);
+        if (!compute_block(p, round)) return lae_stopped();
+        lae_dist_gather(p->job->dist, p->mine, p->block * row, p->all);
+        if (p->job->dist->rank == 0) store_rows(p, round, out);
+    }
+    return check_scores(p);
+}
+
+/* What rank 0 hands out, but for the probabilities. */
+static lae_status prepare_output(const struct predictor *p, struct lae_predictions *out)
+{
+    const struct lae_job *job = p->job;
+    size_t values = p->images * p->classes;
+    bool complete = true;
+    out->count = p->images;
+    out->classes = p->classes;
+    for (size_t m = 0; m < p->modules; m++) {
+        out->p[m] = malloc(values * sizeof(float));
+        complete = complete && out->p[m] != NULL;
+    }
+    out->labels = malloc(p->images * sizeof *out->labels);
+    out->index = malloc(p->images * sizeof *out->index);
+    if (!complete || out->labels == NULL || out->index == NULL)
+        return lae_out_of_memory(p->modules * values * sizeof(float), "the predictions");
+    for (size_t i = 0; i < p->images; i++) {
+        int label = job->sequence.output_index[lae_dataset_label(&job->dataset, p->split, i)];
+        out->labels[i] = label < (int)p->classes ? label : -1;
+        out->index[i] = (int32_t)i;
+    }
+    return NULL;
+}
+
+static lae_status prepare(struct predictor *p, struct lae_predictions *out)
+{
+    size_t ranks = (size_t)p->job->dist->size, floats = p->block * p->modules * p->classes;
+    LAE_TRY(lae_workers_create(p->job, &p->workers));
+    p->mine = lae_aligned_calloc(floats, sizeof(float));
+    if (p->mine == NULL) return lae_out_of_memory(floats * sizeof(float), "predictions");
+    if (p->job->dist->rank != 0) return NULL;
+    p->all = lae_aligned_calloc(ranks * floats, sizeof(float));
+    if (p->all == NULL) return lae_out_of_memory(ranks * floats * sizeof(float), "predictions");
+    return prepare_output(p, out);
+}
+
+lae_status lae_predict(const struct lae_job *job, const struct lae_state *state,
+                       enum lae_split split, lae_evaluate_progress *progress, void *context,
+                       struct lae_predictions *predictions)
+{
+    size_t ranks = (size_t)job->dist->size;
+    struct predictor p = {.job = job,
+                          .state = state,
+                          .split = split,
+                          .task = state->finished - 1,
+                          .images = job->dataset.count[split],
+                          .modules = state->offline != NULL ? LAE_MODULES : 1};
+    *predictions = (struct lae_predictions){0};
+    p.classes = (size_t)job->sequence.first_class[p.task + 1];
+    p.rounds = (p.images + ranks * BLOCK - 1) / (ranks * BLOCK);
+    p.block = (p.images + ranks * p.rounds - 1) / (ranks * p.rounds);
+    lae_status status = lae_dist_agree(job->dist, prepare(&p, predictions));
+    if (status == NULL) status = compute(&p, progress, context, predictions);
+    if (lae_status_code(status) == LAE_STOPPED) lae_team_drain(job->team); /* they use all of it */
+    lae_workers_free(&p.workers);
+    free(p.mine);
+    free(p.all);
+    return status;
+}

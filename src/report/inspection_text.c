@@ -1,0 +1,234 @@
+/* An inspection as tables of text. */
+#include "lae/report/inspection.h"
+
+#include "lae/learn/metrics.h"
+#include "lae/learn/rundir.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define SHOWN_TASKS 20 /* of the matrix of a run */
+
+static void print_number(FILE *out, const char *format, int width, double value)
+{
+    if (isnan(value))
+        fprintf(out, "%*s", width, "-");
+    else
+        fprintf(out, format, width, value);
+}
+
+/* The longer of the name and what is longest so far. */
+static int longer(int length, const char *name)
+{
+    int own = (int)strlen(name);
+    return own > length ? own : length;
+}
+
+/* ---- checkpoints */
+
+static void print_where(FILE *out, const struct lae_inspection *inspection)
+{
+    const struct lae_checkpoint *c = inspection->checkpoint;
+    const struct lae_inside *inside = &c->inside;
+    fprintf(out, "%s\n", inspection->path);
+    if (inside->present)
+        fprintf(
+            out,
+            "  inside task %d of 0 to %d, after %lld of its steps (epoch %d)%s; %d classes with "
+            "this task's\n",
+            c->task, c->task_count - 1, (long long)inside->step, inside->epoch,
+            inside->merged ? ", merged" : "", c->classes_seen);
+    else
+        fprintf(out, "  after task %d of 0 to %d; %d of %zu classes seen\n", c->task,
+                c->task_count - 1, c->classes_seen, c->classes);
+}
+
+static const char *type_of(const struct lae_config *config, enum lae_site site)
+{
+    const struct lae_pet_type *type = config->pet.site[site].type;
+    return type != NULL ? type->name : "none";
+}
+
+static lae_status print_method(FILE *out, const struct lae_checkpoint *checkpoint)
+{
+    struct lae_config config;
+    LAE_TRY(lae_config_defaults(&config, NULL));
+    lae_status status =
+        lae_config_load_text(&config, "/config", checkpoint->config, strlen(checkpoint->config));
+    if (status == NULL)
+        fprintf(out, "  modules attn %s, mlp %s in %d block(s); accumulated by %s; seed %llu\n",
+                type_of(&config, LAE_SITE_ATTN), type_of(&config, LAE_SITE_MLP),
+                config.pet.block_count, config.merge.method->name,
+                (unsigned long long)config.run.seed);
+    lae_config_free(&config);
+    return status;
+}
+
+static lae_status print_config(FILE *out, const struct lae_checkpoint *checkpoint)
+{
+    struct lae_config_differences keys;
+    LAE_TRY(print_method(out, checkpoint));
+    LAE_TRY(lae_inspection_config(checkpoint, &keys));
+    for (size_t i = 0; i < keys.count; i++)
+        fprintf(out, "  %-24s %s (default %s)\n", keys.items[i].key, keys.items[i].b,
+                keys.items[i].a);
+    lae_config_differences_free(&keys);
+    return NULL;
+}
+
+static void print_provenance(FILE *out, const struct lae_checkpoint *checkpoint)
+{
+    fprintf(out, "\nprovenance\n");
+    for (size_t i = 0; i < checkpoint->fact_count; i++) {
+        const struct lae_fact *fact = &checkpoint->provenance[i];
+        if (fact->text != NULL)
+            fprintf(out, "  %-24s %s\n", fact->name, fact->text);
+        else
+            fprintf(out, "  %-24s %.6g\n", fact->name, fact->number);
+    }
+}
+
+static lae_status print_accuracy(FILE *out, const struct lae_checkpoint *checkpoint)
+{
+    struct lae_metrics metrics;
+    int finished = checkpoint->task + (checkpoint->inside.present ? 0 : 1);
+    LAE_TRY(lae_metrics_from_checkpoint(checkpoint, &metrics));
+    if (finished > 0) fprintf(out, "\naccuracy over seen classes, %%");
+    for (int module = 0; module < LAE_MODULES && finished > 0; module++)
+        if (metrics.present[module])
+            fprintf(out, "   %s %.2f", lae_module_name((enum lae_module)module),
+                    metrics.seen[module][finished - 1]);
+    if (finished > 0) fputc('\n', out);
+    lae_metrics_free(&metrics);
+    return NULL;
+}
+
+static void print_tensor(FILE *out, const struct lae_tensor_facts *t, int name, int shape)
+{
+    char text[LAE_SHAPE_TEXT];
+    fprintf(out, "%-*s  %-*s", name, t->name, shape, lae_shape_text(t->rank, t->shape, text));
+    print_number(out, "%*.4g", 11, t->norm);
+    print_number(out, "%*.4g", 11, t->from_init);
+    print_number(out, "%*.3f", 10, t->relative);
+    print_number(out, "%*.4g", 11, t->from_last);
+    print_number(out, "%*.3f", 8, t->cosine);
+    print_number(out, "%*.1f", 8, 100.0 * t->kept_online);
+    print_number(out, "%*.1f", 8, 100.0 * t->kept_offline);
+    print_number(out, "%*.1f", 9, 100.0 * t->conflict);
+    fputc('\n', out);
+}
+
+static void print_tensors(FILE *out, const struct lae_inspection *inspection)
+{
+    int name = 6, shape = 5;
+    for (size_t i = 0; i < inspection->tensor_count; i++) {
+        const struct lae_tensor_facts *t = &inspection->tensors[i];
+        char text[LAE_SHAPE_TEXT];
+        name = longer(name, t->name);
+        shape = longer(shape, lae_shape_text(t->rank, t->shape, text));
+    }
+    fprintf(out,
+            "\n%-*s%11s%11s%10s%11s%8s%16s%9s\n"
+            "%-*s  %-*s%11s%11s%10s%11s%8s%8s%8s%9s\n",
+            name + 2 + shape, "", "norm of", "moved", "over", "moved in", "cosine", "kept, %  ",
+            "signs", name, "tensor", shape, "shape", "online", "from init", "|init|", "this task",
+            "on, off", "online", "offline", "against");
+    for (size_t i = 0; i < inspection->tensor_count; i++)
+        print_tensor(out, &inspection->tensors[i], name, shape);
+}
+
+static void print_opposite(FILE *out, const struct lae_inspection *inspection)
+{
+    int n = inspection->tasks, first = n > SHOWN_TASKS ? n - SHOWN_TASKS : 0;
+    fprintf(out, "\nof the entries that both tasks moved, %% moved in opposite directions\ntask");
+    for (int j = first; j < n; j++)
+        fprintf(out, "%5d", j);
+    fputc('\n', out);
+    for (int i = first; i < n; i++) {
+        fprintf(out, "%4d", i);
+        for (int j = first; j < n; j++)
+            print_number(out, "%*.0f", 5, 100.0 * inspection->opposite[i * n + j]);
+        fputc('\n', out);
+    }
+    if (first > 0) fprintf(out, "(the last %d tasks; --json has all of them)\n", SHOWN_TASKS);
+}
+
+static lae_status print_checkpoint(FILE *out, const struct lae_inspection *inspection)
+{
+    print_where(out, inspection);
+    LAE_TRY(print_config(out, inspection->checkpoint));
+    print_provenance(out, inspection->checkpoint);
+    LAE_TRY(print_accuracy(out, inspection->checkpoint));
+    if (inspection->tensor_count > 0) print_tensors(out, inspection);
+    if (inspection->opposite != NULL) print_opposite(out, inspection);
+    return NULL;
+}
+
+/* ---- weights */
+
+static void print_weights(FILE *out, const struct lae_inspection *inspection)
+{
+    const struct lae_weights *weights = inspection->weights;
+    const struct lae_set *set = &weights->tensors;
+    struct lae_backbone_facts facts = lae_backbone_facts_of(weights);
+    char heads[48] = "heads unknown";
+    if (facts.heads > 0)
+        snprintf(heads, sizeof heads, "%d heads%s", facts.heads,
+                 facts.heads_known ? "" : " (width / 64)");
+    fprintf(out, "%s\n  %s; SHA-256 %s\n", inspection->path,
+            lae_weights_format_name(weights->format), weights->digest);
+    fprintf(out,
+            "  %zu blocks, width %zu, %s, MLP %zu, patch %zu, images of %zu; layer norm epsilon "
+            "%g; %zu parameters\n\n",
+            facts.depth, facts.width, heads, facts.hidden, facts.patch, facts.image,
+            weights->layer_norm_eps, facts.parameters);
+    int name = 6;
+    for (size_t i = 0; i < set->count; i++)
+        name = longer(name, set->items[i].name);
+    for (size_t i = 0; i < set->count; i++) {
+        char text[LAE_SHAPE_TEXT];
+        fprintf(out, "%-*s  %s\n", name, set->items[i].name,
+                lae_shape_text(set->items[i].rank, set->items[i].shape, text));
+    }
+}
+
+/* ---- differences */
+
+static void print_differences(FILE *out, const struct lae_inspection *inspection)
+{
+    const struct lae_differences *d = &inspection->differences;
+    int name = 7;
+    fprintf(out, "\nhere   %s\nthere  %s\n", inspection->path, inspection->other);
+    for (size_t i = 0; i < d->count; i++)
+        if (d->items[i].text == NULL) name = longer(name, d->items[i].name);
+    if (d->count > 0)
+        fprintf(out, "%-*s%10s%10s%15s%15s\n", name, "dataset", "entries", "differ",
+                "largest |a-b|", "|a-b| / |a|");
+    for (size_t i = 0; i < d->count; i++) {
+        const struct lae_difference *item = &d->items[i];
+        fprintf(out, "%-*s", name, item->name);
+        if (item->text != NULL) {
+            fprintf(out, "   %s\n", item->text);
+            continue;
+        }
+        fprintf(out, "%10zu%10zu%15.3g", item->entries, item->differ, item->largest);
+        print_number(out, "%*.3g", 15, item->relative);
+        fputc('\n', out);
+    }
+    for (size_t i = 0; i < d->provenance_count; i++)
+        fprintf(out, "/provenance (does not count) %s\n", d->provenance[i]);
+    fprintf(out, "%zu datasets compared, %zu difference(s)\n", d->compared, d->count);
+}
+
+lae_status lae_inspection_print(FILE *out, const struct lae_inspection *inspection)
+{
+    if (inspection->other != NULL)
+        print_differences(out, inspection);
+    else if (inspection->checkpoint != NULL)
+        LAE_TRY(print_checkpoint(out, inspection));
+    else
+        print_weights(out, inspection);
+    fflush(out);
+    return NULL;
+}
