@@ -54,8 +54,10 @@ lae_status lae_head_ridge_fit(const struct lae_head_options *options, const stru
     LAE_TRY(lae_head_new_system(stats->width, stats->classes, "the products of random features",
                                 &gram, &w));
     add_up_gram(stats, options->lambda, gram);
-    for (size_t i = 0; i < entries; i++)
-        w[i] = (double)stats->count[i / stats->width] * (double)stats->mean[i];
+    for (size_t i = 0; i < entries; i++) {
+        size_t class = i / stats->width;
+        w[i] = (double)stats->count[class] * (double)stats->mean[i];
+    }
     bool solved = lae_cholesky_solve(gram, stats->width, w, stats->classes);
     for (size_t i = 0; solved && i < entries; i++)
         head->weight[i] = (float)w[i];

@@ -10,11 +10,11 @@
 
 static void kind_of_sealed(const struct lae_map *map, char kind[LAE_KIND_TEXT])
 {
-    char text[LAE_KIND_TEXT];
+    char text[LAE_KIND_TEXT], word[LAE_KIND_TEXT - 4];
     size_t size = map->size < sizeof text - 1 ? map->size : sizeof text - 1;
     memcpy(text, map->data, size);
     text[size] = '\0';
-    if (sscanf(text, "lae-%27[a-z]", kind + 4) == 1) memcpy(kind, "lae-", 4);
+    if (sscanf(text, "lae-%27[a-z]", word) == 1) snprintf(kind, LAE_KIND_TEXT, "lae-%s", word);
 }
 
 /* A file that cannot be opened names no format: who reads it will say why. */
