@@ -18,11 +18,6 @@ static const struct lae_bench_model models[] = {{"tiny", 192, 12, 3},
                                                 {"large", 1024, 24, 16},
                                                 {NULL, 0, 0, 0}};
 
-const struct lae_bench_model *lae_bench_models(void)
-{
-    return models;
-}
-
 const struct lae_bench_model *lae_bench_find(const char *name)
 {
     for (const struct lae_bench_model *model = models; model->name != NULL; model++)
@@ -140,9 +135,7 @@ static void forward_image(void *context, int number, size_t item)
 
 static lae_status forward(struct session *s)
 {
-    size_t count = (size_t)s->options->batch, ranks = (size_t)s->job.dist->size;
-    size_t rank = (size_t)s->job.dist->rank;
-    size_t mine = count > rank ? (count - rank + ranks - 1) / ranks : 0;
+    size_t mine = lae_dist_share(s->job.dist, (size_t)s->options->batch);
     lae_team_run(s->job.team, mine, forward_image, s);
     return NULL;
 }

@@ -115,11 +115,10 @@ void lae_dist_sum(const struct lae_dist *dist, int64_t *values, size_t count)
     }
 }
 
-int64_t lae_dist_min(const struct lae_dist *dist, int64_t value)
+size_t lae_dist_share(const struct lae_dist *dist, size_t count)
 {
-    int64_t least;
-    MPI_Allreduce(&value, &least, 1, MPI_INT64_T, MPI_MIN, dist->world);
-    return least;
+    size_t ranks = (size_t)dist->size, rank = (size_t)dist->rank;
+    return count > rank ? (count - rank + ranks - 1) / ranks : 0;
 }
 
 lae_status lae_dist_same(const struct lae_dist *dist, enum lae_code code, const char *what,

@@ -16,15 +16,6 @@
 #include <string.h>
 #include <unistd.h>
 
-/* The directory part of `path` as a new string, "." or "/" where it must be; NULL: no memory. */
-static char *directory_of(const char *path)
-{
-    const char *slash = strrchr(path, '/');
-    if (slash == NULL) return strdup(".");
-    if (slash == path) return strdup("/");
-    return strndup(path, (size_t)(slash - path));
-}
-
 /* DIRECTORY/.NAME.tmp as a new string. */
 static char *temporary_of(const char *path)
 {
@@ -50,7 +41,7 @@ static lae_status check_place(const char *path)
         return lae_bad_input("\"%s\" is no name for a file", path);
     if (length > 65536) return lae_bad_input("a path of %zu bytes is too long", length);
     if (lae_path_is_directory(path)) return lae_bad_input("%s: is a directory, not a file", path);
-    char *directory = directory_of(path);
+    char *directory = lae_path_directory(path);
     if (directory == NULL) return lae_out_of_memory(length, "a path");
     lae_status status = NULL;
     if (!lae_path_is_directory(directory))
@@ -106,7 +97,7 @@ static lae_status flush_temporary(const struct lae_atomic *file)
  * flush directories (EINVAL), and one may write in a directory without reading it (EACCES). */
 static lae_status flush_directory(const char *path)
 {
-    char *directory = directory_of(path);
+    char *directory = lae_path_directory(path);
     if (directory == NULL) return lae_out_of_memory(strlen(path), "a path");
     int descriptor = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     free(directory);

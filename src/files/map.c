@@ -55,6 +55,14 @@ bool lae_path_is_directory(const char *path)
     return stat(path, &state) == 0 && S_ISDIR(state.st_mode);
 }
 
+char *lae_path_directory(const char *path)
+{
+    const char *slash = strrchr(path, '/');
+    if (slash == NULL) return strdup(".");
+    if (slash == path) return strdup("/");
+    return strndup(path, (size_t)(slash - path));
+}
+
 char *lae_path_join(const char *directory, const char *name)
 {
     size_t length = strlen(directory);

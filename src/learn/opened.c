@@ -51,14 +51,6 @@ lae_status lae_checkpoint_find(const char *place, struct lae_log *log, char **pa
     return lae_out_of_memory(strlen(place), "a path");
 }
 
-/* The directory part of a path as a new string; NULL when memory is out. */
-static char *directory_of(const char *path)
-{
-    const char *slash = strrchr(path, '/');
-    if (slash == NULL) return strdup(".");
-    return strndup(path, slash == path ? 1 : (size_t)(slash - path));
-}
-
 static bool is_of_same_run(const struct lae_checkpoint *a, const struct lae_checkpoint *b)
 {
     bool same = a->init.count == b->init.count && strcmp(a->config, b->config) == 0;
@@ -94,7 +86,7 @@ lae_status lae_checkpoint_beside(const char *path, const struct lae_checkpoint *
 {
     *found = false;
     *beside = (struct lae_checkpoint){0};
-    char *directory = directory_of(path);
+    char *directory = lae_path_directory(path);
     char *name = directory != NULL ? recovery_task_path(directory, task) : NULL;
     lae_status status = name == NULL ? lae_out_of_memory(strlen(path), "a path")
                                      : read_beside(name, checkpoint, task, log, beside, found);

@@ -189,9 +189,7 @@ static bool urgent(void *step)
 static bool compute(struct lae_step *step, int64_t *sum, enum lae_request *request)
 {
     const struct lae_job *job = step->job;
-    size_t count = (size_t)step->batch.count;
-    size_t ranks = (size_t)job->dist->size, rank = (size_t)job->dist->rank;
-    size_t mine = count > rank ? (count - rank + ranks - 1) / ranks : 0;
+    size_t mine = lae_dist_share(job->dist, (size_t)step->batch.count);
     lae_team_each(job->team, clear_sum, step);
     bool done = lae_team_run_unless(job->team, mine, learn_image, step, urgent, step);
     if (!lae_dist_meet(job->dist, request) || *request == LAE_REQUEST_NOW || !done) return false;

@@ -15,8 +15,6 @@ struct lae_bench_model {
     size_t width, depth, heads;
 };
 
-/* The table, ended by a row whose name is NULL. */
-const struct lae_bench_model *lae_bench_models(void);
 const struct lae_bench_model *lae_bench_find(const char *name); /* NULL: unknown */
 
 struct lae_bench_options {

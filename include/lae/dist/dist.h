@@ -73,12 +73,13 @@ void lae_dist_gather(const struct lae_dist *dist, const float *mine, size_t coun
  * [collective] */
 void lae_dist_sum(const struct lae_dist *dist, int64_t *values, size_t count);
 
-int64_t lae_dist_min(const struct lae_dist *dist, int64_t value); /* [collective] */
-
 /* An error of the given code, the same on all ranks, unless `text` is the same on all; it names two
  * that differ. [collective] */
 lae_status lae_dist_same(const struct lae_dist *dist, enum lae_code code, const char *what,
                          const char *text) LAE_MUST_CHECK;
+
+/* How many of `count` items are this rank's, when item i is that of rank i mod size. */
+size_t lae_dist_share(const struct lae_dist *dist, size_t count);
 
 /* The names of all hosts, each once, in order of rank, comma-separated: at rank 0 a new string,
  * NULL elsewhere. [collective] */

@@ -19,6 +19,9 @@ void lae_map_close(struct lae_map *map);
 bool lae_path_exists(const char *path);
 bool lae_path_is_directory(const char *path);
 
+/* The directory part of a path as a new string, "." or "/" where it must be; NULL: no memory. */
+char *lae_path_directory(const char *path);
+
 /* DIRECTORY/NAME as a new string; free(). NULL when memory is out. */
 char *lae_path_join(const char *directory, const char *name);
 
