@@ -82,21 +82,18 @@ void lae_metrics_record(struct lae_metrics *metrics, const struct lae_counts *co
     }
 }
 
-/* The best accuracy on task k after any of the first `finished` tasks. */
-static double best_on(const struct lae_metrics *metrics, enum lae_module module, int k,
-                      int finished)
+double lae_summary_best(const double *accuracy, int tasks, int finished, int k)
 {
     double best = -INFINITY;
     for (int t = k; t < finished; t++)
-        best = fmax(best, metrics->accuracy[module][t * metrics->tasks + k]);
+        best = fmax(best, accuracy[t * tasks + k]);
     return best;
 }
 
-struct lae_summary lae_metrics_summary(const struct lae_metrics *metrics, enum lae_module module,
-                                       int finished)
+struct lae_summary lae_summary_of(const double *accuracy, const double *seen, int tasks,
+                                  int finished)
 {
-    const double *accuracy = metrics->accuracy[module], *seen = metrics->seen[module];
-    int last = finished - 1, stride = metrics->tasks;
+    int last = finished - 1;
     struct lae_summary summary = {.last = seen[last], .forgetting = NAN, .backward_transfer = NAN};
     double sum = 0.0;
     for (int t = 0; t < finished; t++)
@@ -105,10 +102,18 @@ struct lae_summary lae_metrics_summary(const struct lae_metrics *metrics, enum l
     if (last == 0) return summary;
     double forgotten = 0.0, transferred = 0.0;
     for (int k = 0; k < last; k++) {
-        forgotten += best_on(metrics, module, k, finished) - accuracy[last * stride + k];
-        transferred += accuracy[last * stride + k] - accuracy[k * stride + k];
+        double now = accuracy[last * tasks + k];
+        forgotten += lae_summary_best(accuracy, tasks, finished, k) - now;
+        transferred += now - accuracy[k * tasks + k];
     }
     summary.forgetting = forgotten / last;
     summary.backward_transfer = transferred / last;
     return summary;
+}
+
+struct lae_summary lae_metrics_summary(const struct lae_metrics *metrics, enum lae_module module,
+                                       int finished)
+{
+    return lae_summary_of(metrics->accuracy[module], metrics->seen[module], metrics->tasks,
+                          finished);
 }

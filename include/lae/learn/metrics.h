@@ -50,6 +50,13 @@ void lae_metrics_free(struct lae_metrics *metrics);
 /* Enters the evaluation after task counts->tasks - 1. */
 void lae_metrics_record(struct lae_metrics *metrics, const struct lae_counts *counts);
 
+/* After `finished` >= 1 tasks, of accuracy [tasks, tasks] and seen [tasks]. */
+struct lae_summary lae_summary_of(const double *accuracy, const double *seen, int tasks,
+                                  int finished);
+
+/* The highest accuracy on task k after any of the first `finished` tasks. */
+double lae_summary_best(const double *accuracy, int tasks, int finished, int k);
+
 /* Of `module` after `finished` >= 1 tasks. */
 struct lae_summary lae_metrics_summary(const struct lae_metrics *metrics, enum lae_module module,
                                        int finished);
