@@ -31,8 +31,9 @@ static void report(const struct lae_opened *opened, const struct lae_metrics *me
     const struct lae_state *state = &opened->state;
     const struct lae_sequence *sequence = &opened->job.sequence;
     int task = state->finished - 1;
-    lae_log_info(opened->job.log, "%s: after task %d of %d, %d of %d classes seen", opened->path,
-                 task, sequence->tasks - 1, sequence->first_class[task + 1], sequence->classes);
+    lae_log_info(opened->job.log, "%s: after task %d of %d, %d of %d classes seen, %s images",
+                 opened->path, task, sequence->tasks - 1, sequence->first_class[task + 1],
+                 sequence->classes, lae_dataset_evaluated(&opened->job.dataset));
     lae_tables_tasks(stdout, metrics, task, sequence->first_class);
     int differences = lae_tables_differences(stdout, metrics, &state->metrics, task, "the file");
     if (differences == 0)

@@ -12,17 +12,26 @@
 enum { OPTION_SPLIT };
 
 static const struct lae_option options[] = {
-    [OPTION_SPLIT] = {"split", "test|train",
-                      "which images (test); those of train are not augmented"},
+    [OPTION_SPLIT] = {"split", "test|validation|train",
+                      "which images (those it was evaluated on); no image is augmented"},
     {NULL, NULL, NULL},
 };
 
-static lae_status read_split(const struct lae_arguments *arguments, enum lae_split *split)
+/* `text`: the option's value, or NULL. What a run held out stands in the test images' place, which
+ * nothing may look at. */
+static lae_status read_split(const char *text, const struct lae_dataset *dataset,
+                             enum lae_split *split)
 {
-    const char *text = arguments->options[OPTION_SPLIT];
+    const char *evaluated = lae_dataset_evaluated(dataset);
     *split = text != NULL && strcmp(text, "train") == 0 ? LAE_TRAIN : LAE_TEST;
-    if (text == NULL || *split == LAE_TRAIN || strcmp(text, "test") == 0) return NULL;
-    return lae_bad_input("--split: %.40s is neither test nor train", text);
+    if (text == NULL || *split == LAE_TRAIN || strcmp(text, evaluated) == 0) return NULL;
+    if (strcmp(text, "test") == 0)
+        return lae_bad_input("--split test: the run holds training images out "
+                             "(data.validation_share) and touches no test image; give validation");
+    if (strcmp(text, "validation") == 0)
+        return lae_bad_input("--split validation: the run holds no training images out "
+                             "(data.validation_share is 0); give test");
+    return lae_bad_input("--split: %.40s is neither test, validation nor train", text);
 }
 
 /* Long before the first probability is known: whether OUT can be written, and is not what is read.
@@ -50,7 +59,7 @@ static lae_status write_out(const struct lae_opened *opened, enum lae_split spli
     if (order == NULL) return lae_out_of_memory(classes * sizeof *order, "the class order");
     for (size_t i = 0; i < classes; i++)
         order[i] = (int32_t)sequence->class_order[i];
-    predictions->split = split == LAE_TEST ? "test" : "train";
+    predictions->split = split == LAE_TEST ? lae_dataset_evaluated(&opened->job.dataset) : "train";
     predictions->task = opened->state.finished - 1;
     predictions->class_order = order;
     predictions->order_count = classes;
@@ -70,8 +79,10 @@ static void show_progress(void *log, double share)
     lae_log_live(log, "predicting %.0f %%", 100.0 * share);
 }
 
-static lae_status predict(const struct lae_opened *opened, enum lae_split split, const char *out)
+static lae_status predict(const struct lae_opened *opened, const char *part, const char *out)
 {
+    enum lae_split split;
+    LAE_TRY(read_split(part, &opened->job.dataset, &split));
     const struct lae_job *job = &opened->job;
     bool first = job->dist->rank == 0;
     struct lae_predictions predictions = {0};
@@ -91,18 +102,17 @@ static lae_status run(const struct lae_arguments *arguments, const struct lae_di
                       struct lae_log *log)
 {
     struct lae_opened opened;
-    enum lae_split split;
-    LAE_TRY(read_split(arguments, &split));
     lae_status status = lae_opened_open(arguments->positional[0], arguments->settings,
                                         arguments->setting_count, dist, log, &opened);
-    if (status == NULL) status = predict(&opened, split, arguments->positional[1]);
+    if (status == NULL)
+        status = predict(&opened, arguments->options[OPTION_SPLIT], arguments->positional[1]);
     lae_opened_close(&opened);
     return status;
 }
 
 const struct lae_command lae_command_predict = {
     .name = "predict",
-    .usage = "CHECKPOINT OUT.h5 [--split test|train] [KEY=VALUE ...]",
+    .usage = "CHECKPOINT OUT.h5 [--split test|validation|train] [KEY=VALUE ...]",
     .help = "write the probabilities that a task file gives all images, as HDF5",
     .positional = 2,
     .options = options,

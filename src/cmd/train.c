@@ -35,6 +35,16 @@ static lae_status print_config(const struct lae_config *config)
     return NULL;
 }
 
+/* Numbers to tune by must not be taken for results. */
+static void tell_evaluated(const struct lae_config *config, struct lae_log *log)
+{
+    if (config->data.validation_share > 0.0)
+        lae_log_info(log,
+                     "          evaluated on training images held out by data.validation_share "
+                     "(%g); test images are not touched",
+                     config->data.validation_share);
+}
+
 static void say_where(const struct lae_rundir *dir, struct lae_log *log)
 {
     lae_log_info(log, "\nresults in %s; list them with: h5ls -rE %s/run.h5", dir->path, dir->path);
@@ -46,12 +56,12 @@ static lae_status show_whole(const struct lae_rundir *dir, const struct lae_conf
 {
     struct lae_metrics metrics;
     LAE_TRY(lae_rundir_check_whole(dir, config, log));
-    LAE_TRY(
-        lae_status_prefix(lae_metrics_from_checkpoint(&dir->last, &metrics), "%s", dir->path));
+    LAE_TRY(lae_status_prefix(lae_metrics_from_checkpoint(&dir->last, &metrics), "%s", dir->path));
     bool all = dir->finished == dir->task_count;
     lae_log_info(log, "%s is whole%s: %d of %d tasks are learned", dir->path,
                  all ? "" : " as far as run.tasks asks", dir->finished, dir->task_count);
     lae_tables_run(stdout, &metrics, dir->finished);
+    tell_evaluated(config, log);
     lae_metrics_free(&metrics);
     return NULL;
 }
@@ -83,9 +93,10 @@ static void introduce(const struct lae_job *job, const struct lae_rundir *dir)
                  "accumulated by %s",
                  attn, mlp, config->pet.block_count, job->pet.table.total,
                  config->merge.method->name);
-    lae_log_info(job->log, "data      %zu training and %zu test images, %d classes in %d tasks",
-                 job->dataset.count[LAE_TRAIN], job->dataset.count[LAE_TEST], sequence->classes,
-                 sequence->tasks);
+    lae_log_info(job->log, "data      %zu training and %zu %s images, %d classes in %d tasks",
+                 job->dataset.count[LAE_TRAIN], job->dataset.count[LAE_TEST],
+                 lae_dataset_evaluated(&job->dataset), sequence->classes, sequence->tasks);
+    tell_evaluated(config, job->log);
     lae_log_info(job->log, "ranks     %d on %d host(s), %d thread(s) each", job->dist->size,
                  job->dist->nodes, lae_team_threads(job->team));
     lae_log_note(job->log, "software  %s", job->fingerprint);
@@ -125,6 +136,7 @@ static lae_status train(struct lae_job *job, struct lae_rundir *dir, struct lae_
     if (job->dist->rank == 0) lae_console_close(&console);
     if (status == NULL && job->dist->rank == 0) {
         lae_tables_run(stdout, &state->metrics, state->finished);
+        tell_evaluated(job->config, job->log);
         say_where(dir, job->log);
     }
     return status;

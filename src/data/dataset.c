@@ -1,6 +1,7 @@
 #include "lae/data/dataset.h"
 
 #include "cifar.h"
+#include "holdout.h"
 #include "lae/data/synthetic.h"
 #include "lae/files/digest.h"
 
@@ -60,37 +61,98 @@ lae_status lae_dataset_open(const struct lae_data_options *options, struct lae_d
     lae_status status = options->dataset == LAE_DATASET_SYNTHETIC ? open_synthetic(options, dataset)
                                                                   : open_cifar(options, dataset);
     if (status == NULL) status = check_counts(dataset);
+    memcpy(dataset->stored, dataset->count, sizeof dataset->stored);
     if (status != NULL) lae_dataset_close(dataset);
     return status;
 }
 
 void lae_dataset_close(struct lae_dataset *dataset)
 {
-    for (int split = 0; split < LAE_SPLITS; split++)
+    for (int split = 0; split < LAE_SPLITS; split++) {
         free(dataset->owned[split]);
+        free(dataset->chosen[split]);
+    }
     *dataset = (struct lae_dataset){0};
+}
+
+/* Deals the training records to chosen[LAE_TRAIN] and, where held, to chosen[LAE_TEST]. */
+static lae_status deal(struct lae_dataset *dataset, const bool *held)
+{
+    size_t count[LAE_SPLITS] = {0}, records = dataset->stored[LAE_TRAIN];
+    for (int split = 0; split < LAE_SPLITS; split++) {
+        dataset->chosen[split] = malloc((records + 1) * sizeof *dataset->chosen[split]);
+        if (dataset->chosen[split] == NULL)
+            return lae_out_of_memory(records * sizeof *dataset->chosen[split],
+                                     "the numbers of the images held out");
+    }
+    for (size_t i = 0; i < records; i++) {
+        enum lae_split split = held[i] ? LAE_TEST : LAE_TRAIN;
+        dataset->chosen[split][count[split]++] = (uint32_t)i;
+    }
+    memcpy(dataset->count, count, sizeof count);
+    dataset->held_out = true;
+    return NULL;
+}
+
+lae_status lae_dataset_hold_out(struct lae_dataset *dataset, double share)
+{
+    size_t records = dataset->stored[LAE_TRAIN];
+    int *label = malloc((records + 1) * sizeof *label);
+    bool *held = malloc((records + 1) * sizeof *held);
+    lae_status status = NULL;
+    if (label == NULL || held == NULL)
+        status = lae_out_of_memory(records * sizeof *label, "choosing the images to hold out");
+    for (size_t i = 0; i < records && status == NULL; i++)
+        label[i] = lae_dataset_label(dataset, LAE_TRAIN, i);
+    if (status == NULL)
+        status =
+            lae_holdout_choose(LAE_RANDOM_HOLD_OUT, label, records, dataset->classes, share, held);
+    if (status == NULL) status = deal(dataset, held);
+    free(label);
+    free(held);
+    return status;
+}
+
+const char *lae_dataset_evaluated(const struct lae_dataset *dataset)
+{
+    return dataset->held_out ? "validation" : "test";
+}
+
+/* The part of the dataset itself that an image comes from. */
+static enum lae_split part_of(const struct lae_dataset *dataset, enum lae_split split)
+{
+    return dataset->held_out ? LAE_TRAIN : split;
+}
+
+size_t lae_dataset_number(const struct lae_dataset *dataset, enum lae_split split, size_t index)
+{
+    return dataset->held_out ? dataset->chosen[split][index] : index;
 }
 
 static const unsigned char *record_of(const struct lae_dataset *dataset, enum lae_split split,
                                       size_t index)
 {
-    return dataset->records[split] + index * dataset->record;
+    return dataset->records[part_of(dataset, split)] +
+           lae_dataset_number(dataset, split, index) * dataset->record;
 }
 
 int lae_dataset_label(const struct lae_dataset *dataset, enum lae_split split, size_t index)
 {
-    if (dataset->kind == LAE_DATASET_SYNTHETIC)
-        return (int)(index / (size_t)dataset->synthetic_per_class[split]);
-    return record_of(dataset, split, index)[dataset->label_at];
+    if (dataset->kind != LAE_DATASET_SYNTHETIC)
+        return record_of(dataset, split, index)[dataset->label_at];
+    size_t per_class = (size_t)dataset->synthetic_per_class[part_of(dataset, split)];
+    return (int)(lae_dataset_number(dataset, split, index) / per_class);
 }
 
 static void draw(const struct lae_dataset *dataset, enum lae_split split, size_t index,
                  uint8_t *rgb)
 {
-    size_t per_class = (size_t)dataset->synthetic_per_class[split];
-    uint32_t number = (uint32_t)(index % per_class);
-    if (split == LAE_TEST) number += LAE_SYNTHETIC_TEST_INDEX;
-    lae_synthetic_draw(dataset->synthetic_seed, (uint32_t)(index / per_class), number, rgb);
+    enum lae_split part = part_of(dataset, split);
+    size_t image = lae_dataset_number(dataset, split, index);
+    size_t per_class = (size_t)dataset->synthetic_per_class[part];
+    uint32_t number = (uint32_t)(image % per_class);
+    if (part == LAE_TEST) number += LAE_SYNTHETIC_TEST_INDEX;
+    lae_synthetic_draw(dataset->synthetic_seed, (uint32_t)(image / per_class), number, rgb);
 }
 
 void lae_dataset_image(const struct lae_dataset *dataset, enum lae_split split, size_t index,
@@ -121,7 +183,7 @@ lae_status lae_dataset_digest(const struct lae_dataset *dataset, char text[LAE_D
     if (dataset->kind == LAE_DATASET_SYNTHETIC) return digest_synthetic(dataset, text);
     char parts[LAE_SPLITS * (LAE_DIGEST_TEXT - 1) + 1];
     for (int split = 0; split < LAE_SPLITS; split++)
-        LAE_TRY(lae_digest_memory(dataset->records[split], dataset->count[split] * dataset->record,
+        LAE_TRY(lae_digest_memory(dataset->records[split], dataset->stored[split] * dataset->record,
                                   parts + split * (LAE_DIGEST_TEXT - 1)));
     return lae_digest_memory(parts, sizeof parts - 1, text);
 }

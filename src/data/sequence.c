@@ -68,7 +68,7 @@ static struct lae_task_images *images_of(const struct lae_sequence *sequence,
     return &sequence->images[split][sequence->task_of[sequence->output_index[label]]];
 }
 
-static lae_status no_images(const struct lae_sequence *sequence, enum lae_split split, int task)
+static lae_status no_images(const struct lae_sequence *sequence, const char *kind, int task)
 {
     char labels[128];
     size_t used = 0;
@@ -85,7 +85,7 @@ static lae_status no_images(const struct lae_sequence *sequence, enum lae_split 
     return lae_bad_input(
         "task %d (dataset labels %s) has no %s images; use more of the dataset, or "
         "change data.class_order or data.classes_per_task",
-        task, labels, split == LAE_TRAIN ? "training" : "test");
+        task, labels, kind);
 }
 
 /* Two rounds over the dataset: count, then fill. */
@@ -97,7 +97,9 @@ static lae_status set_images(const struct lae_dataset *dataset, enum lae_split s
         images_of(sequence, dataset, split, i)->count++;
     for (int task = 0; task < sequence->tasks; task++) {
         size_t count = images[task].count;
-        if (count == 0) return no_images(sequence, split, task);
+        if (count == 0)
+            return no_images(
+                sequence, split == LAE_TRAIN ? "training" : lae_dataset_evaluated(dataset), task);
         images[task].index = calloc(count, sizeof *images[task].index);
         if (images[task].index == NULL)
             return lae_out_of_memory(count * sizeof *images[task].index, "a task's list of images");

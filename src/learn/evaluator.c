@@ -122,7 +122,7 @@ static lae_status collect(const struct lae_evaluator *e, struct lae_counts *coun
     lae_dist_sum(e->job->dist, sum, words);
     int64_t offenders = *offenders_of(sum, tasks);
     if (offenders > 0)
-        return lae_failed("evaluation after task %d: %lld scores of test images are not finite; "
+        return lae_failed("evaluation after task %d: %lld scores of images are not finite; "
                           "lower train.lr, or check model.weights, data.mean and data.std",
                           tasks, (long long)offenders);
     for (int module = 0; module < LAE_MODULES; module++)

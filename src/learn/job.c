@@ -40,7 +40,7 @@ static lae_status share_records(struct lae_job *job, enum lae_split split)
 {
     struct lae_dataset *dataset = &job->dataset;
     struct lae_shared *shared = &job->records[split];
-    size_t size = dataset->count[split] * dataset->record;
+    size_t size = dataset->stored[split] * dataset->record;
     LAE_TRY(lae_shared_create(job->dist, size, shared));
     if (job->dist->rank == 0) {
         memcpy(shared->data, dataset->records[split], size);
@@ -64,8 +64,11 @@ static lae_status share_dataset(struct lae_job *job)
     }
     for (int split = 0; split < LAE_SPLITS && plain.record > 0; split++)
         LAE_TRY(share_records(job, (enum lae_split)split));
-    return lae_dist_agree(job->dist,
-                          lae_sequence_create(&job->config->data, &job->dataset, &job->sequence));
+    double share = job->config->data.validation_share;
+    lae_status status = share > 0.0 ? lae_dataset_hold_out(&job->dataset, share) : NULL;
+    if (status == NULL)
+        status = lae_sequence_create(&job->config->data, &job->dataset, &job->sequence);
+    return lae_dist_agree(job->dist, status);
 }
 
 static lae_status read_weights(struct lae_job *job, struct lae_weights *weights,

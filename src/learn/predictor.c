@@ -124,7 +124,7 @@ static lae_status prepare_output(const struct predictor *p, struct lae_predictio
     for (size_t i = 0; i < p->images; i++) {
         int label = job->sequence.output_index[lae_dataset_label(&job->dataset, p->split, i)];
         out->labels[i] = label < (int)p->classes ? label : -1;
-        out->index[i] = (int32_t)i;
+        out->index[i] = (int32_t)lae_dataset_number(&job->dataset, p->split, i);
     }
     return NULL;
 }

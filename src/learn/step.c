@@ -168,8 +168,9 @@ static lae_status offence(const struct lae_step *step, int64_t offenders)
     lae_dist_sum(step->job->dist, step->offends, (size_t)batch->count);
     for (int i = 0; i < batch->count && named < NAMED_OFFENDERS; i++)
         if (step->offends[i] != 0)
-            length += (size_t)snprintf(list + length, sizeof list - length, "%s%lu",
-                                       named++ > 0 ? ", " : "", (unsigned long)batch->images[i]);
+            length += (size_t)snprintf(
+                list + length, sizeof list - length, "%s%zu", named++ > 0 ? ", " : "",
+                lae_dataset_number(&step->job->dataset, LAE_TRAIN, batch->images[i]));
     if (named < offenders) snprintf(list + length, sizeof list - length, ", ...");
     return lae_failed(
         "task %d, epoch %d, step %lld: the loss or a gradient is not finite, or beyond the exact "

@@ -217,7 +217,8 @@ refused "takes 2 argument" 1 predict "$ties"
 refused "no good task_NN.h5" 2 evaluate "$work"
 refused "No such file" 2 evaluate "$work/nothing.h5"
 refused "not an HDF5 file" 1 evaluate "$tiny"
-refused "neither test nor train" 2 predict "$ties" "$work/q.h5" --split val
+refused "neither test, validation nor train" 2 predict "$ties" "$work/q.h5" --split val
+refused "holds no training images out" 2 predict "$ties" "$work/q.h5" --split validation
 refused "there is no directory" 2 predict "$ties" "$work/nowhere/q.h5"
 refused "is the checkpoint itself" 2 predict "$ties" "$ties/task_02.h5"
 refused "two of a kind" 1 inspect "$ties" --diff "$tiny"

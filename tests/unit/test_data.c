@@ -584,6 +584,93 @@ static void real_cifar100_is_read(void **state)
     lae_dataset_close(&dataset);
 }
 
+/* ---- Images held out ------------------------------------------------------------------------- */
+
+/* Each training image is in one of the two parts, in order, with the label and the pixels it had.
+ */
+static void assert_is_dealt(const struct lae_dataset *whole, const struct lae_dataset *dealt)
+{
+    static uint8_t before[32 * 32 * 3], after[32 * 32 * 3];
+    bool seen[500] = {false};
+    assert_int_equal(dealt->count[LAE_TRAIN] + dealt->count[LAE_TEST], whole->count[LAE_TRAIN]);
+    for (int split = 0; split < LAE_SPLITS; split++) {
+        size_t last = 0;
+        for (size_t i = 0; i < dealt->count[split]; i++) {
+            size_t number = lae_dataset_number(dealt, (enum lae_split)split, i);
+            assert_true(number < whole->count[LAE_TRAIN] && !seen[number]);
+            assert_true(i == 0 || number > last);
+            seen[number] = true;
+            last = number;
+            assert_int_equal(lae_dataset_label(dealt, (enum lae_split)split, i),
+                             lae_dataset_label(whole, LAE_TRAIN, number));
+            lae_dataset_image(dealt, (enum lae_split)split, i, after);
+            lae_dataset_image(whole, LAE_TRAIN, number, before);
+            assert_memory_equal(before, after, sizeof before);
+        }
+    }
+}
+
+static void assert_held_of_each_class(const struct lae_dataset *dataset, size_t wanted)
+{
+    size_t held[LAE_MAX_CLASSES] = {0};
+    for (size_t i = 0; i < dataset->count[LAE_TEST]; i++)
+        held[lae_dataset_label(dataset, LAE_TEST, i)]++;
+    for (int label = 0; label < dataset->classes; label++)
+        assert_int_equal(held[label], wanted);
+}
+
+static void a_share_of_each_class_is_held_out(void **state)
+{
+    (void)state;
+    static const struct {
+        int train;
+        double share;
+        size_t held; /* of each class */
+    } cases[] = {{10, 0.1, 1}, {10, 0.01, 1}, {10, 0.99, 9},
+                 {9, 0.5, 5},  {12, 0.2, 2},  {1, 0.5, 0}};
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        struct lae_data_options options = synthetic(7, cases[i].train, 2, 3);
+        struct lae_dataset whole, dealt;
+        char before[LAE_DIGEST_TEXT], after[LAE_DIGEST_TEXT];
+        assert_null(lae_dataset_open(&options, &whole));
+        assert_null(lae_dataset_open(&options, &dealt));
+        assert_string_equal(lae_dataset_evaluated(&dealt), "test");
+        assert_null(lae_dataset_hold_out(&dealt, cases[i].share));
+        assert_string_equal(lae_dataset_evaluated(&dealt), "validation");
+        assert_held_of_each_class(&dealt, cases[i].held);
+        assert_is_dealt(&whole, &dealt);
+        assert_null(lae_dataset_digest(&whole, before));
+        assert_null(lae_dataset_digest(&dealt, after));
+        assert_string_equal(before, after);
+        lae_dataset_close(&dealt);
+        lae_dataset_close(&whole);
+    }
+}
+
+/* The choice is not simply the first or the last images, and those of one class say nothing of
+ * another's. */
+static void the_images_held_out_are_spread(void **state)
+{
+    (void)state;
+    struct lae_data_options options = synthetic(2, 200, 1, 1);
+    struct lae_dataset dataset;
+    size_t first_half[2] = {0}, common = 0;
+    bool held[400] = {false};
+    assert_null(lae_dataset_open(&options, &dataset));
+    assert_null(lae_dataset_hold_out(&dataset, 0.5));
+    for (size_t i = 0; i < dataset.count[LAE_TEST]; i++) {
+        size_t number = lae_dataset_number(&dataset, LAE_TEST, i);
+        held[number] = true;
+        if (number % 200 < 100) first_half[number / 200]++;
+    }
+    for (size_t i = 0; i < 200; i++)
+        common += held[i] && held[200 + i];
+    for (int label = 0; label < 2; label++)
+        assert_in_range(first_half[label], 35, 65);
+    assert_in_range(common, 30, 70);
+    lae_dataset_close(&dataset);
+}
+
 /* ---- The task sequence ----------------------------------------------------------------------- */
 
 /* A sequence over synthetic data of `classes` classes with 3 training and 2 test images each. */
@@ -840,6 +927,8 @@ int main(void)
         PLACED(the_digest_is_that_of_the_records),
         cmocka_unit_test(the_synthetic_digest_tells_parameters_apart),
         cmocka_unit_test(synthetic_images_are_numbered_class_by_class),
+        cmocka_unit_test(a_share_of_each_class_is_held_out),
+        cmocka_unit_test(the_images_held_out_are_spread),
         cmocka_unit_test(impossible_synthetic_data_are_refused),
         cmocka_unit_test(real_cifar100_is_read),
         cmocka_unit_test(tasks_are_cut_from_the_order),

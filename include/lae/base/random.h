@@ -21,6 +21,7 @@ enum lae_purpose {
     LAE_RANDOM_CLASS,     /* what a class of the demonstration data looks like */
     LAE_RANDOM_BENCH,     /* random weights and images to measure with */
     LAE_RANDOM_FEATURES,  /* the projection to random features; image = the feature's number */
+    LAE_RANDOM_HOLD_OUT,  /* training images held out for validation */
 };
 
 struct lae_random {

@@ -30,6 +30,7 @@ struct lae_data_options {
     double mean[3], std[3];
     enum lae_augment augment;
     bool shuffle, drop_last;
+    double validation_share; /* of each class's training images, held out; 0: none */
     struct {
         int classes, train, test; /* images a class */
         uint64_t seed;
@@ -39,8 +40,11 @@ struct lae_data_options {
 struct lae_dataset {
     enum lae_dataset_kind kind;
     int classes;
-    int width, height;        /* pixels */
-    size_t count[LAE_SPLITS]; /* images */
+    int width, height;            /* pixels */
+    size_t count[LAE_SPLITS];     /* images */
+    bool held_out;                /* see lae_dataset_hold_out */
+    uint32_t *chosen[LAE_SPLITS]; /* [count] training records; NULL unless held_out */
+    size_t stored[LAE_SPLITS];    /* images that the dataset itself has; count unless held_out */
     /* Records of `record` bytes: a label at byte `label_at`, planes R, G, B from `pixels_at`. */
     size_t record, label_at, pixels_at;
     const unsigned char *records[LAE_SPLITS]; /* NULL for synthetic */
@@ -56,6 +60,17 @@ struct lae_dataset {
 lae_status lae_dataset_open(const struct lae_data_options *options,
                             struct lae_dataset *dataset) LAE_MUST_CHECK;
 void lae_dataset_close(struct lae_dataset *dataset);
+
+/* From here on the images of LAE_TEST are training images: those of each class that `share` (in
+ * (0, 1)) sets aside, the same ones for every run; LAE_TRAIN has the others, in their order. The
+ * test images can no longer be reached. The digest stays that of all images. Errors: memory. */
+lae_status lae_dataset_hold_out(struct lae_dataset *dataset, double share) LAE_MUST_CHECK;
+
+/* What LAE_TEST's images are, for people: "test" or "validation". */
+const char *lae_dataset_evaluated(const struct lae_dataset *dataset);
+
+/* The number that image `index` has in the dataset itself; `index` unless images are held out. */
+size_t lae_dataset_number(const struct lae_dataset *dataset, enum lae_split split, size_t index);
 
 /* Label of image `index`, 0..classes-1. */
 int lae_dataset_label(const struct lae_dataset *dataset, enum lae_split split, size_t index);

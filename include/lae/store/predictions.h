@@ -1,7 +1,7 @@
 /* Files of predictions, readable with HDF5's tools alone:
  *
- *     /            attributes format="lae-predictions", format_version, split ("test" or "train"),
- *                  task, class_order [classes], checkpoint_sha256, data_sha256
+ *     /            attributes format="lae-predictions", format_version, split ("test", "validation"
+ *                  or "train"), task, class_order [classes], checkpoint_sha256, data_sha256
  *     /online /offline /ensemble   float32 [N, classes seen]; offline and ensemble where there is
  *                  an offline module. The ensemble's rows are maxima of two and add up to 1 or more
  *     /labels      int32 [N] the right output index; -1: of a class not seen yet
