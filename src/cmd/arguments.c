@@ -2,6 +2,7 @@
 #include "lae/nn/kernels.h"
 #include "lae/nn/linear.h"
 #include "lae/nn/product.h"
+#include "lae/report/event_file.h"
 
 #include <archive.h>
 #include <hdf5.h>
@@ -235,4 +236,6 @@ void lae_print_version(void)
            lae_kernels_best()->name);
     const char *onednn = lae_onednn_version(backend, sizeof backend);
     printf("%s\n", onednn != NULL ? onednn : "oneDNN not built in");
+    const char *events = lae_event_file_library();
+    printf("%s\n", events != NULL ? events : "event files for TensorBoard not built in");
 }

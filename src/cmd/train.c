@@ -125,15 +125,19 @@ static lae_status train(struct lae_job *job, struct lae_rundir *dir, struct lae_
     struct lae_console console = {0};
     struct lae_observer observer = {0};
     lae_status status = NULL;
+    char *events = NULL;
     if (job->dist->rank == 0) {
         char *path = lae_path_join(dir->path, "metrics.jsonl");
-        status = path == NULL ? lae_out_of_memory(64, "a path")
-                              : lae_console_open(&console, job->log, path, &observer);
+        events = lae_path_join(dir->path, "events");
+        status = path == NULL || events == NULL
+                     ? lae_out_of_memory(64, "a path")
+                     : lae_console_open(&console, job->log, path, events, &observer);
         free(path);
     }
     status = lae_dist_agree(job->dist, status);
     if (status == NULL) status = lae_train(job, dir, state, &observer);
     if (job->dist->rank == 0) lae_console_close(&console);
+    free(events);
     if (status == NULL && job->dist->rank == 0) {
         lae_tables_run(stdout, &state->metrics, state->finished);
         tell_evaluated(job->config, job->log);

@@ -165,6 +165,10 @@ static const struct lae_key keys[] = {
     {"checkpoint.every_steps", &lae_key_whole, "0", false, AT(checkpoint.every_steps),
      .help = "save inside a task after so many steps; 0: never", .max = INT_MAX},
 
+    {"report.every_steps", &lae_key_whole, "10", false, AT(report.every_steps),
+     .help = "training steps of one line in metrics.jsonl and one point in TensorBoard; 0: none",
+     .max = INT_MAX},
+
     {"compute.threads", &lae_key_whole, "auto", false, AT(compute.threads),
      .help = "threads of a rank; auto: one for each core it has",
      .max = 1024, .zero = "auto"},

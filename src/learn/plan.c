@@ -13,6 +13,15 @@ int64_t lae_plan_steps(const struct lae_config *config, size_t images)
     return steps > 0 ? (int64_t)steps : 1;
 }
 
+int64_t lae_plan_steps_before(const struct lae_config *config, const struct lae_sequence *sequence,
+                              int task)
+{
+    int64_t steps = 0;
+    for (int k = 0; k < task; k++)
+        steps += lae_plan_steps(config, sequence->images[LAE_TRAIN][k].count);
+    return steps * config->train.epochs;
+}
+
 bool lae_plan_frozen(const struct lae_config *config, int task, int epoch)
 {
     return task > 0 && epoch < config->train.freeze_epochs;

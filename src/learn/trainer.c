@@ -205,6 +205,7 @@ static lae_status learn_task(struct trainer *t)
     t->at.task = t->state->finished;
     t->at.epochs = config->train.epochs;
     t->at.steps = t->at.epochs * lae_plan_steps(config, task_images(t)->count);
+    t->at.before = lae_plan_steps_before(config, &t->job->sequence, t->at.task);
     if (!at->inside) LAE_TRY(agree(t, lae_state_begin_task(t->job, t->state)));
     while (at->epoch < t->at.epochs) {
         t->at.epoch = at->epoch;

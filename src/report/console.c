@@ -16,7 +16,8 @@ static lae_status begin(void *context, const struct lae_job *job, const struct l
     c->stop = stop;
     c->task = -1;
     lae_progress_begin(&c->progress, job, state->finished, stop);
-    return lae_jsonl_begin(&c->jsonl, state);
+    LAE_TRY(lae_jsonl_begin(&c->jsonl, job, state));
+    return lae_tensorboard_open(&c->events, c->events_path, job, state);
 }
 
 static bool frozen(const struct lae_console *c, const struct lae_position *at)
@@ -71,6 +72,18 @@ static lae_status finish_epoch(struct lae_console *c, const struct lae_step_repo
     return lae_jsonl_epoch(&c->jsonl, report, c->progress.images_per_s);
 }
 
+/* What training steps tell, several together. */
+static lae_status record_step(struct lae_console *c, const struct lae_step_report *step)
+{
+    int every = c->job->config->report.every_steps;
+    lae_interval_add(&c->interval, step);
+    if (every == 0 || (step->position.step + 1) % every != 0) return NULL;
+    struct lae_interval_report report =
+        lae_interval_close(&c->interval, step, c->progress.images_per_s);
+    LAE_TRY(lae_jsonl_steps(&c->jsonl, &report));
+    return lae_tensorboard_steps(&c->events, &report);
+}
+
 static lae_status step(void *context, const struct lae_step_report *report)
 {
     struct lae_console *c = context;
@@ -84,6 +97,7 @@ static lae_status step(void *context, const struct lae_step_report *report)
                  report->epoch_loss, report->epoch_accuracy);
         draw_live(c, at, what);
     }
+    LAE_TRY(record_step(c, report));
     bool last_of_epoch = (at->step + 1) % (at->steps / at->epochs) == 0;
     return last_of_epoch ? finish_epoch(c, report) : NULL;
 }
@@ -118,27 +132,30 @@ static lae_status evaluated(void *context, const struct lae_position *position,
         lae_log_note(c->log, "task %d/%d  epoch %d/%d  %d classes  %s", position->task + 1,
                      position->tasks, position->epoch + 1, position->epochs, classes, text);
     }
-    return lae_jsonl_evaluation(&c->jsonl, position, counts, offline);
+    LAE_TRY(lae_jsonl_evaluation(&c->jsonl, position, counts, offline));
+    return lae_tensorboard_evaluation(&c->events, position, counts, offline);
 }
 
 static lae_status merged(void *context, const struct lae_position *position,
                          const struct lae_job *job, const struct lae_state *state)
 {
     struct lae_console *c = context;
-    return lae_jsonl_merge(&c->jsonl, position->task, &job->pet.table, state->merge);
+    LAE_TRY(lae_jsonl_merge(&c->jsonl, position->task, &job->pet.table, state->merge));
+    return lae_tensorboard_merge(&c->events, position, job, state);
 }
 
 static lae_status task_done(void *context, const struct lae_job *job, const struct lae_state *state)
 {
     struct lae_console *c = context;
-    (void)job;
-    return lae_jsonl_task(&c->jsonl, state);
+    LAE_TRY(lae_jsonl_task(&c->jsonl, state));
+    return lae_tensorboard_task(&c->events, job, state);
 }
 
 lae_status lae_console_open(struct lae_console *console, struct lae_log *log,
-                            const char *metrics_path, struct lae_observer *observer)
+                            const char *metrics_path, const char *events_path,
+                            struct lae_observer *observer)
 {
-    *console = (struct lae_console){.log = log, .task = -1};
+    *console = (struct lae_console){.log = log, .events_path = events_path, .task = -1};
     *observer = (struct lae_observer){.context = console,
                                       .begin = begin,
                                       .step = step,
@@ -152,4 +169,5 @@ lae_status lae_console_open(struct lae_console *console, struct lae_log *log,
 void lae_console_close(struct lae_console *console)
 {
     lae_jsonl_close(&console->jsonl);
+    lae_event_file_close(&console->events);
 }

@@ -1,10 +1,29 @@
 #include "lae/report/jsonl.h"
 
+#include "lae/learn/plan.h"
+
 #include <errno.h>
 #include <jansson.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
+
+static lae_status cannot_write(const struct lae_jsonl *jsonl)
+{
+    return lae_failed("%s: cannot write: %s", jsonl->path, strerror(errno));
+}
+
+/* What is appended must not be taken for the rest of a line that a kill cut short. */
+static lae_status end_cut_line(struct lae_jsonl *jsonl)
+{
+    FILE *file = fopen(jsonl->path, "re");
+    bool cut = file != NULL && fseek(file, -1, SEEK_END) == 0 && fgetc(file) != '\n';
+    if (file != NULL) fclose(file);
+    errno = 0;
+    if (cut && (fputc('\n', jsonl->file) == EOF || fflush(jsonl->file) != 0))
+        return cannot_write(jsonl);
+    return NULL;
+}
 
 lae_status lae_jsonl_open(struct lae_jsonl *jsonl, const char *path)
 {
@@ -13,7 +32,7 @@ lae_status lae_jsonl_open(struct lae_jsonl *jsonl, const char *path)
     jsonl->file = fopen(path, "ae");
     if (jsonl->file == NULL)
         return lae_bad_input("%s: cannot append to it: %s", path, strerror(errno));
-    return NULL;
+    return end_cut_line(jsonl);
 }
 
 void lae_jsonl_close(struct lae_jsonl *jsonl)
@@ -33,8 +52,7 @@ static lae_status write_line(struct lae_jsonl *jsonl, json_t *object)
     errno = 0;
     bool written = fprintf(jsonl->file, "%s\n", line) > 0 && fflush(jsonl->file) == 0;
     free(line);
-    if (!written) return lae_failed("%s: cannot write: %s", jsonl->path, strerror(errno));
-    return NULL;
+    return written ? NULL : cannot_write(jsonl);
 }
 
 /* JSON has no NaN. */
@@ -43,23 +61,39 @@ static json_t *number(double value)
     return isfinite(value) ? json_real(value) : json_null();
 }
 
-lae_status lae_jsonl_begin(struct lae_jsonl *jsonl, const struct lae_state *state)
+lae_status lae_jsonl_begin(struct lae_jsonl *jsonl, const struct lae_job *job,
+                           const struct lae_state *state)
 {
+    int64_t before = lae_plan_steps_before(job->config, &job->sequence, state->finished);
+    return write_line(jsonl, json_pack("{ss si sI sI so}", "event", "begin", "task",
+                                       state->finished, "step", (json_int_t)state->at.step,
+                                       "run_step", (json_int_t)(before + state->at.step), "seconds",
+                                       number(state->seconds)));
+}
+
+lae_status lae_jsonl_steps(struct lae_jsonl *jsonl, const struct lae_interval_report *report)
+{
+    const struct lae_position *at = &report->position;
     return write_line(jsonl,
-                      json_pack("{ss si sI so}", "event", "begin", "task", state->finished, "step",
-                                (json_int_t)state->at.step, "seconds", number(state->seconds)));
+                      json_pack("{ss si si sI sI sI so so so so so so}", "event", "steps", "task",
+                                at->task, "epoch", at->epoch, "step", (json_int_t)at->step,
+                                "run_step", (json_int_t)(at->before + at->step), "steps",
+                                (json_int_t)report->steps, "loss", number(report->loss), "accuracy",
+                                number(report->accuracy), "lr", number(report->lr), "gradient_norm",
+                                number(report->gradient_norm), "images_per_s",
+                                number(report->images_per_s), "seconds", number(report->seconds)));
 }
 
 lae_status lae_jsonl_epoch(struct lae_jsonl *jsonl, const struct lae_step_report *report,
                            double images_per_s)
 {
     const struct lae_position *at = &report->position;
-    return write_line(jsonl, json_pack("{ss si si sI so so so so so}", "event", "epoch", "task",
-                                       at->task, "epoch", at->epoch, "step", (json_int_t)at->step,
-                                       "loss", number(report->epoch_loss), "accuracy",
-                                       number(report->epoch_accuracy), "lr", number(report->lr),
-                                       "images_per_s", number(images_per_s), "seconds",
-                                       number(report->seconds)));
+    return write_line(
+        jsonl, json_pack("{ss si si sI sI so so so so so}", "event", "epoch", "task", at->task,
+                         "epoch", at->epoch, "step", (json_int_t)at->step, "run_step",
+                         (json_int_t)(at->before + at->step), "loss", number(report->epoch_loss),
+                         "accuracy", number(report->epoch_accuracy), "lr", number(report->lr),
+                         "images_per_s", number(images_per_s), "seconds", number(report->seconds)));
 }
 
 static json_t *evaluation_of(const struct lae_counts *counts, enum lae_module module)

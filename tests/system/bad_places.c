@@ -49,6 +49,9 @@ static const struct way ways[] = {
     {"metrics.jsonl", "metrics.jsonl", CIRCLE, BAD_REFUSED},
     {"log.txt", "log.txt", CIRCLE, BAD_REFUSED},
     {"lock", "lock", CIRCLE, BAD_REFUSED},
+    {"events", "events", PIPE, BAD_REFUSED},
+    {"events", "events", DANGLING, BAD_REFUSED},
+    {"events", "events", CIRCLE, BAD_REFUSED},
     {".config.yaml.tmp", ".config.yaml.tmp", FULL_DIRECTORY, BAD_FAILED},
 };
 

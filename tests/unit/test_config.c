@@ -261,7 +261,7 @@ static const char *const other_values[] = {
     "train.clip_norm=1", "merge.method=mean", "merge.density=1", "merge.scale=0.3",
     "merge.reduce=max", "merge.scope=tensor", "merge.weighting=tasks", "merge.decay=0",
     "eval.every=epoch", "checkpoint.every_seconds=0.5", "checkpoint.every_steps=2147483647",
-    "compute.threads=2", "compute.backend=openblas", "compute.blas_core=Haswell",
+    "report.every_steps=3", "compute.threads=2", "compute.backend=openblas", "compute.blas_core=Haswell",
     "compute.watchdog_seconds=2.5",
 };
 /* clang-format on */
@@ -406,7 +406,8 @@ static void test_result_keys(void **state)
 {
     (void)state;
     static const char *const others[] = {"run.name",  "run.root",      "run.resume", "run.tasks",
-                                         "data.path", "model.weights", "eval.every"};
+                                         "data.path", "model.weights", "eval.every",
+                                         "report.every_steps"};
     for (const struct lae_key *key = lae_keys(); key->name != NULL; key++) {
         bool other =
             strncmp(key->name, "compute.", 8) == 0 || strncmp(key->name, "checkpoint.", 11) == 0;
@@ -586,6 +587,7 @@ static const struct bad bad_values[] = {
     {"eval.every=step", "one of task, epoch"},
     {"checkpoint.every_seconds=-1", "checkpoint.every_seconds is -1"},
     {"checkpoint.every_steps=2147483648", "from 0 to 2147483647"},
+    {"report.every_steps=-1", "from 0 to 2147483647"},
     {"compute.threads=-1", "from 0 to 1024, or auto"},
     {"compute.threads=null", "compute.threads is null"},
     {"compute.backend=mkl", "compute.backend is \"mkl\"; it must be one of auto, openblas, onednn"},

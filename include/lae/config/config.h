@@ -59,6 +59,10 @@ struct lae_config {
         int every_steps;      /* 0: not by steps */
     } checkpoint;
     struct {
+        int every_steps; /* training steps taken together in metrics.jsonl and event files; 0: none
+                          */
+    } report;
+    struct {
         int threads; /* of a rank; 0: auto */
         enum lae_backend backend;
         char *blas_core;         /* for OPENBLAS_CORETYPE; NULL: what OpenBLAS chooses */

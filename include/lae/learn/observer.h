@@ -11,6 +11,7 @@ struct lae_position {
     int task, tasks; /* tasks: where this call stops */
     int epoch, epochs;
     int64_t step, steps; /* within the task */
+    int64_t before;      /* steps of the tasks before it */
 };
 
 struct lae_step_report {

@@ -1,4 +1,5 @@
-/* The observer of a run: a live line on a terminal, plain lines in the log, metrics.jsonl. */
+/* The observer of a run: a live line on a terminal, plain lines in the log, metrics.jsonl, event
+ * files. */
 #ifndef LAE_REPORT_CONSOLE_H
 #define LAE_REPORT_CONSOLE_H
 
@@ -6,21 +7,27 @@
 #include "lae/learn/observer.h"
 #include "lae/learn/progress.h"
 #include "lae/report/jsonl.h"
+#include "lae/report/tensorboard.h"
 
 struct lae_console {
     struct lae_log *log;
     struct lae_jsonl jsonl;
+    const char *events_path; /* the directory of event files */
+    struct lae_event_file events;
+    struct lae_interval interval;
     const struct lae_job *job;
     struct lae_progress progress;
-    int stop, task;         /* the task at hand; -1 before the first */
+    int stop, task;  /* the task at hand; -1 before the first */
     double plain_at; /* when the last plain line of an epoch was written to the screen */
-    double live_at;         /* when the live line was last drawn */
+    double live_at;  /* when the live line was last drawn */
     double task_began;
 };
 
-/* `metrics_path`: where metrics.jsonl is. The observer points to `console`. */
+/* `metrics_path`: where metrics.jsonl is; `events_path`: the directory of event files, which must
+ * outlive the console. The observer points to `console`. */
 lae_status lae_console_open(struct lae_console *console, struct lae_log *log,
-                            const char *metrics_path, struct lae_observer *observer) LAE_MUST_CHECK;
+                            const char *metrics_path, const char *events_path,
+                            struct lae_observer *observer) LAE_MUST_CHECK;
 void lae_console_close(struct lae_console *console);
 
 #endif

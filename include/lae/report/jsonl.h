@@ -1,17 +1,26 @@
 /* metrics.jsonl: one JSON object a line, appended as training goes (by jansson).
  *
- *     {"event": "begin", "task", "step", "seconds"}
- *     {"event": "epoch", "task", "epoch", "step", "loss", "accuracy", "lr", "images_per_s",
- * "seconds"}
- *     {"event": "evaluation", "task", "epoch", "online": {"seen", "tasks": []}, "offline",
- * "ensemble"}
- *     {"event": "merge", "task", "tensors": {NAME: {"kept_offline", ...}}}
- *     {"event": "task", "task", "seconds", "online": {"last", "average_incremental", ...}, ...}
+ *     {"event": "begin", "task", "step", "run_step", "seconds"}
+ *     {"event": "steps", "task", "epoch", "step", "run_step", "steps", "loss", "accuracy", "lr",
+ *      "gradient_norm", "images_per_s", "seconds"}
+ *     {"event": "epoch", "task", "epoch", "step", "run_step", "loss", "accuracy", "lr",
+ *      "images_per_s", "seconds"}
+ *     {"event": "evaluation", "task", "epoch",
+ *      "online": {"seen", "tasks": [], "tasks_local": []}, "offline", "ensemble"}
+ *     {"event": "merge", "task", "tensors": {NAME: {"kept_offline", "kept_online", "conflict",
+ *                                                   "norm_offline", "norm_online", "norm_merged"}}}
+ *     {"event": "task", "task", "seconds",
+ *      "online": {"last", "average_incremental", "forgetting", "backward_transfer"}, ...}
+ *
+ * Tasks, epochs and steps count from 0: "step" within the task, "run_step" within the run. Loss and
+ * accuracy (percent, among the task's classes) are means over the last "steps" steps, or the epoch;
+ * the rest is of the line's own step. What "begin" names comes next: lines before it of that task
+ * and step, and of later ones, were not kept. null: not known.
  */
 #ifndef LAE_REPORT_JSONL_H
 #define LAE_REPORT_JSONL_H
 
-#include "lae/learn/observer.h"
+#include "lae/report/interval.h"
 
 #include <stdio.h>
 
@@ -20,16 +29,20 @@ struct lae_jsonl {
     char *path;
 };
 
-/* Opens for appending. Errors name the path. */
+/* Opens for appending; a line that a kill cut short is ended. Errors name the path. */
 lae_status lae_jsonl_open(struct lae_jsonl *jsonl, const char *path) LAE_MUST_CHECK;
 void lae_jsonl_close(struct lae_jsonl *jsonl);
 
 /* Training begins or goes on from where the state stands: what is written of later tasks and steps
  * before this line was not kept. */
-lae_status lae_jsonl_begin(struct lae_jsonl *jsonl, const struct lae_state *state) LAE_MUST_CHECK;
+lae_status lae_jsonl_begin(struct lae_jsonl *jsonl, const struct lae_job *job,
+                           const struct lae_state *state) LAE_MUST_CHECK;
 
 /* Each writes one line; errors (a full disk) name the path. */
-lae_status lae_jsonl_epoch(struct lae_jsonl *jsonl, const struct lae_step_report *report, double images_per_s) LAE_MUST_CHECK;
+lae_status lae_jsonl_steps(struct lae_jsonl *jsonl,
+                           const struct lae_interval_report *report) LAE_MUST_CHECK;
+lae_status lae_jsonl_epoch(struct lae_jsonl *jsonl, const struct lae_step_report *report,
+                           double images_per_s) LAE_MUST_CHECK;
 lae_status lae_jsonl_evaluation(struct lae_jsonl *jsonl, const struct lae_position *position,
                                 const struct lae_counts *counts, bool offline) LAE_MUST_CHECK;
 lae_status lae_jsonl_merge(struct lae_jsonl *jsonl, int task, const struct lae_table *table,

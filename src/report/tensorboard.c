@@ -1,0 +1,148 @@
+#include "lae/report/tensorboard.h"
+
+#include "lae/learn/plan.h"
+#include "lae/report/blocks.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+/* A record under way. */
+struct record {
+    struct lae_event_value *values; /* [capacity] */
+    size_t count, capacity;
+};
+
+static lae_status begin(struct record *record, size_t capacity)
+{
+    *record =
+        (struct record){.values = calloc(capacity, sizeof *record->values), .capacity = capacity};
+    if (record->values == NULL)
+        return lae_out_of_memory(capacity * sizeof *record->values, "a record of an event file");
+    return NULL;
+}
+
+/* The tag is of `format`. */
+static void add(struct record *record, double value, const char *format, ...) LAE_PRINTF(3, 4);
+static void add(struct record *record, double value, const char *format, ...)
+{
+    if (record->count == record->capacity) return;
+    struct lae_event_value *item = &record->values[record->count++];
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(item->tag, sizeof item->tag, format, arguments);
+    va_end(arguments);
+    item->value = value;
+}
+
+static lae_status end(struct record *record, struct lae_event_file *events, int64_t step)
+{
+    lae_status status = lae_event_file_add(events, step, record->values, record->count);
+    free(record->values);
+    return status;
+}
+
+/* The evaluation that ends a task lies at its last step. Where it is still owed, one that had been
+ * made, but not kept, goes with that step. */
+lae_status lae_tensorboard_open(struct lae_event_file *events, const char *directory,
+                                const struct lae_job *job, const struct lae_state *state)
+{
+    int64_t before = lae_plan_steps_before(job->config, &job->sequence, state->finished);
+    int64_t next = before + state->at.step;
+    bool owed = state->at.inside && state->at.epoch == job->config->train.epochs;
+    return lae_event_file_open(events, directory, owed ? next - 1 : next);
+}
+
+/* The number in the run of a position's step, or of the last before it. */
+static int64_t step_of(const struct lae_position *at)
+{
+    return at->before + (at->step < at->steps ? at->step : at->steps - 1);
+}
+
+lae_status lae_tensorboard_steps(struct lae_event_file *events,
+                                 const struct lae_interval_report *report)
+{
+    struct record record;
+    LAE_TRY(begin(&record, 5));
+    add(&record, report->loss, "train/loss");
+    add(&record, report->accuracy, "train/accuracy");
+    add(&record, report->lr, "train/learning_rate");
+    add(&record, report->gradient_norm, "train/gradient_norm");
+    add(&record, report->images_per_s, "train/images_per_second");
+    return end(&record, events, step_of(&report->position));
+}
+
+static void add_module(struct record *record, const struct lae_counts *counts,
+                       enum lae_module module)
+{
+    const char *name = lae_module_name(module);
+    add(record, lae_counts_seen(counts, module), "accuracy/%s", name);
+    for (int k = 0; k < counts->tasks; k++)
+        add(record, 100.0 * (double)counts->right[module][k] / (double)counts->images[k],
+            "accuracy_task_%02d/%s", k, name);
+}
+
+lae_status lae_tensorboard_evaluation(struct lae_event_file *events,
+                                      const struct lae_position *position,
+                                      const struct lae_counts *counts, bool offline)
+{
+    struct record record;
+    LAE_TRY(begin(&record, LAE_MODULES * ((size_t)counts->tasks + 1)));
+    for (int module = 0; module < (offline ? LAE_MODULES : 1); module++)
+        add_module(&record, counts, (enum lae_module)module);
+    return end(&record, events, step_of(position));
+}
+
+static void add_block(struct record *record, const struct lae_block_merge *merge)
+{
+    const struct lae_merge_stats *stats = &merge->stats;
+    int block = merge->block;
+    add(record, stats->kept_online, "merge_kept_online/block_%d", block);
+    add(record, stats->kept_offline, "merge_kept_offline/block_%d", block);
+    add(record, stats->conflict, "merge_conflict/block_%d", block);
+    add(record, stats->norm_online, "merge_norm_online/block_%d", block);
+    add(record, stats->norm_offline, "merge_norm_offline/block_%d", block);
+    add(record, stats->norm_merged, "merge_norm_merged/block_%d", block);
+}
+
+static lae_status write_blocks(struct lae_event_file *events, int64_t step,
+                               const struct lae_block_merges *merges)
+{
+    struct record record;
+    LAE_TRY(begin(&record, 6 * merges->count + 1));
+    for (size_t i = 0; i < merges->count; i++)
+        add_block(&record, &merges->items[i]);
+    return end(&record, events, step);
+}
+
+lae_status lae_tensorboard_merge(struct lae_event_file *events, const struct lae_position *position,
+                                 const struct lae_job *job, const struct lae_state *state)
+{
+    const struct lae_table *table = &job->pet.table;
+    struct lae_block_merges merges = {0};
+    lae_status status = NULL;
+    for (size_t i = 0; i < table->count && status == NULL; i++)
+        status = lae_block_merges_add(&merges, table->items[i].name, table->items[i].count,
+                                      &state->merge[i]);
+    if (status == NULL) status = write_blocks(events, step_of(position), &merges);
+    lae_block_merges_free(&merges);
+    return status;
+}
+
+lae_status lae_tensorboard_task(struct lae_event_file *events, const struct lae_job *job,
+                                const struct lae_state *state)
+{
+    struct record record;
+    LAE_TRY(begin(&record, 3 * LAE_MODULES));
+    for (int module = 0; module < LAE_MODULES; module++) {
+        if (!state->metrics.present[module]) continue;
+        const char *name = lae_module_name((enum lae_module)module);
+        struct lae_summary summary =
+            lae_metrics_summary(&state->metrics, (enum lae_module)module, state->finished);
+        add(&record, summary.average_incremental, "average_incremental/%s", name);
+        add(&record, summary.forgetting, "forgetting/%s", name);
+        add(&record, summary.backward_transfer, "backward_transfer/%s", name);
+    }
+    int64_t done = lae_plan_steps_before(job->config, &job->sequence, state->finished);
+    return end(&record, events, done - 1);
+}
