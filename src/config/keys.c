@@ -15,6 +15,7 @@
 
 static const char *const dataset_names[] = {"synthetic", "cifar100", "cifar10", NULL};
 static const char *const augment_names[] = {"none", "crop_flip", NULL};
+static const char *const filter_names[] = {"bilinear", "bicubic", NULL};
 static const char *const precision_names[] = {"fp32", "bf16", NULL};
 static const char *const schedule_names[] = {"constant", "linear", "cosine", NULL};
 static const char *const reduce_names[] = {"mean", "sum", "max", NULL};
@@ -96,6 +97,9 @@ static const struct lae_key keys[] = {
      .help = "divides pixels after that", .min = 0.001, .max = 1000},
     {"data.augment", &lae_key_choice, "crop_flip", true, AT(data.augment),
      .help = "of training images", .choices = augment_names},
+    {"data.resize", &lae_key_choice, "bilinear", true, AT(data.resize),
+     .help = "how images are brought to the model's size, as Pillow does it",
+     .choices = filter_names},
     {"data.shuffle", &lae_key_truth, "true", true, AT(data.shuffle),
      .help = "visit a task's images in a new order each epoch"},
     {"data.drop_last", &lae_key_truth, "true", true, AT(data.drop_last),

@@ -7,8 +7,8 @@
 #include <stdlib.h>
 
 struct lae_image_workspace {
-    int width, height; /* of the images */
-    int size;          /* of the model's input */
+    struct lae_size largest; /* of the images */
+    int size;                /* of the model's input */
     struct lae_arena arena;
     struct lae_resize_scratch scratch;
     uint8_t *pixels; /* [size, size, 3] */
@@ -22,32 +22,33 @@ static lae_status check_side(const char *what, int side)
 
 /* A random crop may be as large as the image, and nothing is resized to less than `size`: that
  * bounds what all transforms need. */
-static void place(struct lae_arena *arena, struct lae_image_workspace *workspace)
+static void place(struct lae_arena *arena, enum lae_filter filter,
+                  struct lae_image_workspace *workspace)
 {
     int size = workspace->size;
-    struct lae_resize_axis x = {workspace->width, size, 0, size};
-    struct lae_resize_axis y = {workspace->height, size, 0, size};
-    lae_resize_place(arena, &x, &y, &workspace->scratch);
+    struct lae_resize_axis x = {workspace->largest.width, size, 0, size};
+    struct lae_resize_axis y = {workspace->largest.height, size, 0, size};
+    lae_resize_place(arena, filter, &x, &y, &workspace->scratch);
     workspace->pixels = lae_arena_take(arena, 3 * (size_t)size * (size_t)size);
 }
 
-lae_status lae_image_workspace_create(int width, int height, int image_size,
-                                      struct lae_image_workspace **out)
+lae_status lae_image_workspace_create(struct lae_size largest, int image_size,
+                                      enum lae_filter filter, struct lae_image_workspace **out)
 {
     *out = NULL;
-    LAE_TRY(check_side("the images' width", width));
-    LAE_TRY(check_side("the images' height", height));
+    LAE_TRY(check_side("the images' width", largest.width));
+    LAE_TRY(check_side("the images' height", largest.height));
     LAE_TRY(check_side("data.image_size", image_size));
     struct lae_image_workspace *workspace = calloc(1, sizeof *workspace);
     if (workspace == NULL) return lae_out_of_memory(sizeof *workspace, "an image workspace");
-    *workspace = (struct lae_image_workspace){.width = width, .height = height, .size = image_size};
-    place(&workspace->arena, workspace);
+    *workspace = (struct lae_image_workspace){.largest = largest, .size = image_size};
+    place(&workspace->arena, filter, workspace);
     lae_status status = lae_arena_allocate(&workspace->arena, "an image workspace");
     if (status != NULL) {
         free(workspace);
         return status;
     }
-    place(&workspace->arena, workspace);
+    place(&workspace->arena, filter, workspace);
     *out = workspace;
     return NULL;
 }
@@ -73,8 +74,8 @@ static lae_status check_box(int width, int height, struct lae_box box)
                       box.width, box.height, box.left, box.top, width, height);
 }
 
-lae_status lae_image_resize(const uint8_t *rgb, int width, int height, struct lae_box box,
-                            uint8_t *out, int out_width, int out_height)
+lae_status lae_image_resize(enum lae_filter filter, const uint8_t *rgb, int width, int height,
+                            struct lae_box box, uint8_t *out, int out_width, int out_height)
 {
     LAE_TRY(check_side("the image's width", width));
     LAE_TRY(check_side("the image's height", height));
@@ -85,9 +86,9 @@ lae_status lae_image_resize(const uint8_t *rgb, int width, int height, struct la
     struct lae_resize_axis y = {box.height, out_height, 0, out_height};
     struct lae_arena arena = {0};
     struct lae_resize_scratch scratch;
-    lae_resize_place(&arena, &x, &y, &scratch);
+    lae_resize_place(&arena, filter, &x, &y, &scratch);
     LAE_TRY(lae_arena_allocate(&arena, "resizing an image"));
-    lae_resize_place(&arena, &x, &y, &scratch);
+    lae_resize_place(&arena, filter, &x, &y, &scratch);
     lae_resize_window(&scratch, pixel(rgb, width, box.left, box.top), 3 * (size_t)width, &x, &y,
                       out);
     lae_arena_free(&arena);
@@ -131,15 +132,15 @@ struct lae_box lae_image_random_crop(const struct lae_random *stream, int width,
 
 /* The random crop, resized to the whole of workspace->pixels. Returns whether to flip. */
 static bool augment(const struct lae_image_workspace *workspace, const uint8_t *rgb,
-                    const struct lae_random *stream)
+                    struct lae_size image, const struct lae_random *stream)
 {
     int size = workspace->size;
     bool flip;
-    struct lae_box box = lae_image_random_crop(stream, workspace->width, workspace->height, &flip);
+    struct lae_box box = lae_image_random_crop(stream, image.width, image.height, &flip);
     struct lae_resize_axis x = {box.width, size, 0, size};
     struct lae_resize_axis y = {box.height, size, 0, size};
-    lae_resize_window(&workspace->scratch, pixel(rgb, workspace->width, box.left, box.top),
-                      3 * (size_t)workspace->width, &x, &y, workspace->pixels);
+    lae_resize_window(&workspace->scratch, pixel(rgb, image.width, box.left, box.top),
+                      3 * (size_t)image.width, &x, &y, workspace->pixels);
     return flip;
 }
 
@@ -151,13 +152,13 @@ static struct lae_resize_axis central(int side, int shorter, int size)
     return (struct lae_resize_axis){side, (int)resized, ((int)resized - size) / 2, size};
 }
 
-static void test_transform(const struct lae_image_workspace *workspace, const uint8_t *rgb)
+static void test_transform(const struct lae_image_workspace *workspace, const uint8_t *rgb,
+                           struct lae_size image)
 {
-    int width = workspace->width, height = workspace->height;
-    int shorter = width < height ? width : height;
-    struct lae_resize_axis x = central(width, shorter, workspace->size);
-    struct lae_resize_axis y = central(height, shorter, workspace->size);
-    lae_resize_window(&workspace->scratch, rgb, 3 * (size_t)width, &x, &y, workspace->pixels);
+    int shorter = image.width < image.height ? image.width : image.height;
+    struct lae_resize_axis x = central(image.width, shorter, workspace->size);
+    struct lae_resize_axis y = central(image.height, shorter, workspace->size);
+    lae_resize_window(&workspace->scratch, rgb, 3 * (size_t)image.width, &x, &y, workspace->pixels);
 }
 
 /* One channel of pixels [size, size, 3] to plane [size, size]. A byte has 256 values only: the
@@ -178,14 +179,14 @@ static void normalise(const uint8_t *pixels, int size, bool flip, double mean, d
 }
 
 void lae_image_prepare(struct lae_image_workspace *workspace, const uint8_t *rgb,
-                       const struct lae_random *stream, const double mean[3], const double std[3],
-                       float *x)
+                       struct lae_size size, const struct lae_random *stream, const double mean[3],
+                       const double std[3], float *x)
 {
     bool flip = false;
     if (stream != NULL)
-        flip = augment(workspace, rgb, stream);
+        flip = augment(workspace, rgb, size, stream);
     else
-        test_transform(workspace, rgb);
+        test_transform(workspace, rgb, size);
     size_t plane = (size_t)workspace->size * (size_t)workspace->size;
     for (size_t channel = 0; channel < 3; channel++)
         normalise(workspace->pixels + channel, workspace->size, flip, mean[channel], std[channel],

@@ -1,11 +1,14 @@
-/* Pillow's 8-bit bilinear resize, to the bit.
+/* Pillow's 8-bit bilinear and bicubic resize, to the bit.
  *
  * An output pixel i of an axis has its centre at (i + 1/2) * scale of the input, scale = in / out.
- * It is the mean of the input pixels around, weighted by a triangle whose half width, `support`, is
- * one pixel, or `scale` pixels where the image shrinks; the triangle is cut off at the borders and
- * its weights are normalised. They are rounded to 22 fractional bits, so that all the rest is
- * integer arithmetic and the same everywhere. The horizontal pass rounds to 8 bits before the
- * vertical one starts; this is visible in the result and so part of the definition.
+ * It is the mean of the input pixels around, weighted by the filter's curve, which is stretched by
+ * `scale` where the image shrinks; the curve is cut off at the borders and its weights are
+ * normalised. They are rounded to 22 fractional bits, so that all the rest is integer arithmetic
+ * and the same everywhere. The horizontal pass rounds to 8 bits before the vertical one starts;
+ * this is visible in the result and so part of the definition.
+ *
+ * Bilinear is a triangle of half width 1. Bicubic is Keys' cubic convolution (1981) with a = -1/2,
+ * of half width 2, which goes below 0 and so past both ends of a byte's range.
  *
  * Pillow skips a pass whose size does not change. Its weights would be exactly 1 and 0, which
  * copies: no case of its own is needed here.
@@ -21,43 +24,65 @@ struct taps {
     int first, count;
 };
 
-static double filter_scale(const struct lae_resize_axis *axis)
+static double half_width(enum lae_filter filter)
+{
+    return filter == LAE_FILTER_BICUBIC ? 2.0 : 1.0;
+}
+
+/* By how much the curve is stretched. */
+static double stretch(const struct lae_resize_axis *axis)
 {
     double scale = (double)axis->in / axis->out;
     return scale > 1.0 ? scale : 1.0;
 }
 
-/* The triangle at input pixel j, for a pixel whose centre is `centre`. */
-static double triangle(int j, double centre, double inverse_support)
+static double cubic(double x)
 {
-    double x = (j - centre + 0.5) * inverse_support;
+    const double a = -0.5;
+    if (x < 1.0) return ((a + 2.0) * x - (a + 3.0)) * x * x + 1.0;
+    if (x < 2.0) return (((x - 5.0) * x + 8.0) * x - 4.0) * a;
+    return 0.0;
+}
+
+/* The curve at input pixel j, for a pixel whose centre is `centre`. */
+static double curve(enum lae_filter filter, int j, double centre, double inverse)
+{
+    double x = (j - centre + 0.5) * inverse;
     if (x < 0.0) x = -x;
+    if (filter == LAE_FILTER_BICUBIC) return cubic(x);
     return x < 1.0 ? 1.0 - x : 0.0;
 }
 
-/* Fixed-point weights of output pixel i into weight. */
-static struct taps weigh(const struct lae_resize_axis *axis, int i, int32_t *weight)
+/* To nearest, halves away from 0. */
+static int32_t to_fixed(double weight)
 {
-    double support = filter_scale(axis);
+    return (int32_t)(weight * ONE + (weight < 0.0 ? -0.5 : 0.5));
+}
+
+/* Fixed-point weights of output pixel i into weight. */
+static struct taps weigh(enum lae_filter filter, const struct lae_resize_axis *axis, int i,
+                         int32_t *weight)
+{
+    double support = half_width(filter) * stretch(axis);
     double centre = (i + 0.5) * ((double)axis->in / axis->out);
     int low = (int)(centre - support + 0.5);
     int high = (int)(centre + support + 0.5);
     if (low < 0) low = 0;
     if (high > axis->in) high = axis->in;
 
-    double inverse = 1.0 / support, total = 0.0;
+    double inverse = 1.0 / stretch(axis), total = 0.0;
     for (int j = low; j < high; j++)
-        total += triangle(j, centre, inverse);
+        total += curve(filter, j, centre, inverse);
     for (int j = low; j < high; j++)
-        weight[j - low] = (int32_t)(0.5 + triangle(j, centre, inverse) / total * ONE);
+        weight[j - low] = to_fixed(curve(filter, j, centre, inverse) / total);
     return (struct taps){low, high - low};
 }
 
-/* Nothing to clip: the weights are not negative, and 2^14 taps (LAE_MAX_SIDE) rounded by 2^-23 each
- * add at most 2^-9 to their sum of 1, which cannot lift 255.5 to 256. */
+/* No sum leaves 32 bits: the sizes of a pixel's weights add up to less than 3/2 in any filter. */
 static uint8_t to_byte(int32_t sum)
 {
-    return (uint8_t)(sum >> FRACTION_BITS);
+    int32_t value = sum >> FRACTION_BITS;
+    return (uint8_t)(value < 0 ? 0 : value > 255 ? 255 : value);
 }
 
 /* Column after column, so that one pixel's weights serve all rows. */
@@ -65,7 +90,7 @@ static void pass_horizontal(const struct lae_resize_scratch *scratch, const uint
                             size_t stride, const struct lae_resize_axis *x, int height)
 {
     for (int i = 0; i < x->count; i++) {
-        struct taps taps = weigh(x, x->first + i, scratch->weight);
+        struct taps taps = weigh(scratch->filter, x, x->first + i, scratch->weight);
         const uint8_t *from = rgb + 3 * (size_t)taps.first;
         uint8_t *to = scratch->rows + 3 * (size_t)i;
         for (int row = 0; row < height; row++) {
@@ -91,7 +116,7 @@ static void pass_vertical(const struct lae_resize_scratch *scratch, size_t row_b
 {
     int32_t *restrict sum = scratch->sum;
     for (int i = 0; i < y->count; i++) {
-        struct taps taps = weigh(y, y->first + i, scratch->weight);
+        struct taps taps = weigh(scratch->filter, y, y->first + i, scratch->weight);
         for (size_t j = 0; j < row_bytes; j++)
             sum[j] = HALF;
         for (int k = 0; k < taps.count; k++) {
@@ -107,15 +132,18 @@ static void pass_vertical(const struct lae_resize_scratch *scratch, size_t row_b
 }
 
 /* Upper bound of an output pixel's taps. */
-static size_t max_taps(const struct lae_resize_axis *axis)
+static size_t max_taps(enum lae_filter filter, const struct lae_resize_axis *axis)
 {
-    return 2 * (size_t)filter_scale(axis) + 3;
+    return 2 * (size_t)(half_width(filter) * stretch(axis)) + 3;
 }
 
-void lae_resize_place(struct lae_arena *arena, const struct lae_resize_axis *x,
-                      const struct lae_resize_axis *y, struct lae_resize_scratch *scratch)
+void lae_resize_place(struct lae_arena *arena, enum lae_filter filter,
+                      const struct lae_resize_axis *x, const struct lae_resize_axis *y,
+                      struct lae_resize_scratch *scratch)
 {
-    size_t taps = max_taps(x) > max_taps(y) ? max_taps(x) : max_taps(y);
+    size_t across = max_taps(filter, x), down = max_taps(filter, y);
+    size_t taps = across > down ? across : down;
+    scratch->filter = filter;
     size_t row_bytes = 3 * (size_t)x->count;
     scratch->weight = lae_arena_take(arena, taps * sizeof *scratch->weight);
     scratch->sum = lae_arena_take(arena, row_bytes * sizeof *scratch->sum);

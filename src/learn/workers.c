@@ -59,8 +59,9 @@ static void create_worker(void *context, int number, size_t item)
     struct lae_worker *worker = &creation->workers->items[item];
     worker->status = lae_vit_workspace_create(&job->vit, &job->pet, true, &worker->pass);
     if (worker->status == NULL)
-        worker->status = lae_image_workspace_create(job->dataset.width, job->dataset.height,
-                                                    (int)job->vit.dims.image, &worker->transform);
+        worker->status = lae_image_workspace_create(
+            (struct lae_size){job->dataset.width, job->dataset.height}, (int)job->vit.dims.image,
+            job->config->data.resize, &worker->transform);
     if (worker->status == NULL) allocate(job, creation->workers, worker);
 }
 
@@ -107,6 +108,7 @@ void lae_worker_load(struct lae_worker *worker, const struct lae_job *job, enum 
 {
     const struct lae_data_options *data = &job->config->data;
     lae_dataset_image(&job->dataset, split, index, worker->rgb);
-    lae_image_prepare(worker->transform, worker->rgb, augment, data->mean, data->std,
+    struct lae_size size = {job->dataset.width, job->dataset.height};
+    lae_image_prepare(worker->transform, worker->rgb, size, augment, data->mean, data->std,
                       worker->image);
 }

@@ -59,6 +59,7 @@ static const struct row {
     {"data.std", "1,1,x", TYPE, "[1, 1, x]"},
     {"data.std", "1,1,1,1", TYPE, "[1, 1, 1, 1]"},
     {"data.augment", "mixup", TYPE, "true"},
+    {"data.resize", "nearest", TYPE, "2"},
     {"data.shuffle", "yes", TYPE, "1"},
     {"data.drop_last", "True", TYPE, "\"true\""},
     {"data.validation_share", "-0.1", BELOW, NULL},

@@ -149,60 +149,81 @@ static uint8_t *bytes_of(const float *x, int size)
     return rgb;
 }
 
+static struct lae_size size_of(const struct image *image)
+{
+    return (struct lae_size){image->width, image->height};
+}
+
 /* lae_image_prepare with a workspace of its own; free() it. */
-static float *prepare(const struct image *image, int size, const struct lae_random *stream,
-                      const double mean[3], const double std[3])
+static float *prepare_by(enum lae_filter filter, const struct image *image, int size,
+                         const struct lae_random *stream, const double mean[3], const double std[3])
 {
     struct lae_image_workspace *workspace;
-    assert_null(lae_image_workspace_create(image->width, image->height, size, &workspace));
+    assert_null(lae_image_workspace_create(size_of(image), size, filter, &workspace));
     float *x = malloc(3 * (size_t)size * (size_t)size * sizeof *x);
     assert_non_null(x);
-    lae_image_prepare(workspace, image->rgb, stream, mean, std, x);
+    lae_image_prepare(workspace, image->rgb, size_of(image), stream, mean, std, x);
     lae_image_workspace_free(workspace);
     return x;
 }
 
+static float *prepare(const struct image *image, int size, const struct lae_random *stream,
+                      const double mean[3], const double std[3])
+{
+    return prepare_by(LAE_FILTER_BILINEAR, image, size, stream, mean, std);
+}
+
 /* ---- Against Pillow -------------------------------------------------------------------------- */
 
-static void resizing_is_pillows(void **state)
+static int check_resizes(const struct fixture *fixture, const char *word, enum lae_filter filter)
 {
-    const struct fixture *fixture = *state;
     size_t next = 0;
     int cases = 0;
-    for (const char *line; (line = next_line(fixture, "resize", &next)) != NULL; cases++) {
+    for (const char *line; (line = next_line(fixture, word, &next)) != NULL; cases++) {
         char name[NAME_SIZE];
         struct lae_box box;
         int width, height, at = 0;
-        assert_int_equal(sscanf(line, "resize %15s %d %d %d %d %d %d %n", name, &box.left, &box.top,
+        assert_int_equal(sscanf(line, "%*s %15s %d %d %d %d %d %d %n", name, &box.left, &box.top,
                                 &box.width, &box.height, &width, &height, &at),
                          7);
         const struct image *image = find_image(fixture, name);
         size_t size = 3 * (size_t)width * (size_t)height;
         uint8_t *out = malloc(size);
-        assert_null(
-            lae_image_resize(image->rgb, image->width, image->height, box, out, width, height));
+        assert_null(lae_image_resize(filter, image->rgb, image->width, image->height, box, out,
+                                     width, height));
         assert_pixels(line, line + at, out, size);
         free(out);
     }
-    assert_true(cases >= 30);
+    return cases;
 }
 
-static void the_test_transform_is_pillows(void **state)
+static void resizing_is_pillows(void **state)
 {
-    const struct fixture *fixture = *state;
+    assert_true(check_resizes(*state, "resize", LAE_FILTER_BILINEAR) >= 30);
+    assert_true(check_resizes(*state, "bicubic", LAE_FILTER_BICUBIC) >= 30);
+}
+
+static int check_transforms(const struct fixture *fixture, const char *word, enum lae_filter filter)
+{
     size_t next = 0;
     int cases = 0;
-    for (const char *line; (line = next_line(fixture, "transform", &next)) != NULL; cases++) {
+    for (const char *line; (line = next_line(fixture, word, &next)) != NULL; cases++) {
         char name[NAME_SIZE];
         int size, at = 0;
-        assert_int_equal(sscanf(line, "transform %15s %d %n", name, &size, &at), 2);
-        float *x = prepare(find_image(fixture, name), size, NULL, no_mean, no_std);
+        assert_int_equal(sscanf(line, "%*s %15s %d %n", name, &size, &at), 2);
+        float *x = prepare_by(filter, find_image(fixture, name), size, NULL, no_mean, no_std);
         uint8_t *rgb = bytes_of(x, size);
         assert_pixels(line, line + at, rgb, 3 * (size_t)size * (size_t)size);
         free(rgb);
         free(x);
     }
-    assert_true(cases >= 5);
+    return cases;
+}
+
+static void the_test_transform_is_pillows(void **state)
+{
+    assert_true(check_transforms(*state, "transform", LAE_FILTER_BILINEAR) >= 5);
+    assert_true(check_transforms(*state, "bicubic_transform", LAE_FILTER_BICUBIC) >= 5);
 }
 
 static void random_crops_are_those_of_their_numbers(void **state)
@@ -277,19 +298,22 @@ static void channels_are_normalised_by_their_own_numbers(void **state)
     free(x);
 }
 
-/* One workspace serves crops of all sizes, in any order, with the same results as a new one. */
+/* One workspace serves images and crops of all sizes, in any order, with the same results as a new
+ * one. */
 static void a_workspace_keeps_nothing(void **state)
 {
     enum { SIZE = 24, PIXELS = 3 * SIZE * SIZE };
-    const struct image *image = find_image(*state, "noise");
+    static const char *const names[] = {"noise", "column", "row", "pixel"};
     struct lae_image_workspace *workspace;
-    assert_null(lae_image_workspace_create(image->width, image->height, SIZE, &workspace));
+    assert_null(lae_image_workspace_create((struct lae_size){13, 11}, SIZE, LAE_FILTER_BILINEAR,
+                                           &workspace));
     float x[PIXELS];
     for (uint32_t number = 0; number < 200; number++) {
         struct lae_random stream = lae_random_stream(11, LAE_RANDOM_AUGMENT, 0, 0, number / 2);
+        const struct image *image = find_image(*state, names[number % 4]);
         const struct lae_random *used = number % 5 == 0 ? NULL : &stream;
         float *fresh = prepare(image, SIZE, used, no_mean, no_std);
-        lae_image_prepare(workspace, image->rgb, used, no_mean, no_std, x);
+        lae_image_prepare(workspace, image->rgb, size_of(image), used, no_mean, no_std, x);
         assert_memory_equal(x, fresh, sizeof x);
         free(fresh);
     }
@@ -309,24 +333,32 @@ static void impossible_sizes_are_refused(void **state)
 {
     (void)state;
     struct lae_image_workspace *workspace;
-    assert_refused(lae_image_workspace_create(32, 32, 0, &workspace), LAE_BAD_INPUT,
-                   "data.image_size is 0 pixels");
+    assert_refused(
+        lae_image_workspace_create((struct lae_size){32, 32}, 0, LAE_FILTER_BILINEAR, &workspace),
+        LAE_BAD_INPUT, "data.image_size is 0 pixels");
     assert_null(workspace);
-    assert_refused(lae_image_workspace_create(32, 32, LAE_MAX_SIDE + 1, &workspace), LAE_BAD_INPUT,
-                   "data.image_size");
-    assert_refused(lae_image_workspace_create(0, 32, 8, &workspace), LAE_BAD_INPUT, "width");
-    assert_refused(lae_image_workspace_create(32, -1, 8, &workspace), LAE_BAD_INPUT, "height");
+    assert_refused(lae_image_workspace_create((struct lae_size){32, 32}, LAE_MAX_SIDE + 1,
+                                              LAE_FILTER_BILINEAR, &workspace),
+                   LAE_BAD_INPUT, "data.image_size");
+    assert_refused(
+        lae_image_workspace_create((struct lae_size){0, 32}, 8, LAE_FILTER_BILINEAR, &workspace),
+        LAE_BAD_INPUT, "width");
+    assert_refused(
+        lae_image_workspace_create((struct lae_size){32, -1}, 8, LAE_FILTER_BILINEAR, &workspace),
+        LAE_BAD_INPUT, "height");
 
     uint8_t rgb[3 * 4 * 4] = {0}, out[3 * 4 * 4];
     const struct lae_box wrong[] = {{-1, 0, 2, 2}, {0, -1, 2, 2}, {0, 0, 5, 4},        {0, 0, 4, 5},
                                     {3, 3, 2, 1},  {3, 3, 1, 2},  {0, 0, 0, 1},        {0, 0, 1, 0},
                                     {4, 0, 1, 1},  {0, 4, 1, 1},  {1, 0, INT32_MAX, 1}};
     for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++)
-        assert_refused(lae_image_resize(rgb, 4, 4, wrong[i], out, 4, 4), LAE_FAILED,
-                       "is not inside an image of 4x4 pixels");
+        assert_refused(lae_image_resize(LAE_FILTER_BILINEAR, rgb, 4, 4, wrong[i], out, 4, 4),
+                       LAE_FAILED, "is not inside an image of 4x4 pixels");
     struct lae_box whole = {0, 0, 4, 4};
-    assert_refused(lae_image_resize(rgb, 4, 4, whole, out, 0, 4), LAE_BAD_INPUT, "resized width");
-    assert_refused(lae_image_resize(rgb, 4, 4, whole, out, 4, 0), LAE_BAD_INPUT, "resized height");
+    assert_refused(lae_image_resize(LAE_FILTER_BILINEAR, rgb, 4, 4, whole, out, 0, 4),
+                   LAE_BAD_INPUT, "resized width");
+    assert_refused(lae_image_resize(LAE_FILTER_BILINEAR, rgb, 4, 4, whole, out, 4, 0),
+                   LAE_BAD_INPUT, "resized height");
 }
 
 /* Long rows, and the largest shrinking there is: sums must stay in range. */
@@ -336,10 +368,13 @@ static void large_images_are_resized(void **state)
     uint8_t *rgb = malloc(3 * (size_t)LAE_MAX_SIDE), out[3];
     memset(rgb, 255, 3 * (size_t)LAE_MAX_SIDE);
     struct lae_box row = {0, 0, LAE_MAX_SIDE, 1}, column = {0, 0, 1, LAE_MAX_SIDE};
-    assert_null(lae_image_resize(rgb, LAE_MAX_SIDE, 1, row, out, 1, 1));
-    assert_int_equal(out[0] & out[1] & out[2], 255);
-    assert_null(lae_image_resize(rgb, 1, LAE_MAX_SIDE, column, out, 1, 1));
-    assert_int_equal(out[0] & out[1] & out[2], 255);
+    for (int filter = LAE_FILTER_BILINEAR; filter <= LAE_FILTER_BICUBIC; filter++) {
+        enum lae_filter by = (enum lae_filter)filter;
+        assert_null(lae_image_resize(by, rgb, LAE_MAX_SIDE, 1, row, out, 1, 1));
+        assert_int_equal(out[0] & out[1] & out[2], 255);
+        assert_null(lae_image_resize(by, rgb, 1, LAE_MAX_SIDE, column, out, 1, 1));
+        assert_int_equal(out[0] & out[1] & out[2], 255);
+    }
     free(rgb);
 }
 

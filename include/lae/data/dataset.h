@@ -16,6 +16,11 @@
 enum lae_split { LAE_TRAIN, LAE_TEST, LAE_SPLITS };
 enum lae_dataset_kind { LAE_DATASET_SYNTHETIC, LAE_DATASET_CIFAR100, LAE_DATASET_CIFAR10 };
 enum lae_augment { LAE_AUGMENT_NONE, LAE_AUGMENT_CROP_FLIP };
+enum lae_filter { LAE_FILTER_BILINEAR, LAE_FILTER_BICUBIC };
+
+struct lae_size {
+    int width, height; /* pixels */
+};
 
 #define LAE_MAX_CLASSES 4096
 
@@ -29,6 +34,7 @@ struct lae_data_options {
     int image_size;
     double mean[3], std[3];
     enum lae_augment augment;
+    enum lae_filter resize;
     bool shuffle, drop_last;
     double validation_share; /* of each class's training images, held out; 0: none */
     struct {

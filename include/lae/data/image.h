@@ -1,7 +1,7 @@
 /* From an image's bytes to the model's input: crop, resize, flip, normalise (METHOD section 2).
  *
- * Resizing is Pillow's 8-bit bilinear, to the bit (Pillow, src/libImaging/Resample.c describes the
- * algorithm: separable triangle filter, 22-bit fixed-point weights).
+ * Resizing is Pillow's 8-bit bilinear or bicubic, to the bit (Pillow, src/libImaging/Resample.c
+ * describes the algorithm: separable filter, 22-bit fixed-point weights).
  */
 #ifndef LAE_DATA_IMAGE_H
 #define LAE_DATA_IMAGE_H
@@ -15,20 +15,22 @@ struct lae_box {
     int left, top, width, height; /* pixels */
 };
 
-/* Memory for transforms of images of one size, one a thread. */
+/* Memory for transforms of images up to some size, one a thread. */
 struct lae_image_workspace;
 
-/* For images [height, width, 3] and inputs [3, image_size, image_size]. Errors: memory, a size
- * outside 1..LAE_MAX_SIDE. */
-lae_status lae_image_workspace_create(int width, int height, int image_size,
+/* For images no wider and no higher than `largest`, and inputs [3, image_size, image_size]. Errors:
+ * memory, a size outside 1..LAE_MAX_SIDE. */
+lae_status lae_image_workspace_create(struct lae_size largest, int image_size,
+                                      enum lae_filter filter,
                                       struct lae_image_workspace **workspace) LAE_MUST_CHECK;
 void lae_image_workspace_free(struct lae_image_workspace *workspace);
 
 /* Resizes the box of rgb [height, width, 3] to out [out_height, out_width, 3]; pixels outside the
  * box do not count. Errors: memory, a box that is not inside the image, a size outside
  * 1..LAE_MAX_SIDE. */
-lae_status lae_image_resize(const uint8_t *rgb, int width, int height, struct lae_box box,
-                            uint8_t *out, int out_width, int out_height) LAE_MUST_CHECK;
+lae_status lae_image_resize(enum lae_filter filter, const uint8_t *rgb, int width, int height,
+                            struct lae_box box, uint8_t *out, int out_width,
+                            int out_height) LAE_MUST_CHECK;
 
 /* The crop of RandomResizedCrop (area 0.08..1, log-uniform aspect 3/4..4/3, ten tries, then the
  * whole image) and whether to flip, for one image. The stream's numbers are: 4t area, 4t + 1
@@ -37,10 +39,10 @@ struct lae_box lae_image_random_crop(const struct lae_random *stream, int width,
                                      bool *flip);
 
 /* rgb [height, width, 3] to x [3, S, S]: augmented by numbers of `stream`, or the test transform
- * where stream is NULL; then (v/255 - mean)/std, computed in double and rounded once. rgb as the
- * workspace was made for. */
+ * where stream is NULL; then (v/255 - mean)/std, computed in double and rounded once. `size` is
+ * at most what the workspace was made for. */
 void lae_image_prepare(struct lae_image_workspace *workspace, const uint8_t *rgb,
-                       const struct lae_random *stream, const double mean[3], const double std[3],
-                       float *x);
+                       struct lae_size size, const struct lae_random *stream, const double mean[3],
+                       const double std[3], float *x);
 
 #endif
