@@ -58,12 +58,23 @@ static bool has_modules(const struct lae_pet_options *pet)
     return typed && pet->block_count > 0;
 }
 
+static lae_status check_start(const struct lae_config *config)
+{
+    if (config->train.start_from == LAE_START_ONLINE || config->merge.method->has_offline)
+        return NULL;
+    return lae_bad_input("train.start_from is offline, but merge.method (%s) makes no offline "
+                         "module to start from",
+                         config->merge.method->name);
+}
+
 lae_status lae_config_validate(const struct lae_config *config, struct lae_log *log)
 {
     if (config->model.weights == NULL)
         return lae_bad_input("model.weights is null; name the backbone's weight file");
     LAE_TRY(lae_arithmetic_check(lae_config_arithmetic(config)));
     LAE_TRY(check_data(&config->data));
+    LAE_TRY(lae_merge_check(&config->merge));
+    LAE_TRY(check_start(config));
     if (!has_modules(&config->pet))
         lae_log_warn(log, "pet.blocks, pet.attn.type and pet.mlp.type name no module: only the "
                           "classifiers learn");

@@ -21,6 +21,9 @@ static const char *const schedule_names[] = {"constant", "linear", "cosine", NUL
 static const char *const reduce_names[] = {"mean", "sum", "max", NULL};
 static const char *const scope_names[] = {"global", "tensor", NULL};
 static const char *const weighting_names[] = {"equal", "tasks", NULL};
+static const char *const vectors_names[] = {"pair", "tasks", NULL};
+static const char *const base_names[] = {"init", "first", "previous", NULL};
+static const char *const start_names[] = {"online", "offline", NULL};
 static const char *const every_names[] = {"task", "epoch", NULL};
 static const char *const backend_names[] = {"auto", "openblas", "onednn", NULL};
 
@@ -144,22 +147,30 @@ static const struct lae_key keys[] = {
      .help = "of the learning rate over a task's steps", .choices = schedule_names},
     {"train.clip_norm", &lae_key_real, "0", true, AT(optim.clip_norm),
      .help = "the gradient's norm is cut to this; 0: never", .max = 1e6},
+    {"train.start_from", &lae_key_choice, "online", true, AT(train.start_from),
+     .help = "the module that a later task starts to train from", .choices = start_names},
 
     {"merge.method", &lae_key_method, "ema", true, AT(merge.method),
      .help = "how the offline module takes in the online one"},
     {"merge.density", &lae_key_real, "0.2", true, AT(merge.density),
-     .help = "ties: share of entries kept", .max = 1, .above_min = true},
+     .help = "ties, dare: share of entries kept", .max = 1, .above_min = true},
     {"merge.scale", &lae_key_real, "1", true, AT(merge.scale),
-     .help = "ties: factor of the merged change", .max = 1000},
+     .help = "task_arithmetic, ties, dare: factor of the merged change", .max = 1000},
     {"merge.reduce", &lae_key_choice, "mean", true, AT(merge.reduce),
-     .help = "ties: how entries that agree are joined", .choices = reduce_names},
+     .help = "ties, dare (no max): how entries are joined", .choices = reduce_names},
     {"merge.scope", &lae_key_choice, "global", true, AT(merge.scope),
      .help = "ties: what is trimmed together", .choices = scope_names},
     {"merge.weighting", &lae_key_choice, "equal", true, AT(merge.weighting),
-     .help = "ties: offline counts once, or as many times as it holds tasks",
+     .help = "of a pair: offline counts once, or as many times as it holds tasks",
      .choices = weighting_names},
+    {"merge.vectors", &lae_key_choice, "pair", true, AT(merge.vectors),
+     .help = "task_arithmetic, ties, dare join the changes of offline and online, or of all tasks",
+     .choices = vectors_names},
+    {"merge.base", &lae_key_choice, "init", true, AT(merge.base),
+     .help = "changes are measured from the initial values, the first task's end, the task before",
+     .choices = base_names},
     {"merge.decay", &lae_key_real, "0.9999", true, AT(merge.decay),
-     .help = "ema: share of offline that stays at a step", .max = 1},
+     .help = "ema, ema_task: share of offline that stays", .max = 1},
 
     {"eval.every", &lae_key_choice, "task", false, AT(eval.every),
      .help = "when to measure accuracy", .choices = every_names},

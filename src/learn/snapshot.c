@@ -93,6 +93,19 @@ static lae_status take_classifier(const struct lae_job *job, const float *classi
     return NULL;
 }
 
+static lae_status take_history(const struct lae_job *job, const struct lae_state *state,
+                               struct lae_checkpoint *checkpoint)
+{
+    size_t tasks = (size_t)checkpoint->task;
+    checkpoint->history = calloc(tasks + 1, sizeof *checkpoint->history);
+    if (checkpoint->history == NULL) return lae_out_of_memory(tasks * 24, "earlier modules");
+    for (int k = 0; k < checkpoint->task; k++)
+        if (state->history[k] != NULL)
+            LAE_TRY(
+                lae_set_from_vector(&checkpoint->history[k], &job->pet.table, state->history[k]));
+    return NULL;
+}
+
 static lae_status take_parameters(const struct lae_job *job, const struct lae_state *state,
                                   struct lae_checkpoint *checkpoint)
 {
@@ -101,6 +114,7 @@ static lae_status take_parameters(const struct lae_job *job, const struct lae_st
     LAE_TRY(lae_set_from_vector(&checkpoint->online, table, state->online));
     if (state->offline != NULL)
         LAE_TRY(lae_set_from_vector(&checkpoint->offline, table, state->offline));
+    LAE_TRY(take_history(job, state, checkpoint));
     int tasks = state->finished + (state->at.inside ? 1 : 0);
     for (int task = 0; task < tasks; task++)
         LAE_TRY(take_classifier(job, state->classifiers[task], task, &checkpoint->head));
@@ -272,8 +286,8 @@ static lae_status check_inside(const struct lae_job *job, const struct lae_check
 {
     const struct lae_inside *inside = &checkpoint->inside;
     int epochs = job->config->train.epochs, batch = job->config->train.batch_size;
-    int64_t steps = lae_plan_steps(
-        job->config, job->sequence.images[LAE_TRAIN][checkpoint->task].count);
+    int64_t steps =
+        lae_plan_steps(job->config, job->sequence.images[LAE_TRAIN][checkpoint->task].count);
     bool known = inside->epoch >= 0 && inside->epoch <= epochs && inside->step <= epochs * steps;
     int64_t done = known ? inside->step - inside->epoch * steps : -1; /* of the epoch's steps */
     if (done >= 0 && done < steps && inside->images <= done * batch &&
@@ -334,6 +348,25 @@ static lae_status restore_vector(const char *group, const struct lae_set *set,
     return lae_status_prefix(lae_set_into_vector(set, table, vector), "%s", group);
 }
 
+/* What merges to come read must be there; it is a file's own, whatever lies beside it. */
+static lae_status restore_history(const struct lae_job *job,
+                                  const struct lae_checkpoint *checkpoint, struct lae_state *state)
+{
+    for (int k = 0; k < checkpoint->task; k++) {
+        char name[LAE_HISTORY_NAME];
+        lae_checkpoint_history_name(k, name);
+        if (!lae_merge_remembers(&job->config->merge, k)) continue;
+        if (checkpoint->history == NULL || checkpoint->history[k].count == 0)
+            return lae_bad_input("/%s is missing, which merge.vectors and merge.base ask for",
+                                 name);
+        LAE_TRY(lae_state_make_history(job, state, k));
+        LAE_TRY(lae_status_prefix(
+            lae_set_into_vector(&checkpoint->history[k], &job->pet.table, state->history[k]), "/%s",
+            name));
+    }
+    return NULL;
+}
+
 static lae_status restore_parameters(const struct lae_job *job,
                                      const struct lae_checkpoint *checkpoint,
                                      struct lae_state *state)
@@ -343,6 +376,7 @@ static lae_status restore_parameters(const struct lae_job *job,
     LAE_TRY(restore_vector("/online", &checkpoint->online, table, state->online));
     if (state->offline != NULL)
         LAE_TRY(restore_vector("/offline", &checkpoint->offline, table, state->offline));
+    LAE_TRY(restore_history(job, checkpoint, state));
     for (int task = 0; task <= checkpoint->task; task++) {
         LAE_TRY(lae_state_append_classifier(job, state, task));
         LAE_TRY(restore_classifier(job, &checkpoint->head, task, state->classifiers[task]));
@@ -383,6 +417,8 @@ static lae_status check_numbers(const struct lae_checkpoint *checkpoint)
     LAE_TRY(check_finite("online", &checkpoint->online));
     LAE_TRY(check_finite("offline", &checkpoint->offline));
     LAE_TRY(check_finite("head", &checkpoint->head));
+    for (int k = 0; checkpoint->history != NULL && k < checkpoint->task; k++)
+        LAE_TRY(check_finite("history", &checkpoint->history[k]));
     return check_finite("resume/adam", &checkpoint->inside.adam);
 }
 

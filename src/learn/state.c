@@ -25,12 +25,13 @@ lae_status lae_state_create(const struct lae_job *job, struct lae_state *state)
     state->online = new_vector(pet);
     state->offline = offline ? new_vector(pet) : NULL;
     state->classifiers = calloc((size_t)state->tasks, sizeof *state->classifiers);
+    state->history = calloc((size_t)state->tasks, sizeof *state->history);
     state->merge = calloc(job->pet.table.count + 1, sizeof *state->merge);
     LAE_TRY(lae_adam_create(&state->pet, pet));
     LAE_TRY(lae_adam_create(&state->classifier, lae_longest_classifier(job)));
     bool complete = state->init != NULL && state->online != NULL &&
                     (state->offline != NULL || !offline) && state->classifiers != NULL &&
-                    state->merge != NULL;
+                    state->history != NULL && state->merge != NULL;
     if (!complete) return lae_out_of_memory(3 * pet * sizeof(float), "the parameters");
     lae_pet_init(&job->pet, job->config->run.seed, state->init);
     memcpy(state->online, state->init, pet * sizeof(float));
@@ -46,6 +47,9 @@ void lae_state_free(struct lae_state *state)
     for (int task = 0; state->classifiers != NULL && task < state->tasks; task++)
         free(state->classifiers[task]);
     free(state->classifiers);
+    for (int task = 0; state->history != NULL && task < state->tasks; task++)
+        free(state->history[task]);
+    free(state->history);
     free(state->merge);
     free(state->earlier_software);
     lae_metrics_free(&state->metrics);
@@ -68,8 +72,31 @@ lae_status lae_state_append_classifier(const struct lae_job *job, struct lae_sta
     return NULL;
 }
 
+lae_status lae_state_make_history(const struct lae_job *job, struct lae_state *state, int task)
+{
+    size_t pet = job->pet.table.total;
+    if (state->history[task] == NULL) state->history[task] = new_vector(pet);
+    return state->history[task] == NULL ? lae_out_of_memory(pet * sizeof(float), "an old module")
+                                        : NULL;
+}
+
+/* What the task before left in online, for merges to come; rank 0 makes them. */
+static lae_status remember_online(const struct lae_job *job, struct lae_state *state)
+{
+    int last = state->finished - 1;
+    bool needed = last >= 0 && lae_merge_remembers(&job->config->merge, last);
+    if (!needed || job->dist->rank != 0) return NULL;
+    LAE_TRY(lae_state_make_history(job, state, last));
+    memcpy(state->history[last], state->online, job->pet.table.total * sizeof(float));
+    return NULL;
+}
+
 lae_status lae_state_begin_task(const struct lae_job *job, struct lae_state *state)
 {
+    bool later = state->finished > 0;
+    LAE_TRY(remember_online(job, state));
+    if (later && job->config->train.start_from == LAE_START_OFFLINE)
+        memcpy(state->online, state->offline, job->pet.table.total * sizeof(float));
     LAE_TRY(lae_state_append_classifier(job, state, state->finished));
     lae_adam_reset(&state->pet, job->pet.table.total);
     lae_adam_reset(&state->classifier, lae_classifier_count(job, state->finished));
@@ -124,9 +151,11 @@ lae_status lae_state_send(const struct lae_job *job, struct lae_state *state)
 struct lae_merge_vectors lae_state_vectors(const struct lae_job *job, const struct lae_state *state)
 {
     return (struct lae_merge_vectors){.table = &job->pet.table,
-                                      .base = state->init,
+                                      .init = state->init,
+                                      .history = (const float *const *)state->history,
                                       .online = state->online,
-                                      .offline = state->offline};
+                                      .offline = state->offline,
+                                      .seed = job->config->run.seed};
 }
 
 lae_status lae_state_digest(const struct lae_job *job, const struct lae_state *state, char text[65])

@@ -1,35 +1,21 @@
-/* TIES-Merging (Yadav et al., NeurIPS 2023) of two modules: trim, elect signs, merge the agreeing.
+/* TIES-Merging (Yadav et al., NeurIPS 2023): trim, elect signs, merge the agreeing. Of two changes,
+ * those of offline and online, or of as many as there were tasks:
  *
- *                 offline - base                online - base            floats
- *     trim        the k largest of each         the k largest            the rest: 0
- *     elect       gamma = sign(w0*v0 + w1*v1)   per entry                doubles
+ *                 v_0           v_1           ...           floats
+ *     trim        the k largest of each                     the rest: 0
+ *     elect       gamma = sign(w0*v0 + w1*v1 + ...)         per entry, doubles
  *     merge       mean, sum or max of the v that have the sign gamma     doubles, then one float
- *     result      base + scale * merged                                  doubles, then one float
+ *     result      base + scale * merged                     doubles, then one float
  *
  * The arithmetic is fixed to the bit in merge.h, so that the result can be checked from the stored
  * vectors by any other program.
  */
+#include "changes.h"
 #include "methods.h"
-
-#include "lae/base/arena.h"
 
 #include <math.h>
 #include <stdint.h>
-#include <stdlib.h>
 #include <string.h>
-
-/* What decides an entry: the two weights, and the sign that breaks a tie of the two votes. */
-struct election {
-    double offline, online;
-    int majority;
-    enum lae_merge_reduce reduce;
-};
-
-/* One tensor's changes, trimmed. */
-struct pair {
-    float *offline, *online;
-    size_t count;
-};
 
 static int sign(double x)
 {
@@ -88,103 +74,69 @@ static size_t trim(float *v, size_t count, uint32_t smallest)
     return kept;
 }
 
-static struct pair part_of(const struct pair *whole, const struct lae_param *tensor)
-{
-    return (struct pair){whole->offline + tensor->offset, whole->online + tensor->offset,
-                         tensor->count};
-}
-
-static size_t conflicts(const struct pair *pair)
-{
-    size_t found = 0;
-    for (size_t i = 0; i < pair->count; i++)
-        found += lae_merge_opposed(pair->offline[i], pair->online[i]);
-    return found;
-}
-
 static void trim_all(const struct lae_merge_options *options, const struct lae_table *table,
-                     const struct pair *whole, struct lae_merge_stats *stats)
+                     const struct changes *changes, struct lae_merge_stats *stats)
 {
     bool global = options->scope == LAE_SCOPE_GLOBAL;
-    uint32_t offline = threshold(whole->offline, global ? whole->count : 0, options->density);
-    uint32_t online = threshold(whole->online, global ? whole->count : 0, options->density);
-    for (size_t t = 0; t < table->count; t++) {
-        struct pair part = part_of(whole, &table->items[t]);
-        if (!global) {
-            offline = threshold(part.offline, part.count, options->density);
-            online = threshold(part.online, part.count, options->density);
+    for (size_t i = 0; i < changes->n; i++) {
+        float *v = changes->items[i].v;
+        uint32_t smallest = threshold(v, global ? changes->count : 0, options->density);
+        for (size_t t = 0; t < table->count; t++) {
+            size_t offset = table->items[t].offset, count = table->items[t].count;
+            if (!global) smallest = threshold(v + offset, count, options->density);
+            size_t kept = trim(v + offset, count, smallest);
+            changes_note_kept(changes, i, lae_merge_share(kept, count), &stats[t]);
         }
-        stats[t].kept_offline =
-            lae_merge_share(trim(part.offline, part.count, offline), part.count);
-        stats[t].kept_online = lae_merge_share(trim(part.online, part.count, online), part.count);
-        stats[t].conflict = lae_merge_share(conflicts(&part), part.count);
     }
 }
 
-static double vote(const struct election *election, float offline, float online)
-{
-    return election->offline * (double)offline + election->online * (double)online;
-}
-
-/* The sign of the sum of all gammas of the whole vector. */
-static int majority(const struct election *election, const struct pair *whole)
+/* The sign of the sum of all gammas of the whole vector: it breaks an entry's tie of votes. */
+static int majority_of(const struct changes *changes)
 {
     int64_t sum = 0;
-    for (size_t i = 0; i < whole->count; i++)
-        sum += sign(vote(election, whole->offline[i], whole->online[i]));
+    for (size_t i = 0; i < changes->count; i++)
+        sum += sign(changes_sum(changes, i));
     return (sum > 0) - (sum < 0);
 }
 
-static double merge_entry(const struct election *election, float offline, float online)
+static double merge_entry(const struct changes *changes, enum lae_merge_reduce reduce, int majority,
+                          size_t entry)
 {
-    double sum = vote(election, offline, online);
+    double sum = changes_sum(changes, entry);
     if (isnan(sum)) return sum;
-    int gamma = sum == 0.0 ? election->majority : sign(sum);
-    bool with_offline = offline != 0.0f && sign((double)offline) == gamma;
-    bool with_online = online != 0.0f && sign((double)online) == gamma;
-    if (!with_offline && !with_online) return 0.0;
-    if (election->reduce == LAE_REDUCE_MAX) {
-        bool first = with_offline && (!with_online || fabsf(offline) >= fabsf(online));
-        return (double)(first ? offline : online);
+    int gamma = sum == 0.0 ? majority : sign(sum);
+    double total = 0.0, weight = 0.0;
+    float largest = 0.0F;
+    for (size_t i = 0; i < changes->n; i++) {
+        const struct change *change = &changes->items[i];
+        float v = change->v[entry];
+        if (v == 0.0F || sign((double)v) != gamma) continue;
+        total += change->weight * (double)v;
+        weight += change->weight;
+        if (fabsf(v) > fabsf(largest)) largest = v;
     }
-    double total = vote(election, with_offline ? offline : 0.0f, with_online ? online : 0.0f);
-    if (election->reduce == LAE_REDUCE_SUM) return total;
-    double weight =
-        (with_offline ? election->offline : 0.0) + (with_online ? election->online : 0.0);
-    return total / weight;
-}
-
-static void merge(const struct lae_merge_options *options, const struct lae_merge_vectors *vectors,
-                  int task, const struct pair *whole)
-{
-    struct election election = {
-        .offline = options->weighting == LAE_WEIGHTING_TASKS ? (double)task : 1.0,
-        .online = 1.0,
-        .reduce = options->reduce,
-    };
-    election.majority = majority(&election, whole);
-    for (size_t i = 0; i < whole->count; i++) {
-        float merged = (float)merge_entry(&election, whole->offline[i], whole->online[i]);
-        vectors->offline[i] = (float)((double)vectors->base[i] + options->scale * (double)merged);
-    }
+    if (weight == 0.0) return 0.0;
+    if (reduce == LAE_REDUCE_MAX) return (double)largest;
+    return reduce == LAE_REDUCE_SUM ? total : total / weight;
 }
 
 lae_status lae_merge_ties_task(const struct lae_merge_options *options,
                                const struct lae_merge_vectors *vectors, int task,
                                struct lae_merge_stats *stats)
 {
-    size_t count = vectors->table->total;
-    float *memory = lae_aligned_calloc(count, 2 * sizeof *memory);
-    if (memory == NULL) return lae_out_of_memory((double)count * 2 * sizeof *memory, "a merge");
-    struct pair whole = {memory, memory + count, count};
-    for (size_t i = 0; i < count; i++) {
-        whole.offline[i] = vectors->offline[i] - vectors->base[i];
-        whole.online[i] = vectors->online[i] - vectors->base[i];
+    struct changes changes;
+    lae_merge_measure(options, vectors, stats);
+    lae_status status = changes_create(options, vectors, task, &changes);
+    if (status == NULL) {
+        trim_all(options, vectors->table, &changes, stats);
+        changes_note_conflicts(&changes, vectors->table, stats);
+        int majority = majority_of(&changes);
+        for (size_t i = 0; i < changes.count; i++) {
+            double merged = merge_entry(&changes, options->reduce, majority, i);
+            changes_apply(&changes, options, vectors, i, (float)merged);
+        }
+        lae_merge_measure_result(options, vectors, stats);
     }
-    lae_merge_measure(vectors, stats);
-    trim_all(options, vectors->table, &whole, stats);
-    merge(options, vectors, task, &whole);
-    lae_merge_measure_result(vectors, stats);
-    free(memory);
-    return NULL;
+    changes_free(&changes);
+    return status;
 }

@@ -93,6 +93,16 @@ static lae_status add_set(struct arrays *arrays, const char *group, const struct
     return NULL;
 }
 
+static lae_status add_history(struct arrays *arrays, const struct lae_checkpoint *checkpoint)
+{
+    for (int task = 0; checkpoint->history != NULL && task < checkpoint->task; task++) {
+        char group[1 + LAE_HISTORY_NAME] = "/";
+        lae_checkpoint_history_name(task, group + 1);
+        LAE_TRY(add_set(arrays, group, &checkpoint->history[task]));
+    }
+    return NULL;
+}
+
 static lae_status add_metrics(struct arrays *arrays, const struct lae_checkpoint *checkpoint)
 {
     for (size_t i = 0; i < checkpoint->metric_count; i++) {
@@ -152,6 +162,7 @@ static lae_status list_checkpoint(const struct lae_checkpoint *checkpoint, struc
     LAE_TRY(add_set(arrays, "/online", &checkpoint->online));
     LAE_TRY(add_set(arrays, "/offline", &checkpoint->offline));
     LAE_TRY(add_set(arrays, "/head", &checkpoint->head));
+    LAE_TRY(add_history(arrays, checkpoint));
     LAE_TRY(add_metrics(arrays, checkpoint));
     LAE_TRY(add_merge(arrays, checkpoint));
     return add_inside(arrays, &checkpoint->inside);

@@ -7,6 +7,11 @@
 #include <stdlib.h>
 #include <string.h>
 
+void lae_checkpoint_history_name(int task, char name[LAE_HISTORY_NAME])
+{
+    snprintf(name, LAE_HISTORY_NAME, "history/task_%02d", task);
+}
+
 static void free_metrics(struct lae_checkpoint *checkpoint)
 {
     for (size_t i = 0; i < checkpoint->metric_count; i++) {
@@ -40,6 +45,9 @@ void lae_checkpoint_free(struct lae_checkpoint *checkpoint)
     lae_set_free(&checkpoint->online);
     lae_set_free(&checkpoint->offline);
     lae_set_free(&checkpoint->head);
+    for (int task = 0; checkpoint->history != NULL && task < checkpoint->task; task++)
+        lae_set_free(&checkpoint->history[task]);
+    free(checkpoint->history);
     lae_set_free(&checkpoint->inside.adam);
     free_metrics(checkpoint);
     free_merge(checkpoint);

@@ -102,12 +102,28 @@ static lae_status read_head(struct lae_hdf5 *file, struct lae_checkpoint *checkp
                          checkpoint->classes_seen);
 }
 
+static lae_status read_history(struct lae_hdf5 *file, struct lae_checkpoint *checkpoint)
+{
+    if (!lae_hdf5_has(file, "history")) return NULL;
+    size_t tasks = (size_t)checkpoint->task;
+    checkpoint->history = calloc(tasks + 1, sizeof *checkpoint->history);
+    if (checkpoint->history == NULL) return lae_out_of_memory(tasks * 24, "/history");
+    for (int task = 0; task < checkpoint->task; task++) {
+        char name[LAE_HISTORY_NAME];
+        lae_checkpoint_history_name(task, name);
+        if (lae_hdf5_has(file, name))
+            LAE_TRY(lae_hdf5_read_set(file, name, &checkpoint->history[task]));
+    }
+    return NULL;
+}
+
 static lae_status read_tensors(struct lae_hdf5 *file, struct lae_checkpoint *checkpoint)
 {
     LAE_TRY(lae_hdf5_read_set(file, "init", &checkpoint->init));
     LAE_TRY(lae_hdf5_read_set(file, "online", &checkpoint->online));
     if (lae_hdf5_has(file, "offline"))
         LAE_TRY(lae_hdf5_read_set(file, "offline", &checkpoint->offline));
+    LAE_TRY(read_history(file, checkpoint));
     return read_head(file, checkpoint);
 }
 

@@ -12,12 +12,21 @@ static lae_status write_root(struct lae_hdf5 *file, const struct lae_checkpoint 
                                 checkpoint->class_order);
 }
 
+static lae_status write_history(struct lae_hdf5 *file, int task, const struct lae_set *online)
+{
+    char name[LAE_HISTORY_NAME];
+    lae_checkpoint_history_name(task, name);
+    return online->count == 0 ? NULL : lae_hdf5_write_set(file, name, online);
+}
+
 static lae_status write_tensors(struct lae_hdf5 *file, const struct lae_checkpoint *checkpoint)
 {
     LAE_TRY(lae_hdf5_write_set(file, "init", &checkpoint->init));
     LAE_TRY(lae_hdf5_write_set(file, "online", &checkpoint->online));
     if (checkpoint->offline.count > 0)
         LAE_TRY(lae_hdf5_write_set(file, "offline", &checkpoint->offline));
+    for (int task = 0; checkpoint->history != NULL && task < checkpoint->task; task++)
+        LAE_TRY(write_history(file, task, &checkpoint->history[task]));
     return lae_hdf5_write_set(file, "head", &checkpoint->head);
 }
 

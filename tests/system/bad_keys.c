@@ -147,6 +147,8 @@ static const struct row {
     {"train.clip_norm", "1e7", ABOVE, NULL},
     {"train.clip_norm", "off", TYPE, NULL},
 
+    {"train.start_from", "init", TYPE, "[online]"},
+
     {"merge.method", "tie", TYPE, "[ties]"},
     {"merge.density", "0", BELOW, NULL},
     {"merge.density", "1.0000001", ABOVE, NULL},
@@ -157,6 +159,8 @@ static const struct row {
     {"merge.reduce", "median", TYPE, NULL},
     {"merge.scope", "layer", TYPE, NULL},
     {"merge.weighting", "classes", TYPE, NULL},
+    {"merge.vectors", "triple", TYPE, "[pair]"},
+    {"merge.base", "last", TYPE, "{a: 1}"},
     {"merge.decay", "-0.5", BELOW, NULL},
     {"merge.decay", "1.5", ABOVE, NULL},
     {"merge.decay", "1-1e-4", TYPE, NULL},

@@ -258,8 +258,9 @@ static const char *const other_values[] = {
     "pet.mlp.type=adapter", "pet.mlp.hidden=65536", "pet.mlp.kernel=1", "pet.mlp.dropout=0.25",
     "pet.mlp.rank=1", "pet.mlp.length=65536", "train.epochs=1", "train.freeze_epochs=0",
     "train.batch_size=1", "train.lr=1e-05", "train.weight_decay=0.1", "train.schedule=cosine",
-    "train.clip_norm=1", "merge.method=mean", "merge.density=1", "merge.scale=0.3",
-    "merge.reduce=max", "merge.scope=tensor", "merge.weighting=tasks", "merge.decay=0",
+    "train.clip_norm=1", "train.start_from=offline", "merge.method=mean", "merge.density=1",
+    "merge.scale=0.3", "merge.reduce=max", "merge.scope=tensor", "merge.weighting=tasks",
+    "merge.vectors=tasks", "merge.base=previous", "merge.decay=0",
     "eval.every=epoch", "checkpoint.every_seconds=0.5", "checkpoint.every_steps=2147483647",
     "report.every_steps=3", "compute.threads=2", "compute.backend=openblas", "compute.blas_core=Haswell",
     "compute.watchdog_seconds=2.5",
@@ -577,13 +578,17 @@ static const struct bad bad_values[] = {
     {"train.weight_decay=null", "train.weight_decay is null"},
     {"train.schedule=step", "one of constant, linear, cosine"},
     {"train.clip_norm=-1", "train.clip_norm is -1"},
-    {"merge.method=tees", "merge.method is \"tees\"; it must be one of ema, ties, mean, none"},
+    {"train.start_from=init", "one of online, offline"},
+    {"merge.method=tees", "merge.method is \"tees\"; it must be one of ema, ema_task, "
+                          "mean, task_arithmetic, ties, dare, none"},
     {"merge.density=0", "merge.density is 0; it must be a number above 0 and at most 1"},
     {"merge.density=1.5", "merge.density is 1.5"},
     {"merge.scale=-1", "merge.scale is -1"},
     {"merge.reduce=avg", "one of mean, sum, max"},
     {"merge.scope=layer", "one of global, tensor"},
     {"merge.weighting=1", "one of equal, tasks"},
+    {"merge.vectors=two", "one of pair, tasks"},
+    {"merge.base=zero", "one of init, first, previous"},
     {"merge.decay=1.0001", "merge.decay is 1.0001; it must be a number from 0 to 1"},
     {"eval.every=step", "one of task, epoch"},
     {"checkpoint.every_seconds=-1", "checkpoint.every_seconds is -1"},
@@ -1069,6 +1074,7 @@ static void test_noise_on_the_command_line(void **state)
 
 /* ---- keys together */
 
+#define GOOD "model: {weights: w}\ndata: {path: x}\n"
 static const struct bad bad_together[] = {
     {"data: {path: x}", "model.weights is null"},
     {"model: {weights: w}", "data.path is null; data.dataset (cifar100) needs"},
@@ -1082,7 +1088,15 @@ static const struct bad bad_together[] = {
      "3, "
      "class_order: [0, 1, 3]}",
      "data.class_order has class 3, data.dataset (synthetic) has 0 to 2"},
+    {GOOD "merge: {method: ema, vectors: tasks}", "merge.vectors is tasks, but merge.method (ema)"},
+    {GOOD "merge: {method: mean, base: first}", "merge.base is not init, but merge.method (mean)"},
+    {GOOD "merge: {method: ties, base: previous}", "merge.base is previous, which needs"},
+    {GOOD "merge: {method: ties, vectors: tasks, weighting: tasks}", "merge.weighting is tasks"},
+    {GOOD "merge: {method: dare, reduce: max}", "merge.reduce is max, but merge.method (dare)"},
+    {GOOD "merge: {method: none}\ntrain: {start_from: offline}",
+     "train.start_from is offline, but merge.method (none)"},
 };
+#undef GOOD
 
 static void test_keys_together(void **state)
 {

@@ -49,7 +49,10 @@ static void free_scene(struct scene *scene)
 
 static struct lae_merge_vectors vectors_of(struct scene *scene)
 {
-    return (struct lae_merge_vectors){&scene->table, scene->base, scene->online, scene->offline};
+    return (struct lae_merge_vectors){.table = &scene->table,
+                                      .init = scene->base,
+                                      .online = scene->online,
+                                      .offline = scene->offline};
 }
 
 static void after_task(struct scene *scene, int task)
@@ -100,14 +103,16 @@ static void assert_merged(struct scene *scene, int task, const float *wanted)
 static void methods_are_found_by_name(void **state)
 {
     (void)state;
-    static const char *const names[] = {"ema", "ties", "mean", "none"};
+    static const char *const names[] = {"ema",  "ema_task", "mean", "task_arithmetic",
+                                        "ties", "dare",     "none"};
+    const size_t known = sizeof names / sizeof names[0];
     size_t count = 0;
     for (const struct lae_merge_method *m = lae_merge_methods(); m->name != NULL; m++, count++) {
         assert_ptr_equal(lae_merge_find(m->name), m);
         assert_non_null(m->help);
     }
-    assert_int_equal(count, 4);
-    for (size_t i = 0; i < 4; i++)
+    assert_int_equal(count, known);
+    for (size_t i = 0; i < known; i++)
         assert_non_null(lae_merge_find(names[i]));
     assert_null(lae_merge_find("Ties"));
     assert_null(lae_merge_find(""));
@@ -524,12 +529,22 @@ static void selection_agrees_with_sorting(void **state)
 /* ---- ties.json --------------------------------------------------------------------------------
  */
 
-static void read_vector(const json_t *one, const char *key, float *out, size_t wanted)
+static void read_list(const json_t *array, float *out, size_t wanted)
 {
-    const json_t *array = json_object_get(one, key);
     assert_int_equal(json_array_size(array), wanted);
     for (size_t i = 0; i < wanted; i++)
         out[i] = (float)json_number_value(json_array_get(array, i));
+}
+
+static void read_vector(const json_t *one, const char *key, float *out, size_t wanted)
+{
+    read_list(json_object_get(one, key), out, wanted);
+}
+
+/* Row `row` of a list of vectors. */
+static void read_row(const json_t *one, const char *key, size_t row, float *out, size_t wanted)
+{
+    read_list(json_array_get(json_object_get(one, key), row), out, wanted);
 }
 
 static double number(const json_t *one, const char *key)
@@ -546,6 +561,22 @@ static bool says(const json_t *one, const char *key, const char *word)
     return strcmp(text, word) == 0;
 }
 
+static enum lae_merge_reduce reduce_of(const json_t *one)
+{
+    if (says(one, "reduce", "mean")) return LAE_REDUCE_MEAN;
+    return says(one, "reduce", "sum") ? LAE_REDUCE_SUM : LAE_REDUCE_MAX;
+}
+
+static enum lae_merge_scope scope_of(const json_t *one)
+{
+    return says(one, "scope", "tensor") ? LAE_SCOPE_TENSOR : LAE_SCOPE_GLOBAL;
+}
+
+static enum lae_merge_weighting weighting_of(const json_t *one)
+{
+    return says(one, "weighting", "tasks") ? LAE_WEIGHTING_TASKS : LAE_WEIGHTING_EQUAL;
+}
+
 static void check_case(const json_t *one)
 {
     struct scene *scene = new_scene("ties");
@@ -560,12 +591,9 @@ static void check_case(const json_t *one)
     read_vector(one, "expected", expected, total);
     scene->options.density = number(one, "density");
     scene->options.scale = number(one, "scale");
-    scene->options.reduce = says(one, "reduce", "mean")  ? LAE_REDUCE_MEAN
-                            : says(one, "reduce", "sum") ? LAE_REDUCE_SUM
-                                                         : LAE_REDUCE_MAX;
-    scene->options.scope = says(one, "scope", "tensor") ? LAE_SCOPE_TENSOR : LAE_SCOPE_GLOBAL;
-    scene->options.weighting =
-        says(one, "weighting", "tasks") ? LAE_WEIGHTING_TASKS : LAE_WEIGHTING_EQUAL;
+    scene->options.reduce = reduce_of(one);
+    scene->options.scope = scope_of(one);
+    scene->options.weighting = weighting_of(one);
     after_task(scene, (int)number(one, "task"));
     for (size_t i = 0; i < total; i++)
         if (!(scene->offline[i] == expected[i]))
@@ -575,12 +603,12 @@ static void check_case(const json_t *one)
     free_scene(scene);
 }
 
-static void the_reference_cases_agree(void **state)
+/* A file of tests/reference; skips the test where it is not there. */
+static json_t *load_reference(const char *name)
 {
-    (void)state;
     const char *source = getenv("LAE_TEST_SOURCE");
     char path[4096];
-    snprintf(path, sizeof path, "%s/tests/reference/ties.json", source != NULL ? source : ".");
+    snprintf(path, sizeof path, "%s/tests/reference/%s", source != NULL ? source : ".", name);
     json_error_t error;
     json_t *root = json_load_file(path, 0, &error);
     if (root == NULL) {
@@ -589,11 +617,173 @@ static void the_reference_cases_agree(void **state)
         print_message("SKIPPED: there is no %s (LAE_TEST_SOURCE names the source tree)\n", path);
         skip();
     }
+    assert_true(json_array_size(json_object_get(root, "cases")) > 0);
+    return root;
+}
+
+static void the_reference_cases_agree(void **state)
+{
+    (void)state;
+    json_t *root = load_reference("ties.json");
     const json_t *cases = json_object_get(root, "cases");
-    assert_true(json_array_size(cases) > 0);
     for (size_t i = 0; i < json_array_size(cases); i++)
         check_case(json_array_get(cases, i));
     json_decref(root);
+}
+
+/* ---- merges.json: several tasks, all kinds of changes
+ * ----------------------------------------------
+ */
+
+enum { TASKS = 4 };
+
+static struct lae_merge_options options_of(const json_t *one)
+{
+    const char *method = json_string_value(json_object_get(one, "method"));
+    assert_non_null(method);
+    return (struct lae_merge_options){
+        .method = lae_merge_find(method),
+        .density = number(one, "density"),
+        .scale = number(one, "scale"),
+        .decay = number(one, "decay"),
+        .reduce = reduce_of(one),
+        .scope = scope_of(one),
+        .weighting = weighting_of(one),
+        .vectors = says(one, "vectors", "tasks") ? LAE_VECTORS_TASKS : LAE_VECTORS_PAIR,
+        .base = says(one, "base", "init")    ? LAE_BASE_INIT
+                : says(one, "base", "first") ? LAE_BASE_FIRST
+                                             : LAE_BASE_PREVIOUS,
+    };
+}
+
+/* Only what lae_merge_remembers asks for is there. */
+static void check_merges(struct scene *scene, const json_t *one)
+{
+    float online[TASKS][MOST], expected[MOST];
+    const float *history[TASKS] = {NULL};
+    size_t total = scene->table.total;
+    scene->options = options_of(one);
+    assert_non_null(scene->options.method);
+    assert_null(lae_merge_check(&scene->options));
+    struct lae_merge_vectors vectors = vectors_of(scene);
+    vectors.history = history;
+    vectors.seed = strtoull(json_string_value(json_object_get(one, "seed")), NULL, 10);
+    read_vector(one, "init", scene->base, total);
+    for (size_t t = 0; t < TASKS; t++) {
+        read_row(one, "online", t, online[t], total);
+        read_row(one, "offline", t, expected, total);
+        vectors.online = online[t];
+        if (t == 0)
+            memcpy(scene->offline, online[0], sizeof online[0]);
+        else
+            assert_null(lae_merge_after_task(&scene->options, &vectors, (int)t, scene->stats));
+        for (size_t i = 0; i < total; i++)
+            if (!(scene->offline[i] == expected[i]))
+                fail_msg("%s of %s from %s, task %zu, entry %zu: %a, not %a",
+                         scene->options.method->name,
+                         json_string_value(json_object_get(one, "vectors")),
+                         json_string_value(json_object_get(one, "base")), t, i,
+                         (double)scene->offline[i], (double)expected[i]);
+        if (lae_merge_remembers(&scene->options, (int)t)) history[t] = online[t];
+    }
+}
+
+static void the_reference_runs_agree(void **state)
+{
+    (void)state;
+    json_t *root = load_reference("merges.json");
+    const json_t *cases = json_object_get(root, "cases"), *sizes = json_object_get(root, "sizes");
+    for (size_t i = 0; i < json_array_size(cases); i++) {
+        struct scene *scene = new_scene("ties");
+        for (size_t k = 0; k < json_array_size(sizes); k++)
+            add_tensor(scene, (size_t)json_integer_value(json_array_get(sizes, k)));
+        check_merges(scene, json_array_get(cases, i));
+        free_scene(scene);
+    }
+    json_decref(root);
+}
+
+/* Three changes from base 0, by hand:
+ *   theta_0  4 -1  2  .        v_0   4 -1  2  .
+ *   theta_1  6 -3  1  .        v_1   2 -2 -1  .
+ *   theta_2  7  3  1  1        v_2   1  6  .  1
+ * sum: 7 3 1 1; gamma + + + +; mean of the agreeing: 7/3, 6, 2, 1. Entries 1 and 2 are contested.
+ */
+static void ties_of_three_tasks(void **state)
+{
+    (void)state;
+    static const float theta_0[4] = {4, -1, 2, 0}, theta_1[4] = {6, -3, 1, 0};
+    const float *history[2] = {theta_0, theta_1};
+    struct scene *scene = ties_scene(SIZES(2, 2), VECTOR(9, 9, 9, 9), VECTOR(7, 3, 1, 1));
+    scene->options.vectors = LAE_VECTORS_TASKS;
+    scene->options.base = LAE_BASE_PREVIOUS;
+    struct lae_merge_vectors vectors = vectors_of(scene);
+    vectors.history = history;
+    assert_null(lae_merge_after_task(&scene->options, &vectors, 2, scene->stats));
+    assert_vector(scene->offline, VECTOR((float)(7.0 / 3.0), 6, 2, 1), 4);
+    assert_true(scene->stats[0].conflict == 0.5 && scene->stats[1].conflict == 0.5);
+    assert_true(scene->stats[0].kept_offline == 1.0 && scene->stats[0].kept_online == 1.0);
+    free_scene(scene);
+}
+
+/* k = 1 of 2: v_0 keeps 4, v_1 keeps both of its equal entries, v_2 keeps 6. Kept by the others
+ * than the newest: (1/2 + 2/2) / 2. */
+static void shares_kept_of_three_tasks(void **state)
+{
+    (void)state;
+    static const float theta_0[2] = {4, -1}, theta_1[2] = {6, -3};
+    const float *history[2] = {theta_0, theta_1};
+    struct scene *scene = ties_scene(SIZES(2), VECTOR(0, 0), VECTOR(7, 3));
+    scene->options.vectors = LAE_VECTORS_TASKS;
+    scene->options.base = LAE_BASE_PREVIOUS;
+    scene->options.density = 0.5;
+    struct lae_merge_vectors vectors = vectors_of(scene);
+    vectors.history = history;
+    assert_null(lae_merge_after_task(&scene->options, &vectors, 2, scene->stats));
+    assert_vector(scene->offline, VECTOR(3, 6), 2);
+    assert_true(scene->stats[0].kept_online == 0.5 && scene->stats[0].kept_offline == 0.75);
+    assert_true(scene->stats[0].conflict == 0.5); /* -2 against 6 */
+    free_scene(scene);
+}
+
+/* What is dropped is drawn by seed, task and entry: about 1 - density of the entries, others for
+ * another seed or task, and what stays keeps the sum's expectation. */
+static void dare_drops_about_as_many_as_asked(void **state)
+{
+    (void)state;
+    enum { MANY = 4096 };
+    struct lae_table table = {0};
+    size_t count = MANY;
+    float *zero = calloc(MANY, sizeof *zero), *one = malloc(MANY * sizeof *one);
+    float *first = malloc(MANY * sizeof *first), *second = malloc(MANY * sizeof *second);
+    assert_true(zero != NULL && one != NULL && first != NULL && second != NULL);
+    assert_null(lae_table_add(&table, "w", 1, &count));
+    for (size_t i = 0; i < MANY; i++)
+        one[i] = 1.0f;
+    struct lae_merge_options options = {
+        .method = lae_merge_find("dare"), .density = 0.25, .scale = 1.0, .reduce = LAE_REDUCE_SUM};
+    struct lae_merge_stats stats;
+    struct lae_merge_vectors vectors = {.table = &table, .init = zero, .online = one, .seed = 5};
+    double sum = 0.0;
+    size_t same = 0;
+    for (int task = 1; task <= 2; task++) {
+        vectors.offline = task == 1 ? first : second;
+        memcpy(vectors.offline, zero, MANY * sizeof *zero);
+        assert_null(lae_merge_after_task(&options, &vectors, task, &stats));
+    }
+    for (size_t i = 0; i < MANY; i++) {
+        assert_true(first[i] == 0.0f || first[i] == 4.0f);
+        sum += (double)first[i];
+        same += (first[i] != 0.0f) == (second[i] != 0.0f);
+    }
+    assert_true(fabs(sum / MANY - 1.0) < 0.11); /* four standard deviations */
+    assert_true(stats.kept_online > 0.22 && stats.kept_online < 0.28);
+    assert_true(same > 0.58 * MANY && same < 0.67 * MANY); /* 1/16 + 9/16 */
+    lae_table_free(&table);
+    free(zero);
+    free(one);
+    free(first);
+    free(second);
 }
 
 int main(void)
@@ -622,6 +812,10 @@ int main(void)
         cmocka_unit_test(nan_and_infinity_come_through),
         cmocka_unit_test(selection_agrees_with_sorting),
         cmocka_unit_test(the_reference_cases_agree),
+        cmocka_unit_test(the_reference_runs_agree),
+        cmocka_unit_test(ties_of_three_tasks),
+        cmocka_unit_test(shares_kept_of_three_tasks),
+        cmocka_unit_test(dare_drops_about_as_many_as_asked),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

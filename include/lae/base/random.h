@@ -22,6 +22,7 @@ enum lae_purpose {
     LAE_RANDOM_BENCH,     /* random weights and images to measure with */
     LAE_RANDOM_FEATURES,  /* the projection to random features; image = the feature's number */
     LAE_RANDOM_HOLD_OUT,  /* training images held out for validation */
+    LAE_RANDOM_DROP,      /* entries that DARE drops from a task's change */
 };
 
 struct lae_random {

@@ -30,6 +30,7 @@
 #include <stdint.h>
 
 enum lae_eval_every { LAE_EVAL_TASK, LAE_EVAL_EPOCH };
+enum lae_start_from { LAE_START_ONLINE, LAE_START_OFFLINE };
 
 /* Texts are owned by the configuration, data.path and data.class_order too. */
 struct lae_config {
@@ -48,6 +49,7 @@ struct lae_config {
     struct lae_pet_options pet;
     struct {
         int epochs, freeze_epochs, batch_size; /* batch_size: images a step over all ranks */
+        enum lae_start_from start_from;        /* which module the next task's online begins as */
     } train;
     struct lae_optim_options optim; /* train.lr, .weight_decay, .schedule, .clip_norm */
     struct lae_merge_options merge;

@@ -25,6 +25,8 @@ struct lae_state {
     float *init;                     /* [P] the PET parameters' initial values */
     float *online;                   /* [P] */
     float *offline;                  /* [P]; NULL with merge.method none */
+    float **history;     /* rank 0: [tasks] each [P], online after that task; NULL where no merge to
+                            come     reads it */
     float **classifiers; /* [tasks] each weight [n, D], then bias [n]; NULL before its task */
     int tasks;
     struct lae_merge_stats *merge; /* [tensors] of the last merge of this program; zero before it */
@@ -41,8 +43,14 @@ void lae_state_free(struct lae_state *state);
 lae_status lae_state_append_classifier(const struct lae_job *job, struct lae_state *state,
                                        int task) LAE_MUST_CHECK;
 
-/* Begins task number `finished`: its classifier, a fresh Adam, the first step. */
+/* Begins task number `finished`: its classifier, a fresh Adam, the first step. Online, until now
+ * the module that learned the task before, is remembered where merges to come read it, and starts
+ * from offline where train.start_from says so. Errors: memory. Not collective. */
 lae_status lae_state_begin_task(const struct lae_job *job, struct lae_state *state) LAE_MUST_CHECK;
+
+/* Makes history[task], to be filled. Errors: memory. */
+lae_status lae_state_make_history(const struct lae_job *job, struct lae_state *state,
+                                  int task) LAE_MUST_CHECK;
 
 /* What rank 0 restored reaches the others, whose states are fresh. [collective] Errors: memory. */
 lae_status lae_state_send(const struct lae_job *job, struct lae_state *state) LAE_MUST_CHECK;

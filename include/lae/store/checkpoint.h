@@ -58,6 +58,8 @@ struct lae_checkpoint {
     size_t classes;
     struct lae_set init, online, offline; /* PET tensors; offline.count 0: there is none */
     struct lae_set head;                  /* task_00/weight [n, D], task_00/bias [n], task_01/... */
+    /* [task] or NULL: online after each earlier task, /history/task_KK; empty where not kept. */
+    struct lae_set *history;
     struct lae_metric *metrics;
     size_t metric_count;
     struct lae_merge_record *merge;
@@ -88,6 +90,11 @@ bool lae_checkpoint_is_damaged(const char *path);
 
 /* run.h5: external links /task_00 -> task_00.h5:/ for tasks 0..tasks-1. Atomic. */
 lae_status lae_checkpoint_write_index(const char *path, int tasks) LAE_MUST_CHECK;
+
+#define LAE_HISTORY_NAME 32
+
+/* "history/task_KK", where online after task `task` is in the files of later tasks. */
+void lae_checkpoint_history_name(int task, char name[LAE_HISTORY_NAME]);
 
 /* Copies between a vector [table.total] and a set whose tensors are the table's, by name.
  * from_vector makes a new set. into_vector's errors name a tensor that is missing, misshapen or not
