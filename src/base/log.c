@@ -1,34 +1,22 @@
 #include "lae/base/log.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <stdarg.h>
+#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/ioctl.h>
 #include <time.h>
 #include <unistd.h>
 
-/* The terminal behind standard error, or -1. mpirun gives its ranks a pipe and copies what comes
- * through it: where our parent's standard error is a terminal, so is ours in effect. */
-static int find_terminal(void)
-{
-    if (isatty(STDERR_FILENO)) return STDERR_FILENO;
-    if (getenv("OMPI_COMM_WORLD_RANK") == NULL) return -1;
-    char link[64], target[256];
-    snprintf(link, sizeof link, "/proc/%ld/fd/2", (long)getppid());
-    ssize_t length = readlink(link, target, sizeof target - 1);
-    if (length <= 0) return -1;
-    target[length] = '\0';
-    if (strncmp(target, "/dev/pts/", 9) != 0 && strncmp(target, "/dev/tty", 8) != 0) return -1;
-    return open(target, O_WRONLY | O_NOCTTY | O_CLOEXEC);
-}
+#define LABEL_WIDTH 9  /* of a description's line */
+#define FILE_WIDTH 140 /* of a block in log.txt */
 
 void lae_log_open(struct lae_log *log, bool quiet)
 {
     *log = (struct lae_log){.screen = quiet ? NULL : stderr, .window = -1};
-    if (!quiet) log->window = find_terminal();
-    log->terminal = log->window >= 0;
+    if (!quiet) log->window = lae_terminal_find(STDERR_FILENO);
+    log->terminal = lae_terminal_can_redraw(log->window);
+    log->paint = lae_terminal_paint(log->window);
 }
 
 lae_status lae_log_add_file(struct lae_log *log, const char *path)
@@ -45,8 +33,14 @@ void lae_log_close(struct lae_log *log)
     if (log == NULL) return;
     if (log->live) fputc('\n', log->screen);
     if (log->file != NULL) fclose(log->file);
-    if (log->window > STDERR_FILENO) close(log->window);
+    lae_terminal_close(log->window);
     *log = (struct lae_log){0};
+}
+
+/* A log that was put together by hand may have none. */
+static const struct lae_paint *paint_of(const struct lae_log *log)
+{
+    return log->paint != NULL ? log->paint : lae_paint_none();
 }
 
 static void clear_live(struct lae_log *log)
@@ -56,15 +50,21 @@ static void clear_live(struct lae_log *log)
     log->live = false;
 }
 
-static void write_file(struct lae_log *log, const char *mark, const char *format, va_list args)
+static void write_stamp(struct lae_log *log)
 {
-    if (log->file == NULL) return;
     char stamp[32] = "";
     time_t now = time(NULL);
     struct tm parts;
     if (localtime_r(&now, &parts) != NULL)
         strftime(stamp, sizeof stamp, "%Y-%m-%dT%H:%M:%S", &parts);
-    fprintf(log->file, "%s %s", stamp, mark);
+    fprintf(log->file, "%s ", stamp);
+}
+
+static void write_file(struct lae_log *log, const char *mark, const char *format, va_list args)
+{
+    if (log->file == NULL) return;
+    write_stamp(log);
+    fputs(mark, log->file);
     vfprintf(log->file, format, args);
     fputc('\n', log->file);
 }
@@ -73,7 +73,8 @@ static void write_screen(struct lae_log *log, const char *mark, const char *form
 {
     if (log->screen == NULL) return;
     clear_live(log);
-    fputs(mark, log->screen);
+    if (mark[0] != '\0')
+        fprintf(log->screen, "%s%s%s", paint_of(log)->alarm, mark, paint_of(log)->off);
     vfprintf(log->screen, format, args);
     fputc('\n', log->screen);
     fflush(log->screen);
@@ -81,7 +82,6 @@ static void write_screen(struct lae_log *log, const char *mark, const char *form
 
 static void write_both(struct lae_log *log, const char *mark, const char *format, va_list args)
 {
-    if (log == NULL) return;
     va_list again;
     va_copy(again, args);
     write_screen(log, mark, format, args);
@@ -91,6 +91,7 @@ static void write_both(struct lae_log *log, const char *mark, const char *format
 
 void lae_log_info(struct lae_log *log, const char *format, ...)
 {
+    if (log == NULL) return;
     va_list args;
     va_start(args, format);
     write_both(log, "", format, args);
@@ -99,10 +100,77 @@ void lae_log_info(struct lae_log *log, const char *format, ...)
 
 void lae_log_warn(struct lae_log *log, const char *format, ...)
 {
+    if (log == NULL) return;
     va_list args;
     va_start(args, format);
     write_both(log, "warning: ", format, args);
     va_end(args);
+}
+
+/* A pipe's lines are not broken: other programs may look for them. */
+static void write_item(struct lae_log *log, const char *label, const char *text)
+{
+    if (log->screen == NULL) return;
+    size_t width = log->terminal ? (size_t)lae_terminal_width(log->window) : SIZE_MAX;
+    clear_live(log);
+    fprintf(log->screen, "%s%-*s%s ", paint_of(log)->strong, LABEL_WIDTH, label,
+            paint_of(log)->off);
+    lae_text_wrap(log->screen, text, LABEL_WIDTH + 1, width);
+    fputc('\n', log->screen);
+    fflush(log->screen);
+}
+
+void lae_log_item(struct lae_log *log, const char *label, const char *format, ...)
+{
+    if (log == NULL) return;
+    char text[1024];
+    va_list args;
+    va_start(args, format);
+    vsnprintf(text, sizeof text, format, args);
+    va_end(args);
+    write_item(log, label, text);
+    lae_log_note(log, "%-*s %s", LABEL_WIDTH, label, text);
+}
+
+/* What `write` writes, as a new string; NULL where memory is out. */
+static char *block_text(lae_log_writer *write, const void *context, int width,
+                        const struct lae_paint *paint)
+{
+    char *text = NULL;
+    size_t size;
+    FILE *out = open_memstream(&text, &size);
+    if (out == NULL) return NULL;
+    write(out, width, paint, context);
+    if (fclose(out) == 0) return text;
+    free(text);
+    return NULL;
+}
+
+static void write_lines(struct lae_log *log, const char *text)
+{
+    while (*text != '\0') {
+        size_t length = strcspn(text, "\n");
+        write_stamp(log);
+        fprintf(log->file, "%.*s\n", (int)length, text);
+        text += length + (text[length] == '\n');
+    }
+}
+
+void lae_log_block(struct lae_log *log, lae_log_writer *write, const void *context)
+{
+    if (log == NULL) return;
+    char *shown = NULL, *kept = NULL;
+    if (log->screen != NULL)
+        shown = block_text(write, context, lae_terminal_width(log->window), paint_of(log));
+    if (log->file != NULL) kept = block_text(write, context, FILE_WIDTH, lae_paint_none());
+    if (shown != NULL) {
+        clear_live(log);
+        fputs(shown, log->screen);
+        fflush(log->screen);
+    }
+    if (kept != NULL) write_lines(log, kept);
+    free(shown);
+    free(kept);
 }
 
 void lae_log_note(struct lae_log *log, const char *format, ...)
@@ -122,9 +190,7 @@ void lae_log_live(struct lae_log *log, const char *format, ...)
     va_start(args, format);
     vsnprintf(line, sizeof line, format, args);
     va_end(args);
-    struct winsize window = {0};
-    size_t width = 80;
-    if (ioctl(log->window, TIOCGWINSZ, &window) == 0 && window.ws_col > 1) width = window.ws_col;
+    size_t width = (size_t)lae_terminal_width(log->window);
     if (strlen(line) >= width) line[width < sizeof line ? width - 1 : sizeof line - 1] = '\0';
     fprintf(log->screen, "\r\033[K%s", line);
     fflush(log->screen);

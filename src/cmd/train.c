@@ -7,6 +7,7 @@
 #include "lae/learn/state.h"
 #include "lae/learn/trainer.h"
 #include "lae/report/console.h"
+#include "lae/report/introduction.h"
 #include "lae/report/tables.h"
 
 #include <stdio.h>
@@ -35,19 +36,9 @@ static lae_status print_config(const struct lae_config *config)
     return NULL;
 }
 
-/* Numbers to tune by must not be taken for results. */
-static void tell_evaluated(const struct lae_config *config, struct lae_log *log)
-{
-    if (config->data.validation_share > 0.0)
-        lae_log_info(log,
-                     "          evaluated on training images held out by data.validation_share "
-                     "(%g); test images are not touched",
-                     config->data.validation_share);
-}
-
 static void say_where(const struct lae_rundir *dir, struct lae_log *log)
 {
-    lae_log_info(log, "\nresults in %s; list them with: h5ls -rE %s/run.h5", dir->path, dir->path);
+    lae_log_info(log, "results in %s; list them with: h5ls -rE %s/run.h5", dir->path, dir->path);
 }
 
 /* A run that is whole has nothing to learn: its table is shown from its last file. */
@@ -61,63 +52,9 @@ static lae_status show_whole(const struct lae_rundir *dir, const struct lae_conf
     lae_log_info(log, "%s is whole%s: %d of %d tasks are learned", dir->path,
                  all ? "" : " as far as run.tasks asks", dir->finished, dir->task_count);
     lae_tables_run(stdout, &metrics, dir->finished);
-    tell_evaluated(config, log);
+    lae_tell_evaluated(config, log);
     lae_metrics_free(&metrics);
     return NULL;
-}
-
-static void describe_site(char *text, size_t size, const struct lae_pet_options *pet,
-                          enum lae_site site)
-{
-    const struct lae_pet_type *type = pet->site[site].type;
-    snprintf(text, size, "%s", type != NULL ? type->name : "none");
-}
-
-/* What is about to be computed, and by what. */
-static void introduce(const struct lae_job *job, const struct lae_rundir *dir)
-{
-    const struct lae_vit_dims *dims = &job->vit.dims;
-    const struct lae_config *config = job->config;
-    const struct lae_sequence *sequence = &job->sequence;
-    char attn[32], mlp[32];
-    describe_site(attn, sizeof attn, &config->pet, LAE_SITE_ATTN);
-    describe_site(mlp, sizeof mlp, &config->pet, LAE_SITE_MLP);
-    lae_log_info(job->log, "lae_mpi %s   run %s", LAE_VERSION, dir->path);
-    lae_log_info(job->log,
-                 "backbone  %zu blocks, width %zu, %zu heads, patch %zu, images of %zu: "
-                 "%.1f M frozen parameters",
-                 dims->depth, dims->width, dims->heads, dims->patch, dims->image,
-                 (double)job->backbone.total * 1e-6);
-    lae_log_info(job->log,
-                 "modules   attn %s, mlp %s in %d block(s): %zu trainable parameters; "
-                 "accumulated by %s",
-                 attn, mlp, config->pet.block_count, job->pet.table.total,
-                 config->merge.method->name);
-    lae_log_info(job->log, "data      %zu training and %zu %s images, %d classes in %d tasks",
-                 job->dataset.count[LAE_TRAIN], job->dataset.count[LAE_TEST],
-                 lae_dataset_evaluated(&job->dataset), sequence->classes, sequence->tasks);
-    tell_evaluated(config, job->log);
-    lae_log_info(job->log, "ranks     %d on %d host(s), %d thread(s) each", job->dist->size,
-                 job->dist->nodes, lae_team_threads(job->team));
-    lae_log_note(job->log, "software  %s", job->fingerprint);
-    if (lae_environment_news() != NULL) lae_log_warn(job->log, "%s", lae_environment_news());
-}
-
-/* [collective] */
-static void tell_load(const struct lae_job *job)
-{
-    int workers = job->dist->node_size * lae_team_threads(job->team),
-        cores = lae_dist_node_cores(job->dist);
-    if (workers > cores)
-        lae_log_info(job->log,
-                     "          %d ranks x %d threads share %d cores of this host: no "
-                     "faster than %d ranks, the same bits",
-                     job->dist->node_size, lae_team_threads(job->team), cores, cores);
-    else if (2 * workers <= cores)
-        lae_log_warn(job->log,
-                     "only %d of this host's %d cores are used; start more ranks, raise "
-                     "compute.threads, or unbind them (mpirun --bind-to none)",
-                     workers, cores);
 }
 
 static lae_status train(struct lae_job *job, struct lae_rundir *dir, struct lae_state *state)
@@ -139,9 +76,9 @@ static lae_status train(struct lae_job *job, struct lae_rundir *dir, struct lae_
     if (job->dist->rank == 0) lae_console_close(&console);
     free(events);
     if (status == NULL && job->dist->rank == 0) {
-        lae_tables_run(stdout, &state->metrics, state->finished);
-        tell_evaluated(job->config, job->log);
+        lae_tell_evaluated(job->config, job->log);
         say_where(dir, job->log);
+        lae_tables_run(stdout, &state->metrics, state->finished);
     }
     return status;
 }
@@ -159,8 +96,8 @@ static void tell_where(const struct lae_job *job, const struct lae_state *state)
 static lae_status begin_and_train(struct lae_job *job, struct lae_rundir *dir)
 {
     struct lae_state state = {0};
-    if (job->dist->rank == 0) introduce(job, dir);
-    tell_load(job);
+    lae_introduce(job, dir->path);
+    if (lae_environment_news() != NULL) lae_log_warn(job->log, "%s", lae_environment_news());
     lae_status status = lae_dist_agree(job->dist, lae_state_create(job, &state));
     if (status == NULL) status = lae_rundir_restore(dir, job, &state);
     if (status == NULL && dir->found) tell_where(job, &state);

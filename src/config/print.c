@@ -1,6 +1,8 @@
 /* The configuration as YAML, the differences of two, and the table of keys for --help. */
 #include "lae/config/config.h"
 
+#include "lae/base/terminal.h"
+
 #include "keys.h"
 #include "text.h"
 
@@ -148,27 +150,6 @@ void lae_config_differences_free(struct lae_config_differences *differences)
 #define HELP_INDENT 40
 #define HELP_WIDTH 100
 
-/* Writes the text from column `indent` on, broken at blanks before column `width`. */
-static void write_wrapped(FILE *out, const char *text, size_t indent, size_t width)
-{
-    size_t column = indent;
-    while (*text != '\0') {
-        size_t word = strcspn(text, " ");
-        if (column > indent && column + 1 + word > width) {
-            fprintf(out, "\n%*s", (int)indent, "");
-            column = indent;
-        } else if (column > indent) {
-            fputc(' ', out);
-            column++;
-        }
-        fwrite(text, 1, word, out);
-        column += word;
-        text += word;
-        while (*text == ' ')
-            text++;
-    }
-}
-
 static lae_status write_help(const struct lae_key *key, FILE *out)
 {
     struct lae_text meaning;
@@ -179,7 +160,7 @@ static lae_status write_help(const struct lae_key *key, FILE *out)
     fputc(')', meaning.out);
     LAE_TRY(lae_text_close(&meaning, &text));
     fprintf(out, "%c %-25s %-11s ", key->result ? '*' : ' ', key->name, key->initial);
-    write_wrapped(out, text, HELP_INDENT, HELP_WIDTH);
+    lae_text_wrap(out, text, HELP_INDENT, HELP_WIDTH);
     fputc('\n', out);
     free(text);
     return NULL;
@@ -189,7 +170,7 @@ static lae_status write_help(const struct lae_key *key, FILE *out)
 static void write_name(const char *name, const char *meaning, FILE *out)
 {
     fprintf(out, "  %-13s ", name);
-    write_wrapped(out, meaning, 16, HELP_WIDTH);
+    lae_text_wrap(out, meaning, 16, HELP_WIDTH);
     fputc('\n', out);
 }
 

@@ -79,9 +79,14 @@ void lae_progress_evaluating(struct lae_progress *progress, double share)
     progress->window_images = 0.0;
 }
 
+double lae_progress_elapsed(const struct lae_progress *progress)
+{
+    return lae_clock_seconds() - progress->began;
+}
+
 void lae_progress_left(const struct lae_progress *progress, double *task, double *run)
 {
-    double elapsed = lae_clock_seconds() - progress->began;
+    double elapsed = lae_progress_elapsed(progress);
     double rate = elapsed > 0.0 ? progress->done / elapsed : 0.0;
     double left =
         progress->task_work[TRAINING] + progress->task_work[EVALUATION] - progress->task_work[DONE];
@@ -89,9 +94,25 @@ void lae_progress_left(const struct lae_progress *progress, double *task, double
     *run = rate > 0.0 ? (fmax(left, 0.0) + progress->later_work) / rate : NAN;
 }
 
+static bool can_be_told(double seconds)
+{
+    return isfinite(seconds) && seconds >= 0.0 && seconds <= 1e8;
+}
+
+const char *lae_progress_clock(double seconds, char text[32])
+{
+    if (!can_be_told(seconds)) return strcpy(text, "?");
+    long s = lround(seconds);
+    if (s < 3600)
+        snprintf(text, 32, "%ld:%02ld", s / 60, s % 60);
+    else
+        snprintf(text, 32, "%ld:%02ld:%02ld", s / 3600, s / 60 % 60, s % 60);
+    return text;
+}
+
 const char *lae_progress_duration(double seconds, char text[32])
 {
-    if (!isfinite(seconds) || seconds < 0.0 || seconds > 1e8) return strcpy(text, "?");
+    if (!can_be_told(seconds)) return strcpy(text, "?");
     long s = lround(seconds);
     if (s < 60)
         snprintf(text, 32, "%ld s", s);

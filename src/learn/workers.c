@@ -65,12 +65,26 @@ static void create_worker(void *context, int number, size_t item)
     if (worker->status == NULL) allocate(job, creation->workers, worker);
 }
 
-lae_status lae_workers_create(const struct lae_job *job, struct lae_workers *workers)
+static void set_lengths(const struct lae_job *job, struct lae_workers *workers)
 {
-    *workers = (struct lae_workers){.count = lae_team_threads(job->team)};
     workers->longest = job->pet.table.total + lae_longest_classifier(job);
     size_t counts = (size_t)job->sequence.tasks * 8;
     workers->words = (workers->longest > counts ? workers->longest : counts) + 8;
+}
+
+size_t lae_workers_need(const struct lae_job *job)
+{
+    struct lae_workers lengths;
+    set_lengths(job, &lengths);
+    size_t side = job->vit.dims.image;
+    return lae_vit_workspace_need(&job->vit, &job->pet, true) + 3 * side * side * sizeof(float) +
+           lengths.longest * sizeof(float) + lengths.words * sizeof(int64_t);
+}
+
+lae_status lae_workers_create(const struct lae_job *job, struct lae_workers *workers)
+{
+    *workers = (struct lae_workers){.count = lae_team_threads(job->team)};
+    set_lengths(job, workers);
     workers->items = calloc((size_t)workers->count, sizeof *workers->items);
     if (workers->items == NULL)
         return lae_out_of_memory((size_t)workers->count * sizeof *workers->items, "the workers");

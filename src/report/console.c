@@ -4,9 +4,14 @@
 #include "lae/learn/plan.h"
 
 #include <string.h>
+#include <time.h>
 
 #define LIVE_SECONDS 0.1   /* between two drawings of the live line */
-#define PLAIN_SECONDS 20.0 /* between two plain lines where there is no terminal */
+#define PLAIN_SECONDS 20.0 /* between two plain lines where there is no terminal, at first */
+#define PLAIN_MOST 600.0   /* later */
+#define PLAIN_PER_RUN 60.0 /* the wait as part of the time so far */
+#define FORECAST_SECONDS 5.0
+#define LINE 256
 
 static lae_status begin(void *context, const struct lae_job *job, const struct lae_state *state,
                         int stop)
@@ -28,7 +33,8 @@ static bool frozen(const struct lae_console *c, const struct lae_position *at)
 static void begin_task(struct lae_console *c, int task)
 {
     c->task = task;
-    c->task_began = c->plain_at = lae_clock_seconds();
+    c->task_began = lae_clock_seconds();
+    if (c->plain_at == 0.0) c->plain_at = c->task_began;
     lae_progress_task(&c->progress, c->job, task, c->stop);
 }
 
@@ -40,36 +46,83 @@ static bool live_is_due(struct lae_console *c)
     return true;
 }
 
-static void draw_live(struct lae_console *c, const struct lae_position *at, const char *what)
+/* Plain lines, for files and pipes: the longer a run, the fewer, some hundred in all. */
+static bool plain_is_due(struct lae_console *c)
 {
-    double task, run;
-    char task_text[32], run_text[32];
-    lae_progress_left(&c->progress, &task, &run);
-    lae_log_live(c->log, "task %d/%d  %s  %.0f images/s  left: task %s, run %s", at->task + 1,
-                 at->tasks, what, c->progress.images_per_s, lae_progress_duration(task, task_text),
-                 lae_progress_duration(run, run_text));
+    double now = lae_clock_seconds(), wait = lae_progress_elapsed(&c->progress) / PLAIN_PER_RUN;
+    wait = wait < PLAIN_SECONDS ? PLAIN_SECONDS : wait > PLAIN_MOST ? PLAIN_MOST : wait;
+    if (c->log->terminal || now - c->plain_at < wait) return false;
+    c->plain_at = now;
+    return true;
 }
 
-static lae_status finish_epoch(struct lae_console *c, const struct lae_step_report *report)
+/* The longest form of the live line that fits, each [LINE]. */
+static void draw_longest(struct lae_console *c, char forms[][LINE], int count)
+{
+    size_t width = (size_t)lae_terminal_width(c->log->window);
+    int i = 0;
+    while (i + 1 < count && strlen(forms[i]) >= width)
+        i++;
+    lae_log_live(c->log, "%s", forms[i]);
+}
+
+static void draw_step(struct lae_console *c, const struct lae_step_report *report)
 {
     const struct lae_position *at = &report->position;
-    double task, run, now = lae_clock_seconds();
-    char left[32], line[256];
+    char forms[3][LINE], task[32], run[32], task_clock[32], run_clock[32];
+    double task_left, run_left, loss = report->epoch_loss, accuracy = report->epoch_accuracy;
+    long long step = (long long)at->step + 1, steps = (long long)at->steps;
+    lae_progress_left(&c->progress, &task_left, &run_left);
+    lae_progress_duration(task_left, task);
+    lae_progress_duration(run_left, run);
+    lae_progress_clock(task_left, task_clock);
+    lae_progress_clock(run_left, run_clock);
+    snprintf(forms[0], LINE,
+             "task %d/%d  epoch %d/%d  step %lld/%lld  loss %.3f  accuracy %.0f %%  %.0f images/s  "
+             "left: task %s, run %s",
+             at->task + 1, at->tasks, at->epoch + 1, at->epochs, step, steps, loss, accuracy,
+             c->progress.images_per_s, task, run);
+    snprintf(forms[1], LINE,
+             "task %d/%d  epoch %d/%d  step %lld/%lld  loss %.3f  acc %.0f %%  %.0f/s  left: task "
+             "%s, run %s",
+             at->task + 1, at->tasks, at->epoch + 1, at->epochs, step, steps, loss, accuracy,
+             c->progress.images_per_s, task_clock, run_clock);
+    snprintf(forms[2], LINE,
+             "%d/%d  epoch %d/%d  %lld/%lld  loss %.3f  acc %.0f %%  %.0f/s  left %s, %s",
+             at->task + 1, at->tasks, at->epoch + 1, at->epochs, step, steps, loss, accuracy,
+             c->progress.images_per_s, task_clock, run_clock);
+    draw_longest(c, forms, 3);
+}
+
+static void write_step(struct lae_console *c, const struct lae_step_report *report, char line[LINE])
+{
+    const struct lae_position *at = &report->position;
+    double task, run;
+    char left[32];
     lae_progress_left(&c->progress, &task, &run);
-    snprintf(line, sizeof line,
+    snprintf(line, LINE,
              "task %d/%d  epoch %d/%d%s  step %lld/%lld  loss %.4f  accuracy %.1f %%  "
              "%.0f images/s  run left %s",
              at->task + 1, at->tasks, at->epoch + 1, at->epochs,
              frozen(c, at) ? " (classifier only)" : "", (long long)at->step + 1,
              (long long)at->steps, report->epoch_loss, report->epoch_accuracy,
              c->progress.images_per_s, lae_progress_duration(run, left));
-    if (!c->log->terminal && now - c->plain_at >= PLAIN_SECONDS) {
-        c->plain_at = now;
-        lae_log_info(c->log, "%s", line);
-    } else {
-        lae_log_note(c->log, "%s", line);
-    }
-    return lae_jsonl_epoch(&c->jsonl, report, c->progress.images_per_s);
+}
+
+/* Once, as soon as enough steps have been made to tell. */
+static void foretell(struct lae_console *c)
+{
+    double task, run, elapsed = lae_progress_elapsed(&c->progress);
+    char left[32], end[32] = "";
+    if (c->forecast || elapsed < FORECAST_SECONDS) return;
+    c->forecast = true;
+    lae_progress_left(&c->progress, &task, &run);
+    time_t then = time(NULL) + (time_t)run;
+    struct tm parts;
+    if (localtime_r(&then, &parts) != NULL)
+        strftime(end, sizeof end, run < 72000.0 ? "%H:%M" : "%Y-%m-%d %H:%M", &parts);
+    lae_log_item(c->log, "time", "about %s for what is to be learned, until %s; %.0f images/s",
+                 lae_progress_duration(run + elapsed, left), end, c->progress.images_per_s);
 }
 
 /* What training steps tell, several together. */
@@ -88,28 +141,42 @@ static lae_status step(void *context, const struct lae_step_report *report)
 {
     struct lae_console *c = context;
     const struct lae_position *at = &report->position;
+    char line[LINE];
     if (at->task != c->task) begin_task(c, at->task);
     lae_progress_step(&c->progress, report, frozen(c, at));
-    if (live_is_due(c)) {
-        char what[128];
-        snprintf(what, sizeof what, "epoch %d/%d  step %lld/%lld  loss %.3f  accuracy %.0f %%",
-                 at->epoch + 1, at->epochs, (long long)at->step + 1, (long long)at->steps,
-                 report->epoch_loss, report->epoch_accuracy);
-        draw_live(c, at, what);
-    }
+    foretell(c);
+    if (live_is_due(c)) draw_step(c, report);
     LAE_TRY(record_step(c, report));
     bool last_of_epoch = (at->step + 1) % (at->steps / at->epochs) == 0;
-    return last_of_epoch ? finish_epoch(c, report) : NULL;
+    bool plain = plain_is_due(c);
+    if (!plain && !last_of_epoch) return NULL;
+    write_step(c, report, line);
+    if (plain)
+        lae_log_info(c->log, "%s", line);
+    else
+        lae_log_note(c->log, "%s", line);
+    return last_of_epoch ? lae_jsonl_epoch(&c->jsonl, report, c->progress.images_per_s) : NULL;
 }
 
 static void evaluating(void *context, const struct lae_position *position, double share)
 {
     struct lae_console *c = context;
     if (position->epoch + 1 == position->epochs) lae_progress_evaluating(&c->progress, share);
-    if (!live_is_due(c)) return;
-    char what[64];
-    snprintf(what, sizeof what, "evaluating %.0f %%", 100.0 * share);
-    draw_live(c, position, what);
+    bool live = live_is_due(c), plain = plain_is_due(c);
+    if (!live && !plain) return;
+    char forms[2][LINE], task_text[32], run_text[32];
+    double task, run;
+    lae_progress_left(&c->progress, &task, &run);
+    lae_progress_duration(task, task_text);
+    lae_progress_duration(run, run_text);
+    snprintf(forms[0], LINE, "task %d/%d  evaluating, %.0f %% done  left: task %s, run %s",
+             position->task + 1, position->tasks, 100.0 * share, task_text, run_text);
+    snprintf(forms[1], LINE, "task %d/%d  evaluating, %.0f %% done", position->task + 1,
+             position->tasks, 100.0 * share);
+    if (live)
+        draw_longest(c, forms, 2);
+    else
+        lae_log_info(c->log, "%s", forms[0]);
 }
 
 static lae_status evaluated(void *context, const struct lae_position *position,

@@ -69,12 +69,12 @@ static void place(struct lae_arena *arena, const struct lae_vit *vit, const stru
     }
 }
 
-lae_status lae_vit_workspace_create(const struct lae_vit *vit, const struct lae_pet *pet,
-                                    bool gradient, struct lae_vit_workspace **out)
+/* A workspace whose memory is counted in its arena, but not allocated; NULL: out of memory. */
+static struct lae_vit_workspace *measured(const struct lae_vit *vit, const struct lae_pet *pet,
+                                          bool gradient)
 {
-    *out = NULL;
     struct lae_vit_workspace *w = calloc(1, sizeof *w);
-    if (w == NULL) return lae_out_of_memory(sizeof *w, "a workspace");
+    if (w == NULL) return NULL;
     /* One slot for each block that backward visits. The trunk's blocks borrow slot 0, which must
      * then be of full size: only a last slot that is not the only one may be short. */
     size_t kept = vit->dims.depth - (size_t)pet->first_block;
@@ -83,9 +83,26 @@ lae_status lae_vit_workspace_create(const struct lae_vit *vit, const struct lae_
     w->slots = calloc(w->slot_count, sizeof *w->slots);
     if (w->slots == NULL) {
         free(w);
-        return lae_out_of_memory(kept * sizeof *w->slots, "a workspace");
+        return NULL;
     }
     place(&w->arena, vit, pet, w);
+    return w;
+}
+
+size_t lae_vit_workspace_need(const struct lae_vit *vit, const struct lae_pet *pet, bool gradient)
+{
+    struct lae_vit_workspace *w = measured(vit, pet, gradient);
+    size_t bytes = w != NULL ? w->arena.used : 0;
+    lae_vit_workspace_free(w);
+    return bytes;
+}
+
+lae_status lae_vit_workspace_create(const struct lae_vit *vit, const struct lae_pet *pet,
+                                    bool gradient, struct lae_vit_workspace **out)
+{
+    *out = NULL;
+    struct lae_vit_workspace *w = measured(vit, pet, gradient);
+    if (w == NULL) return lae_out_of_memory(sizeof *w, "a workspace");
     lae_status status = lae_arena_allocate(&w->arena, "one image's activations on one thread");
     if (status == NULL) status = lae_runner_create(vit->products, &w->runner);
     if (status != NULL) {

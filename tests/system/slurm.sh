@@ -161,7 +161,7 @@ cuts=$(job_field "$job" Restarts)
 ended limited COMPLETED 0 "$cuts"
 if [ "$(grep -c '^lae_mpi: stopped on request in task' "$work/limited.job")" -ne "$cuts" ] ||
     [ "$(grep -c 'lae.sbatch: .* is requeued' "$work/limited.job")" -ne "$cuts" ] ||
-    ! grep -q '^ranks  *2 on 2 host(s), 1 thread(s) each' "$work/limited.job"; then
+    ! grep -q '^ranks  *2 on 2 hosts (.*), 1 thread each' "$work/limited.job"; then
     show limited
     fail "limited: the output of $cuts cuts"
 fi
@@ -175,7 +175,7 @@ scancel --batch --signal=USR1 "$job"
 thaw by_srun
 ended by_srun COMPLETED 0 1
 grep -q "task 0: Exited with exit code 75" "$work/by_srun.job" &&
-    grep -q '^ranks  *2 on 2 host(s), 2 thread(s) each' "$work/by_srun.job" ||
+    grep -q '^ranks  *2 on 2 hosts (.*), 2 threads each' "$work/by_srun.job" ||
     { show by_srun; fail "by_srun: the output"; }
 whole by_srun calm
 echo "ok: srun, cut and requeued"

@@ -33,6 +33,12 @@ void lae_progress_evaluating(struct lae_progress *progress, double share);
 /* Seconds left for the task and for the run; NaN before anything is known. */
 void lae_progress_left(const struct lae_progress *progress, double *task, double *run);
 
+/* Seconds since this program began to learn. */
+double lae_progress_elapsed(const struct lae_progress *progress);
+
+/* "1:02:03", "3:20", "0:12", "?" into text. Returns text. */
+const char *lae_progress_clock(double seconds, char text[32]);
+
 /* "1 h 02 min", "3 min 20 s", "12 s", "?" into text. Returns text. */
 const char *lae_progress_duration(double seconds, char text[32]);
 

@@ -34,6 +34,9 @@ lae_status lae_workers_create(const struct lae_job *job,
                               struct lae_workers *workers) LAE_MUST_CHECK;
 void lae_workers_free(struct lae_workers *workers);
 
+/* Bytes that each worker will take, but for what oneDNN takes for itself. */
+size_t lae_workers_need(const struct lae_job *job);
+
 /* Loads image `index` of a part into worker->image; augmented where `augment` is not NULL. */
 void lae_worker_load(struct lae_worker *worker, const struct lae_job *job, enum lae_split split,
                      uint32_t index, const struct lae_random *augment);

@@ -32,6 +32,9 @@ void lae_vit_workspace_free(struct lae_vit_workspace *workspace);
 /* Bytes of such a workspace. */
 size_t lae_vit_workspace_bytes(const struct lae_vit_workspace *workspace);
 
+/* The same before there is one; 0 where not even that can be told for want of memory. */
+size_t lae_vit_workspace_need(const struct lae_vit *vit, const struct lae_pet *pet, bool gradient);
+
 /* Where the time of the thread that uses the workspace goes: the passes tell it what they do. */
 struct lae_stopwatch *lae_vit_workspace_watch(struct lae_vit_workspace *workspace);
 

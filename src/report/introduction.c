@@ -1,0 +1,195 @@
+/* A run's first lines. What stands here is known before the first image is computed; how long it
+ * will take is told by the console once some steps have been made. */
+#include "lae/report/introduction.h"
+
+#include "lae/learn/plan.h"
+#include "lae/learn/workers.h"
+#include "lae/nn/linear.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const char *plural(int64_t count)
+{
+    return count == 1 ? "" : "s";
+}
+
+static void tell_backbone(const struct lae_job *job)
+{
+    const struct lae_vit_dims *dims = &job->vit.dims;
+    lae_log_item(job->log, "backbone",
+                 "ViT: %zu blocks, width %zu, %zu heads, patch %zu, images of %zu; %.1f M frozen "
+                 "parameters",
+                 dims->depth, dims->width, dims->heads, dims->patch, dims->image,
+                 (double)job->backbone.total * 1e-6);
+}
+
+/* "0 to 4", "1, 3, 5": the adapted blocks. */
+static void name_blocks(const struct lae_pet_options *pet, char *text, size_t size)
+{
+    int last = pet->block_count - 1;
+    size_t used = 0;
+    bool together = last > 0 && pet->blocks[last] - pet->blocks[0] == last;
+    if (together) snprintf(text, size, "%d to %d", pet->blocks[0], pet->blocks[last]);
+    for (int i = 0; i <= last && !together && used < size; i++)
+        used +=
+            (size_t)snprintf(text + used, size - used, "%s%d", i > 0 ? ", " : "", pet->blocks[i]);
+}
+
+static const char *module_name(const struct lae_pet_options *pet, enum lae_site site)
+{
+    return pet->site[site].type != NULL ? pet->site[site].type->name : "none";
+}
+
+static void tell_modules(const struct lae_job *job)
+{
+    const struct lae_config *config = job->config;
+    char blocks[128] = "";
+    name_blocks(&config->pet, blocks, sizeof blocks);
+    lae_log_item(job->log, "modules",
+                 "attn %s, mlp %s in block%s %s: %zu trainable parameters, and %zu of a task's "
+                 "classifier",
+                 module_name(&config->pet, LAE_SITE_ATTN), module_name(&config->pet, LAE_SITE_MLP),
+                 plural(config->pet.block_count), blocks[0] != '\0' ? blocks : "(none)",
+                 job->pet.table.total, lae_classifier_count(job, 0));
+}
+
+/* "10 tasks of 10 classes", "6 tasks of 50, 10, ... 10 classes" */
+static void name_tasks(const struct lae_sequence *sequence, char *text, size_t size)
+{
+    int tasks = sequence->tasks;
+    const int *first = sequence->first_class;
+    int a = first[1], b = tasks > 1 ? first[2] - first[1] : a, z = first[tasks] - first[tasks - 1];
+    if (a == b && b == z)
+        snprintf(text, size, "%d task%s of %d classes", tasks, plural(tasks), a);
+    else if (tasks == 2)
+        snprintf(text, size, "2 tasks of %d and %d classes", a, b);
+    else
+        snprintf(text, size, "%d tasks of %d, %d, ... %d classes", tasks, a, b, z);
+}
+
+void lae_tell_evaluated(const struct lae_config *config, struct lae_log *log)
+{
+    if (config->data.validation_share > 0.0)
+        lae_log_item(log, "",
+                     "evaluated on training images held out by data.validation_share (%g); test "
+                     "images are not touched",
+                     config->data.validation_share);
+}
+
+static void tell_data(const struct lae_job *job)
+{
+    const struct lae_dataset *dataset = &job->dataset;
+    lae_log_item(job->log, "data", "%zu training and %zu %s images, %d classes",
+                 dataset->count[LAE_TRAIN], dataset->count[LAE_TEST],
+                 lae_dataset_evaluated(dataset), job->sequence.classes);
+    lae_tell_evaluated(job->config, job->log);
+}
+
+static void tell_plan(const struct lae_job *job)
+{
+    const struct lae_config *config = job->config;
+    const struct lae_sequence *sequence = &job->sequence;
+    int stop = lae_plan_stop(config, sequence->tasks), epochs = config->train.epochs;
+    int frozen = config->train.freeze_epochs < epochs ? config->train.freeze_epochs : epochs;
+    char tasks[128], partly[64] = "", alone[96] = "";
+    int64_t steps = 0;
+    for (int task = 0; task < stop; task++)
+        steps += epochs * lae_plan_steps(config, sequence->images[LAE_TRAIN][task].count);
+    name_tasks(sequence, tasks, sizeof tasks);
+    if (stop < sequence->tasks) snprintf(partly, sizeof partly, ", of which %d now", stop);
+    if (frozen > 0 && sequence->tasks > 1)
+        snprintf(alone, sizeof alone, " (after the first task, %d of them the classifier alone)",
+                 frozen);
+    lae_log_item(job->log, "plan", "%s%s; %d epoch%s each%s, %lld steps of %d images", tasks,
+                 partly, epochs, plural(epochs), alone, (long long)steps, config->train.batch_size);
+    lae_log_item(job->log, "merge", "%s: %s", config->merge.method->name,
+                 config->merge.method->help);
+}
+
+/* `cores`: of this host, that its ranks may use. */
+static void tell_ranks(const struct lae_job *job, int cores, const char *hosts)
+{
+    const struct lae_dist *dist = job->dist;
+    int threads = lae_team_threads(job->team);
+    lae_log_item(job->log, "ranks", "%d on %d host%s (%s), %d thread%s each", dist->size,
+                 dist->nodes, plural(dist->nodes), hosts != NULL ? hosts : "?", threads,
+                 plural(threads));
+    int workers = dist->node_size * threads;
+    if (workers > cores)
+        lae_log_item(job->log, "",
+                     "%d ranks x %d threads share %d cores of this host: no faster than %d ranks, "
+                     "the same bits",
+                     dist->node_size, threads, cores, cores);
+    else if (2 * workers <= cores)
+        lae_log_warn(job->log,
+                     "only %d of this host's %d cores are used; start more ranks, raise "
+                     "compute.threads, or unbind them (mpirun --bind-to none)",
+                     workers, cores);
+}
+
+static void tell_arithmetic(const struct lae_job *job)
+{
+    struct lae_arithmetic arithmetic = lae_config_arithmetic(job->config);
+    char onednn[64], frozen[128] = "";
+    if (lae_arithmetic_uses_onednn(arithmetic))
+        snprintf(frozen, sizeof frozen, "frozen weights by %s, the rest by ",
+                 lae_onednn_version(onednn, sizeof onednn));
+    bool bf16 = arithmetic.precision == LAE_PRECISION_BF16;
+    lae_log_item(job->log, "compute", "%s; %sOpenBLAS %s; kernels %s",
+                 !bf16                  ? "fp32"
+                 : lae_bf16_is_native() ? "bf16"
+                                        : "bf16, which this processor multiplies as fp32",
+                 frozen, lae_linear_core(), job->vit.kernels->name);
+    lae_log_note(job->log, "software  %s", job->fingerprint);
+}
+
+/* A line of /proc/self/status in bytes; 0 where the kernel does not tell. */
+static double own_memory(const char *format)
+{
+    char line[128];
+    long long kilobytes = 0;
+    FILE *file = fopen("/proc/self/status", "re");
+    while (file != NULL && fgets(line, sizeof line, file) != NULL)
+        if (sscanf(line, format, &kilobytes) == 1) break;
+    if (file != NULL) fclose(file);
+    return 1024.0 * (double)kilobytes;
+}
+
+/* What the ranks of a host share (weights, images, the libraries), then what each has of its own:
+ * what it has now, and what its threads, the sums and the state (three vectors, two moments) will
+ * take. */
+static void tell_memory(const struct lae_job *job)
+{
+    const struct lae_dist *dist = job->dist;
+    double shared = own_memory("RssFile: %lld kB");
+    shared += (double)(job->weights.size + job->packed.size);
+    for (int split = 0; split < LAE_SPLITS; split++)
+        shared += (double)job->records[split].size;
+    double each = (double)lae_workers_need(job), vectors = 7.0 * sizeof(float);
+    double own = own_memory("RssAnon: %lld kB") + each * lae_team_threads(job->team) +
+                 vectors * (double)job->pet.table.total;
+    lae_log_item(
+        job->log, "memory",
+        "about %.0f MB on each host: %.0f MB of weights, images and libraries, %.0f MB a rank "
+        "(%.1f MB a thread)",
+        1e-6 * (shared + own * dist->node_size), 1e-6 * shared, 1e-6 * own, 1e-6 * each);
+}
+
+void lae_introduce(const struct lae_job *job, const char *place)
+{
+    int cores = lae_dist_node_cores(job->dist);
+    char *hosts = lae_dist_hosts(job->dist);
+    if (job->dist->rank == 0) {
+        lae_log_item(job->log, "lae_mpi", "%s, run %s", LAE_VERSION, place);
+        tell_backbone(job);
+        tell_modules(job);
+        tell_data(job);
+        tell_plan(job);
+        tell_ranks(job, cores, hosts);
+        tell_arithmetic(job);
+        tell_memory(job);
+    }
+    free(hosts);
+}
