@@ -4,7 +4,7 @@ build_packages="gcc libc6-dev meson ninja-build pkg-config openmpi-bin libopenmp
     libhdf5-dev libyaml-dev libarchive-dev libjansson-dev libssl-dev zlib1g-dev librandom123-dev libdnnl-dev
     libprotobuf-c-dev protobuf-c-compiler gnuplot-nox"
 test_packages="libcmocka-dev hdf5-tools libxml2-utils libopenblas0-pthread libopenblas0-openmp libopenblas0-serial
-    openssh-client valgrind"
+    openssh-client valgrind curl"
 # For the trials of batch jobs and of several hosts, and for fuzzing, which skip without them: some of
 # them bring services.
 trial_packages="slurmctld slurmd slurm-client munge openssh-server iproute2 procps clang libclang-rt-dev"
