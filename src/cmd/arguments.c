@@ -1,16 +1,8 @@
 #include "lae/cmd/cmd.h"
-#include "lae/nn/kernels.h"
-#include "lae/nn/linear.h"
-#include "lae/nn/product.h"
-#include "lae/report/event_file.h"
 
-#include <archive.h>
-#include <hdf5.h>
-#include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <yaml.h>
 
 const struct lae_command *const *lae_commands(void)
 {
@@ -219,23 +211,4 @@ void lae_print_help(const struct lae_command *command)
     if (status == NULL) printf("\n%s", keys);
     lae_status_free(status);
     free(keys);
-}
-
-void lae_print_version(void)
-{
-    char backend[256], mpi[MPI_MAX_LIBRARY_VERSION_STRING];
-    unsigned major, minor, release;
-    int length, yaml[3];
-    MPI_Get_library_version(mpi, &length);
-    mpi[strcspn(mpi, ",\n")] = '\0';
-    H5get_libversion(&major, &minor, &release);
-    yaml_get_version(&yaml[0], &yaml[1], &yaml[2]);
-    printf("lae_mpi %s\n%s\n%s\nHDF5 %u.%u.%u\nlibyaml %d.%d.%d\n%s\njansson %s\nkernels %s\n",
-           LAE_VERSION, mpi, lae_linear_backend(backend, sizeof backend), major, minor, release,
-           yaml[0], yaml[1], yaml[2], archive_version_string(), JANSSON_VERSION,
-           lae_kernels_best()->name);
-    const char *onednn = lae_onednn_version(backend, sizeof backend);
-    printf("%s\n", onednn != NULL ? onednn : "oneDNN not built in");
-    const char *events = lae_event_file_library();
-    printf("%s\n", events != NULL ? events : "event files for TensorBoard not built in");
 }

@@ -212,6 +212,11 @@ const struct lae_key *lae_key_find(const char *name)
     return NULL;
 }
 
+bool lae_key_is_path(const struct lae_key *key)
+{
+    return key->accepts == is_path;
+}
+
 bool lae_key_is_section(const char *name)
 {
     size_t length = strlen(name);

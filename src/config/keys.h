@@ -22,6 +22,7 @@ struct lae_key_type {
                        struct lae_config *config);
     void (*write)(const struct lae_key *key, const struct lae_config *config, FILE *out); /* YAML */
     void (*wanted)(const struct lae_key *key, FILE *out); /* "a whole number from 1 to 9" */
+    void (*words)(const struct lae_key *key, FILE *out);  /* "A, B": all it can be; NULL: more */
 };
 
 struct lae_key {
@@ -53,6 +54,9 @@ const struct lae_key *lae_keys(void);
 
 /* The row of that name, or NULL. */
 const struct lae_key *lae_key_find(const char *name);
+
+/* Whether its value is a path. */
+bool lae_key_is_path(const struct lae_key *key);
 
 /* Whether keys begin with "NAME.". */
 bool lae_key_is_section(const char *name);

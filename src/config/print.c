@@ -145,6 +145,48 @@ void lae_config_differences_free(struct lae_config_differences *differences)
     *differences = (struct lae_config_differences){0};
 }
 
+/* ---- rows for pages and shells */
+
+static void write_words(const struct lae_key *key, FILE *out)
+{
+    const char *before = "";
+    if (key->type->words != NULL) {
+        key->type->words(key, out);
+        before = ", ";
+    }
+    if (key->zero != NULL) fprintf(out, "%s%s", before, key->zero);
+    if (key->optional) fprintf(out, "%snull", before);
+}
+
+lae_status lae_config_key_describe(size_t row, struct lae_config_key *described)
+{
+    const struct lae_key *key = &lae_keys()[row];
+    struct lae_text wanted, words;
+    *described = (struct lae_config_key){.name = key->name};
+    if (key->name == NULL) return NULL;
+    described->initial = key->initial;
+    described->help = key->help;
+    described->result = key->result;
+    described->path = lae_key_is_path(key);
+    LAE_TRY(lae_text_open(&wanted));
+    key->type->wanted(key, wanted.out);
+    LAE_TRY(lae_text_close(&wanted, &described->wanted));
+    lae_status status = lae_text_open(&words);
+    if (status == NULL) {
+        write_words(key, words.out);
+        status = lae_text_close(&words, &described->words);
+    }
+    if (status != NULL) lae_config_key_free(described);
+    return status;
+}
+
+void lae_config_key_free(struct lae_config_key *key)
+{
+    free(key->wanted);
+    free(key->words);
+    *key = (struct lae_config_key){0};
+}
+
 /* ---- help */
 
 #define HELP_INDENT 40

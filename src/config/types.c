@@ -85,7 +85,7 @@ static void want_text(const struct lae_key *key, FILE *out)
     fprintf(out, "%s%s", key->wanted, key->optional ? ", or null" : "");
 }
 
-const struct lae_key_type lae_key_text = {false, read_text, write_text, want_text};
+const struct lae_key_type lae_key_text = {false, read_text, write_text, want_text, NULL};
 
 /* ---- whole numbers: int */
 
@@ -142,7 +142,7 @@ static void want_whole(const struct lae_key *key, FILE *out)
     if (key->zero != NULL) fprintf(out, ", or %s", key->zero);
 }
 
-const struct lae_key_type lae_key_whole = {false, read_whole, write_whole, want_whole};
+const struct lae_key_type lae_key_whole = {false, read_whole, write_whole, want_whole, NULL};
 
 /* ---- seeds: uint64_t */
 
@@ -167,7 +167,7 @@ static void want_seed(const struct lae_key *key, FILE *out)
     fprintf(out, "a whole number from 0 to %llu", (unsigned long long)UINT64_MAX);
 }
 
-const struct lae_key_type lae_key_seed = {false, read_seed, write_seed, want_seed};
+const struct lae_key_type lae_key_seed = {false, read_seed, write_seed, want_seed, NULL};
 
 /* ---- numbers: double */
 
@@ -193,7 +193,7 @@ static void want_real(const struct lae_key *key, FILE *out)
     want_range(key, out);
 }
 
-const struct lae_key_type lae_key_real = {false, read_real, write_real, want_real};
+const struct lae_key_type lae_key_real = {false, read_real, write_real, want_real, NULL};
 
 /* ---- true and false: bool */
 
@@ -219,7 +219,13 @@ static void want_truth(const struct lae_key *key, FILE *out)
     fputs("true or false", out);
 }
 
-const struct lae_key_type lae_key_truth = {false, read_truth, write_truth, want_truth};
+static void truth_words(const struct lae_key *key, FILE *out)
+{
+    (void)key;
+    fputs("true, false", out);
+}
+
+const struct lae_key_type lae_key_truth = {false, read_truth, write_truth, want_truth, truth_words};
 
 /* ---- one of several names: an enum counted from 0 */
 
@@ -250,15 +256,21 @@ static void write_next(FILE *out, bool *first, const char *name)
     *first = false;
 }
 
-static void want_choice(const struct lae_key *key, FILE *out)
+static void choice_words(const struct lae_key *key, FILE *out)
 {
-    if (key->choices[1] != NULL) fputs("one of ", out);
     bool first = true;
     for (const char *const *name = key->choices; *name != NULL; name++)
         write_next(out, &first, *name);
 }
 
-const struct lae_key_type lae_key_choice = {false, read_choice, write_choice, want_choice};
+static void want_choice(const struct lae_key *key, FILE *out)
+{
+    if (key->choices[1] != NULL) fputs("one of ", out);
+    choice_words(key, out);
+}
+
+const struct lae_key_type lae_key_choice = {false, read_choice, write_choice, want_choice,
+                                            choice_words};
 
 /* ---- one number or three, for the channels R, G, B: double [3] */
 
@@ -299,7 +311,8 @@ static void want_channels(const struct lae_key *key, FILE *out)
     fputs(", or a list of three", out);
 }
 
-const struct lae_key_type lae_key_channels = {true, read_channels, write_channels, want_channels};
+const struct lae_key_type lae_key_channels = {true, read_channels, write_channels, want_channels,
+                                              NULL};
 
 /* ---- lists of different whole numbers */
 
@@ -365,7 +378,7 @@ static void want_blocks(const struct lae_key *key, FILE *out)
     fprintf(out, "a list of block numbers from 0 to %d, such as [0, 1, 2]", LAE_MAX_BLOCKS - 1);
 }
 
-const struct lae_key_type lae_key_blocks = {true, read_blocks, write_blocks, want_blocks};
+const struct lae_key_type lae_key_blocks = {true, read_blocks, write_blocks, want_blocks, NULL};
 
 /* ---- the class order: struct lae_data_options */
 
@@ -430,7 +443,7 @@ static void want_order(const struct lae_key *key, FILE *out)
             LAE_MAX_CLASSES - 1);
 }
 
-const struct lae_key_type lae_key_class_order = {true, read_order, write_order, want_order};
+const struct lae_key_type lae_key_class_order = {true, read_order, write_order, want_order, NULL};
 
 /* ---- types of PET modules: const struct lae_pet_type *, NULL for `none` */
 
@@ -458,16 +471,22 @@ static void write_module(const struct lae_key *key, const struct lae_config *con
     fputs(type == NULL ? "none" : type->name, out);
 }
 
-static void want_module(const struct lae_key *key, FILE *out)
+static void module_words(const struct lae_key *key, FILE *out)
 {
     bool first = true;
-    fputs("one of ", out);
     for (const struct lae_pet_type *type = lae_pet_types(); type->name != NULL; type++)
         if (allowed_at(type, key->site)) write_next(out, &first, type->name);
     write_next(out, &first, "none");
 }
 
-const struct lae_key_type lae_key_module = {false, read_module, write_module, want_module};
+static void want_module(const struct lae_key *key, FILE *out)
+{
+    fputs("one of ", out);
+    module_words(key, out);
+}
+
+const struct lae_key_type lae_key_module = {false, read_module, write_module, want_module,
+                                            module_words};
 
 /* ---- merge methods: const struct lae_merge_method * */
 
@@ -486,14 +505,20 @@ static void write_method(const struct lae_key *key, const struct lae_config *con
     fputs((*(const struct lae_merge_method *const *)place_of(key, config))->name, out);
 }
 
-static void want_method(const struct lae_key *key, FILE *out)
+static void method_words(const struct lae_key *key, FILE *out)
 {
     (void)key;
     bool first = true;
-    fputs("one of ", out);
     for (const struct lae_merge_method *method = lae_merge_methods(); method->name != NULL;
          method++)
         write_next(out, &first, method->name);
 }
 
-const struct lae_key_type lae_key_method = {false, read_method, write_method, want_method};
+static void want_method(const struct lae_key *key, FILE *out)
+{
+    fputs("one of ", out);
+    method_words(key, out);
+}
+
+const struct lae_key_type lae_key_method = {false, read_method, write_method, want_method,
+                                            method_words};

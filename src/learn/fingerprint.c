@@ -11,6 +11,11 @@
 #define COMPILER "gcc " __VERSION__
 #endif
 
+const char *lae_compiler(void)
+{
+    return COMPILER;
+}
+
 char *lae_fingerprint(const struct lae_kernels *kernels, struct lae_arithmetic arithmetic)
 {
     char backend[256], onednn[64] = "";

@@ -4,7 +4,7 @@
 . "$(dirname "$0")/common.sh"
 need mpirun awk h5dump sort
 
-"$LAE_MPI" --version | grep -q "^protobuf-c" || skip "event files are not built in"
+"$LAE_MPI" --version | grep -q "^protobuf-c  *[0-9]" || skip "event files are not built in"
 
 # points NAME: what TensorBoard shows of a run, but for speeds.
 points() {

@@ -27,7 +27,7 @@ check ties pet.attn.type=conv_adapter pet.mlp.type=adapter merge.method=ties
 check ema pet.attn.type=lora pet.mlp.type=conv_adapter merge.method=ema train.batch_size=4 \
     data.drop_last=false train.clip_norm=0.5 train.schedule=cosine train.weight_decay=0.01
 check mean pet.attn.type=prefix pet.mlp.type=none merge.method=mean compute.backend=openblas
-if "$LAE_MPI" --version | grep -q "^oneDNN [0-9]"; then
+if "$LAE_MPI" --version | grep -q "^oneDNN  *[0-9]"; then
     check bf16 pet.attn.type=adapter pet.mlp.type=conv_adapter merge.method=ties model.precision=bf16
 else
     echo "not built in: oneDNN, so nothing is said of bf16"

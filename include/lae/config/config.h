@@ -127,6 +127,19 @@ lae_status lae_config_differences(const char *name_a, const char *text_a, const 
                                   struct lae_config_differences *differences) LAE_MUST_CHECK;
 void lae_config_differences_free(struct lae_config_differences *differences);
 
+/* A row of the table for pages and shells. */
+struct lae_config_key {
+    const char *name, *initial, *help; /* name NULL: there is no such row */
+    bool result;                       /* can change the result */
+    bool path;                         /* the value is a path */
+    char *wanted;                      /* "a whole number from 1 to 9" */
+    char *words;                       /* "ema, ties, ...": words it can be; may be empty */
+};
+
+/* Row number `row`, from 0 on. Errors: memory. */
+lae_status lae_config_key_describe(size_t row, struct lae_config_key *key) LAE_MUST_CHECK;
+void lae_config_key_free(struct lae_config_key *key);
+
 /* The table of all keys for people, by section: name, default, meaning and range; then the names
  * that pet.*.type and merge.method take. 100 columns; free(). Errors: memory. */
 lae_status lae_config_help(char **text) LAE_MUST_CHECK;

@@ -49,6 +49,9 @@ lae_status lae_job_open_random(const struct lae_config *config, const struct lae
 
 void lae_job_close(struct lae_job *job); /* [collective] */
 
+/* What compiled the program: "gcc 12.2.0". */
+const char *lae_compiler(void);
+
 /* What the bits of a result depend on beside the configuration: program version, compiler, BLAS
  * build and core, libc, kernel table. A new string; free(). NULL when memory is out. */
 char *lae_fingerprint(const struct lae_kernels *kernels, struct lae_arithmetic arithmetic);

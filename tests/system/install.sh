@@ -1,0 +1,46 @@
+#!/bin/sh
+# What `meson install` puts in place is whole by itself: the program runs from any directory without
+# the source tree, and a program of somebody else's is built on the library.
+. "$(dirname "$0")/common.sh"
+need mpirun meson pkg-config
+unset LAE_HOME
+
+meson install -C "$LAE_TEST_BUILD" --no-rebuild --destdir "$work/dest" >"$work/said" 2>&1 ||
+    { cat "$work/said"; fail "meson install"; }
+program=$(find "$work/dest" -path '*/bin/lae_mpi')
+[ -x "$program" ] || fail "the program is not installed"
+prefix=${program%/bin/lae_mpi}
+for file in share/man/man1/lae_mpi.1 share/bash-completion/completions/lae_mpi.bash \
+    share/lae_mpi/configs/demo.yaml share/lae_mpi/configs/class_orders.yaml \
+    share/lae_mpi/data/demo_vit.safetensors share/lae_mpi/launch/run.sh include/lae/nn/kernels.h; do
+    [ -s "$prefix/$file" ] || fail "$file is not installed"
+done
+
+# From "/", by the script that is installed with it; the source tree is not looked at.
+cd / || exit 1
+LAE_MPI=$program "$prefix/share/lae_mpi/launch/run.sh" 2 run.root="$work/runs" run.tasks=2 \
+    data.synthetic.train=10 data.synthetic.test=2 train.epochs=1 >"$work/out" 2>"$work/err" ||
+    { cat "$work/err"; fail "the demonstration from /"; }
+grep -q "after task 1" "$work/out" || { cat "$work/out"; fail "no table"; }
+[ -s "$work/runs/demo/task_01.h5" ] || fail "no task file"
+grep -q "weights: $prefix/share/lae_mpi/data/demo_vit.safetensors" "$work/runs/demo/config.yaml" ||
+    fail "other weights than those installed"
+"$program" --print-config data.class_order=cifar100_order1 data.dataset=cifar100 data.path=none \
+    model.weights=none >"$work/out" || fail "a class order by name, from /"
+echo "ok: the program"
+
+compiler=${CC:-cc}
+need "$compiler"
+[ -z "${LAE_SANITIZED:-}" ] || skip "the library was built with a sanitizer"
+described=$(find "$work/dest" -name lae.pc)
+[ -s "$described" ] || fail "lae.pc is not installed"
+mkdir "$work/pkgconfig"
+sed "s|^prefix=.*|prefix=$prefix|" "$described" >"$work/pkgconfig/lae.pc"
+flags=$(PKG_CONFIG_PATH=$work/pkgconfig pkg-config --cflags --libs lae) || fail "pkg-config"
+# shellcheck disable=SC2086
+"$compiler" -std=c17 -Wall -Wextra -Werror -o "$work/use" \
+    "$LAE_TEST_SOURCE/tests/system/use_library.c" $flags >"$work/said" 2>&1 ||
+    { cat "$work/said"; fail "a program on the installed library does not build: $flags"; }
+[ "$("$work/use")" = "1 rank, mean, 0.0000 0.8413" ] ||
+    { "$work/use"; fail "it computes something else"; }
+echo "ok: the library"
