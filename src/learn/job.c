@@ -161,7 +161,7 @@ static lae_status open_model(struct lae_job *job, const struct lae_kernels *kern
     lae_status status = lae_pet_create(&config->pet, &pet_dims, (int)dims.depth, &job->pet);
     if (status == NULL)
         status = lae_vit_create(&dims, &job->backbone, job->weights.data, kernels, arithmetic,
-                                job->pet.first_block, &job->vit);
+                                &job->pet, &job->vit);
     LAE_TRY(lae_dist_agree(job->dist, status));
     return pack_weights(job);
 }

@@ -389,6 +389,30 @@ static void layer_norm_backward(float *dx, const float *dy, const float *normal,
     }
 }
 
+/* ---- rounding to bf16 -------------------------------------------------------------------- */
+
+/* The 32 bits whose upper half is the rounded number. A NaN becomes a quiet one. */
+static inline uint32_t rounded(float x)
+{
+    uint32_t bits = bits_of(x);
+    uint32_t up = bits + 0x7fffu + ((bits >> 16) & 1u);
+    return (bits & 0x7fffffffu) > 0x7f800000u ? bits | 0x400000u : up;
+}
+
+static void bf16(uint16_t *y, const float *x, size_t n)
+{
+#pragma omp simd
+    for (size_t i = 0; i < n; i++)
+        y[i] = (uint16_t)(rounded(x[i]) >> 16);
+}
+
+static void bf16_wide(float *y, const float *x, size_t n)
+{
+#pragma omp simd
+    for (size_t i = 0; i < n; i++)
+        y[i] = float_of(rounded(x[i]) & 0xffff0000u);
+}
+
 const struct lae_kernels JOIN(lae_kernels_, LAE_ISA) = {
     .name = TEXT(LAE_ISA),
     .gelu = gelu,
@@ -405,4 +429,6 @@ const struct lae_kernels JOIN(lae_kernels_, LAE_ISA) = {
     .scale = scale,
     .dot = dot,
     .column_sum = column_sum,
+    .bf16 = bf16,
+    .bf16_wide = bf16_wide,
 };

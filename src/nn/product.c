@@ -6,11 +6,13 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define MAX_PRODUCTS 64 /* a transformer has some twenty shapes */
+#define MAX_PRODUCTS 128 /* a transformer has some forty shapes */
 
 struct product {
+    bool of_pair;
     struct lae_product_shape shape;
-    struct onednn_product *onednn; /* NULL: OpenBLAS */
+    struct lae_pair_shape pair;
+    struct onednn_product *onednn; /* NULL: OpenBLAS, or a pair in fp32 */
 };
 
 struct lae_products {
@@ -30,11 +32,6 @@ bool lae_arithmetic_uses_onednn(struct lae_arithmetic arithmetic)
     bool chosen = arithmetic.backend == LAE_BACKEND_AUTO && lae_onednn_is_built_in();
     return chosen || arithmetic.backend == LAE_BACKEND_ONEDNN ||
            arithmetic.precision == LAE_PRECISION_BF16;
-}
-
-lae_gemm_function *lae_arithmetic_gemm(struct lae_arithmetic arithmetic)
-{
-    return lae_arithmetic_uses_onednn(arithmetic) ? onednn_gemm : lae_gemm;
 }
 
 lae_status lae_arithmetic_check(struct lae_arithmetic arithmetic)
@@ -69,17 +66,44 @@ static bool is_same(const struct lae_product_shape *a, const struct lae_product_
            a->ldy == b->ldy && a->back == b->back && a->bias == b->bias && a->add == b->add;
 }
 
+static lae_status check_room(const struct lae_products *products)
+{
+    if (products->count < MAX_PRODUCTS) return NULL;
+    return lae_failed("more than %d shapes of products", MAX_PRODUCTS);
+}
+
 lae_status lae_products_add(struct lae_products *products, const struct lae_product_shape *shape,
                             int *which)
 {
     for (*which = 0; *which < products->count; (*which)++)
-        if (is_same(&products->items[*which].shape, shape)) return NULL;
-    if (products->count == MAX_PRODUCTS)
-        return lae_failed("more than %d shapes of products", MAX_PRODUCTS);
+        if (!products->items[*which].of_pair && is_same(&products->items[*which].shape, shape))
+            return NULL;
+    LAE_TRY(check_room(products));
     struct product *product = &products->items[products->count];
     *product = (struct product){.shape = *shape};
     if (lae_arithmetic_uses_onednn(products->arithmetic))
         LAE_TRY(onednn_product_create(products->arithmetic.precision, shape, &product->onednn));
+    products->count++;
+    return NULL;
+}
+
+static bool is_same_pair(const struct lae_pair_shape *a, const struct lae_pair_shape *b)
+{
+    return a->transpose_a == b->transpose_a && a->transpose_b == b->transpose_b && a->m == b->m &&
+           a->n == b->n && a->k == b->k && a->lda == b->lda && a->ldb == b->ldb && a->ldc == b->ldc;
+}
+
+lae_status lae_products_add_pair(struct lae_products *products, const struct lae_pair_shape *shape,
+                                 int *which)
+{
+    for (*which = 0; *which < products->count; (*which)++)
+        if (products->items[*which].of_pair && is_same_pair(&products->items[*which].pair, shape))
+            return NULL;
+    LAE_TRY(check_room(products));
+    struct product *product = &products->items[products->count];
+    *product = (struct product){.of_pair = true, .pair = *shape};
+    if (products->arithmetic.precision == LAE_PRECISION_BF16)
+        LAE_TRY(onednn_pair_create(shape, &product->onednn));
     products->count++;
     return NULL;
 }
@@ -144,4 +168,18 @@ void lae_product_run(struct lae_runner *runner, int which, const void *w, const 
         onednn_run(runner->items[which], w, b, x, y, runner->scratch);
     else
         run_blas(&runner->products->items[which].shape, w, b, x, y);
+}
+
+void lae_pair_run(struct lae_runner *runner, int which, const float *a, const float *b, float *c)
+{
+    if (runner->items[which] != NULL) {
+        onednn_run(runner->items[which], b, NULL, a, c, runner->scratch);
+        return;
+    }
+    const struct lae_pair_shape *shape = &runner->products->items[which].pair;
+    /* oneDNN's is the quicker one where a side is as short as a head. */
+    lae_gemm_function *gemm =
+        lae_arithmetic_uses_onednn(runner->products->arithmetic) ? onednn_gemm : lae_gemm;
+    gemm(shape->transpose_a, shape->transpose_b, shape->m, shape->n, shape->k, 1.0F, a, shape->lda,
+         b, shape->ldb, 0.0F, c, shape->ldc);
 }

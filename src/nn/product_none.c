@@ -35,6 +35,13 @@ lae_status onednn_product_create(enum lae_precision precision,
     return lae_failed("oneDNN is not built in");
 }
 
+lae_status onednn_pair_create(const struct lae_pair_shape *shape, struct onednn_product **product)
+{
+    (void)shape;
+    *product = NULL;
+    return lae_failed("oneDNN is not built in");
+}
+
 void onednn_product_free(struct onednn_product *product)
 {
     (void)product;

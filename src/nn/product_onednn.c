@@ -1,4 +1,4 @@
-/* Products by oneDNN's matmul primitive, in its own layout of the weights.
+/* Products by oneDNN's matmul primitive: with weights in its own layout, and in bf16 of pairs.
  *
  * A primitive is made for one shape and may be executed by many threads at once; what it needs for
  * that (a stream, descriptions of the operands, a scratchpad) belongs to the thread. Called from
@@ -11,6 +11,7 @@
 #include "product.h"
 
 #include "lae/base/arena.h"
+#include "lae/nn/kernels.h"
 
 #include <oneapi/dnnl/dnnl.h>
 #include <oneapi/dnnl/dnnl_debug.h>
@@ -20,10 +21,17 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* A matrix that is rounded in every run, into dense rows. rows 0: it is taken as it is. */
+struct operand {
+    size_t rows, cols, stride; /* as it comes */
+};
+
 struct onednn_product {
-    struct lae_product_shape shape;
-    bool rounds;           /* operands to bf16 */
-    dnnl_data_type_t type; /* that they are kept in */
+    struct lae_product_shape shape; /* unused for a pair */
+    bool rounds;                    /* operands to bf16 */
+    struct operand first, second;   /* x; and w, which is packed unless it is of a pair */
+    dnnl_data_type_t type;          /* that operands are kept in */
+    const struct lae_kernels *kernels;
     dnnl_engine_t engine;
     dnnl_primitive_t primitive;
     dnnl_memory_desc_t x, w, b, y, scratchpad;
@@ -101,7 +109,7 @@ static lae_status describe(struct onednn_product *product)
 {
     const struct lae_product_shape *shape = &product->shape;
     const dnnl_dims_t weights = {(dnnl_dim_t)shape->in, (dnnl_dim_t)shape->out};
-    /* What is rounded goes into dense rows. */
+    if (product->rounds) product->first = (struct operand){shape->rows, shape->in, shape->ldx};
     DNNL_TRY(matrix(&product->x, product->type, shape->rows, shape->in,
                     product->rounds ? shape->in : shape->ldx),
              "describe an input");
@@ -111,6 +119,34 @@ static lae_status describe(struct onednn_product *product)
     DNNL_TRY(matrix(&product->b, dnnl_f32, 1, shape->out, shape->out), "describe a bias");
     DNNL_TRY(matrix(&product->y, dnnl_f32, shape->rows, shape->out, shape->ldy),
              "describe a result");
+    return NULL;
+}
+
+/* op of a matrix [rows, cols] in dense rows. */
+static dnnl_status_t dense(dnnl_memory_desc_t *desc, dnnl_data_type_t type, size_t rows,
+                           size_t cols, bool transpose)
+{
+    if (!transpose) return matrix(desc, type, rows, cols, cols);
+    const dnnl_dims_t dims = {(dnnl_dim_t)cols, (dnnl_dim_t)rows};
+    const dnnl_dims_t strides = {1, (dnnl_dim_t)cols};
+    return dnnl_memory_desc_init_by_strides(desc, 2, dims, type, strides);
+}
+
+static lae_status describe_pair(const struct lae_pair_shape *shape, struct onednn_product *product)
+{
+    const struct operand plain_a = {shape->m, shape->k, shape->lda};
+    const struct operand turned_a = {shape->k, shape->m, shape->lda};
+    const struct operand plain_b = {shape->k, shape->n, shape->ldb};
+    const struct operand turned_b = {shape->n, shape->k, shape->ldb};
+    struct operand a = shape->transpose_a ? turned_a : plain_a;
+    struct operand b = shape->transpose_b ? turned_b : plain_b;
+    product->first = a;
+    product->second = b;
+    DNNL_TRY(dense(&product->x, product->type, a.rows, a.cols, shape->transpose_a),
+             "describe an input");
+    DNNL_TRY(dense(&product->w, product->type, b.rows, b.cols, shape->transpose_b),
+             "describe an input");
+    DNNL_TRY(matrix(&product->y, dnnl_f32, shape->m, shape->n, shape->ldc), "describe a result");
     return NULL;
 }
 
@@ -147,27 +183,49 @@ static lae_status build(struct onednn_product *product, dnnl_primitive_attr_t at
     return status == dnnl_success ? NULL : failed("make a product", status);
 }
 
+/* A product yet to be described, and built with the attributes. */
+static lae_status begin(bool rounds, struct onednn_product **out, dnnl_primitive_attr_t *attributes)
+{
+    *attributes = NULL;
+    struct onednn_product *product = *out = calloc(1, sizeof *product);
+    if (product == NULL) return lae_out_of_memory(sizeof *product, "a product");
+    product->rounds = rounds;
+    product->type = rounds && lae_bf16_is_native() ? dnnl_bf16 : dnnl_f32;
+    product->kernels = lae_kernels_best();
+    DNNL_TRY(dnnl_engine_create(&product->engine, dnnl_cpu, 0), "begin");
+    DNNL_TRY(dnnl_primitive_attr_create(attributes), "begin");
+    return NULL;
+}
+
+static lae_status finish(lae_status status, dnnl_primitive_attr_t attributes,
+                         struct onednn_product **product)
+{
+    if (status == NULL) status = build(*product, attributes);
+    dnnl_primitive_attr_destroy(attributes);
+    if (status == NULL) return NULL;
+    onednn_product_free(*product);
+    *product = NULL;
+    return status;
+}
+
 lae_status onednn_product_create(enum lae_precision precision,
                                  const struct lae_product_shape *shape, struct onednn_product **out)
 {
-    *out = NULL;
-    struct onednn_product *product = calloc(1, sizeof *product);
-    if (product == NULL) return lae_out_of_memory(sizeof *product, "a product");
-    product->shape = *shape;
-    product->rounds = precision == LAE_PRECISION_BF16;
-    product->type = product->rounds && lae_bf16_is_native() ? dnnl_bf16 : dnnl_f32;
-    dnnl_primitive_attr_t attributes = NULL;
-    dnnl_status_t begun = dnnl_engine_create(&product->engine, dnnl_cpu, 0);
-    if (begun == dnnl_success) begun = dnnl_primitive_attr_create(&attributes);
-    lae_status status = begun == dnnl_success ? describe(product) : failed("begin", begun);
-    if (status == NULL) status = build(product, attributes);
-    dnnl_primitive_attr_destroy(attributes);
-    if (status != NULL) {
-        onednn_product_free(product);
-        return status;
+    dnnl_primitive_attr_t attributes;
+    lae_status status = begin(precision == LAE_PRECISION_BF16, out, &attributes);
+    if (status == NULL) {
+        (*out)->shape = *shape;
+        status = describe(*out);
     }
-    *out = product;
-    return NULL;
+    return finish(status, attributes, out);
+}
+
+lae_status onednn_pair_create(const struct lae_pair_shape *shape, struct onednn_product **out)
+{
+    dnnl_primitive_attr_t attributes;
+    lae_status status = begin(true, out, &attributes);
+    if (status == NULL) status = describe_pair(shape, *out);
+    return finish(status, attributes, out);
 }
 
 void onednn_product_free(struct onednn_product *product)
@@ -185,50 +243,31 @@ size_t onednn_product_packed(const struct onednn_product *product)
 
 /* ---- rounding ---------------------------------------------------------------------------- */
 
-/* The upper half of a float, to nearest, ties to even; a NaN stays one. */
-static inline uint16_t rounded(float value)
+static size_t aligned(size_t bytes)
 {
-    uint32_t bits;
-    memcpy(&bits, &value, sizeof bits);
-    uint32_t up = bits + 0x7fffU + ((bits >> 16) & 1U);
-    uint32_t quiet = bits | 0x400000U;
-    bool nan = (bits & 0x7fffffffU) > 0x7f800000U;
-    return (uint16_t)((nan ? quiet : up) >> 16);
+    return (bytes + LAE_ALIGNMENT - 1) / LAE_ALIGNMENT * LAE_ALIGNMENT;
 }
 
-static inline float widened(uint16_t value)
+static size_t rounded_size(const struct onednn_product *product, const struct operand *matrix)
 {
-    uint32_t bits = (uint32_t)value << 16;
-    float wide;
-    memcpy(&wide, &bits, sizeof wide);
-    return wide;
+    size_t element = product->type == dnnl_bf16 ? sizeof(uint16_t) : sizeof(float);
+    return aligned(matrix->rows * matrix->cols * element);
 }
 
-static void round_row(uint16_t *out, const float *x, size_t n)
+/* The matrix as the primitive takes it; *scratch moves on behind what was written there. */
+static const void *rounded(const struct onednn_product *product, const struct operand *matrix,
+                           const float *x, char **scratch)
 {
-#pragma omp simd
-    for (size_t i = 0; i < n; i++)
-        out[i] = rounded(x[i]);
-}
-
-/* Numbers of bf16, kept in fp32. */
-static void round_row_wide(float *out, const float *x, size_t n)
-{
-#pragma omp simd
-    for (size_t i = 0; i < n; i++)
-        out[i] = widened(rounded(x[i]));
-}
-
-/* The input [rows, in] into dense rows of the product's type. */
-static void round_input(const struct onednn_product *product, const float *x, void *out)
-{
-    const struct lae_product_shape *shape = &product->shape;
-    for (size_t row = 0; row < shape->rows; row++, x += shape->ldx) {
+    if (matrix->rows == 0) return x;
+    void *out = *scratch;
+    for (size_t row = 0; row < matrix->rows; row++, x += matrix->stride) {
         if (product->type == dnnl_bf16)
-            round_row((uint16_t *)out + row * shape->in, x, shape->in);
+            product->kernels->bf16((uint16_t *)out + row * matrix->cols, x, matrix->cols);
         else
-            round_row_wide((float *)out + row * shape->in, x, shape->in);
+            product->kernels->bf16_wide((float *)out + row * matrix->cols, x, matrix->cols);
     }
+    *scratch += rounded_size(product, matrix);
+    return out;
 }
 
 /* ---- packing ----------------------------------------------------------------------------- */
@@ -274,7 +313,7 @@ lae_status onednn_product_pack(const struct onednn_product *product, const float
     size_t count = product->shape.in * product->shape.out;
     float *copy = malloc(count * sizeof *copy);
     if (copy == NULL) return lae_out_of_memory(count * sizeof *copy, "weights to be packed");
-    round_row_wide(copy, w, count);
+    product->kernels->bf16_wide(copy, w, count);
     lae_status status = pack(product, copy, packed);
     free(copy);
     return status;
@@ -282,18 +321,11 @@ lae_status onednn_product_pack(const struct onednn_product *product, const float
 
 /* ---- one thread's ------------------------------------------------------------------------ */
 
-/* The rounded input comes first, then the primitive's own scratchpad. */
-static size_t rounded_size(const struct onednn_product *product)
-{
-    if (!product->rounds) return 0;
-    size_t element = product->type == dnnl_bf16 ? sizeof(uint16_t) : sizeof(float);
-    size_t size = product->shape.rows * product->shape.in * element;
-    return (size + LAE_ALIGNMENT - 1) / LAE_ALIGNMENT * LAE_ALIGNMENT;
-}
-
+/* What is rounded comes first, then the primitive's own scratchpad. */
 size_t onednn_product_scratch(const struct onednn_product *product)
 {
-    return rounded_size(product) + dnnl_memory_desc_get_size(&product->scratchpad);
+    return rounded_size(product, &product->first) + rounded_size(product, &product->second) +
+           dnnl_memory_desc_get_size(&product->scratchpad);
 }
 
 static dnnl_status_t add_argument(struct onednn_runner *runner, int kind,
@@ -341,15 +373,11 @@ void onednn_run(struct onednn_runner *runner, const void *w, const float *b, con
                 float *y, void *scratch)
 {
     const struct onednn_product *product = runner->product;
-    const void *input = x;
-    if (product->rounds) {
-        round_input(product, x, scratch);
-        input = scratch;
-    }
-    point_to(runner, ARGUMENT_X, input);
-    point_to(runner, ARGUMENT_W, w);
+    char *free_scratch = scratch;
+    point_to(runner, ARGUMENT_X, rounded(product, &product->first, x, &free_scratch));
+    point_to(runner, ARGUMENT_W, rounded(product, &product->second, w, &free_scratch));
     point_to(runner, ARGUMENT_Y, y);
-    point_to(runner, ARGUMENT_SCRATCHPAD, (char *)scratch + rounded_size(product));
+    point_to(runner, ARGUMENT_SCRATCHPAD, free_scratch);
     if (product->shape.bias) point_to(runner, ARGUMENT_B, b);
     dnnl_primitive_execute(product->primitive, runner->stream, runner->count, runner->arguments);
 }

@@ -235,3 +235,10 @@ const struct lae_pet_module *lae_pet_at(const struct lae_pet *pet, int block, en
     }
     return NULL;
 }
+
+size_t lae_pet_inserted(const struct lae_pet *pet, int block)
+{
+    const struct lae_pet_module *module = lae_pet_at(pet, block, LAE_SITE_ATTN);
+    bool inserts = module != NULL && module->type->inserted != NULL;
+    return inserts ? module->type->inserted(module) : 0;
+}

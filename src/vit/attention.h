@@ -2,15 +2,12 @@
 #ifndef LAE_SRC_VIT_ATTENTION_H
 #define LAE_SRC_VIT_ATTENTION_H
 
-#include "lae/nn/kernels.h"
-#include "lae/nn/linear.h"
+#include "lae/vit/model.h"
 
 #include <stdbool.h>
 #include <stddef.h>
 
-struct attention {
-    const struct lae_kernels *kernels;
-    lae_gemm_function *gemm;
+struct attention_shape {
     size_t width, heads, head_dim;
     size_t queries; /* rows that are wanted: N, or 1 in the last block */
     size_t
@@ -18,17 +15,32 @@ struct attention {
     size_t tokens; /* N */
 };
 
+struct attention_shape attention_shape(const struct lae_vit_dims *dims, size_t queries,
+                                       size_t inserted);
+
+/* Declares one head's products; those of the way back if `back`. */
+lae_status attention_declare(const struct attention_shape *shape, bool back,
+                             struct lae_products *products,
+                             struct lae_attention *numbers) LAE_MUST_CHECK;
+
+struct attention {
+    struct attention_shape shape;
+    const struct lae_kernels *kernels;
+    const struct lae_attention *products; /* as declared for this shape */
+    struct lae_runner *runner;
+};
+
 /* The rows of queries, keys and values are those of one matrix qkv [L + N, 3D]: row r holds query,
  * key and value of key row r; token i is key row L + i; queries of inserted rows do not exist.
  *
  * out [queries, D] is written; weights [heads, queries, L + N] and inserted_sum [heads, queries]
  * (unused when L is 0) are kept for backward. */
-void attention_forward(const struct attention *shape, const float *qkv, float *weights,
+void attention_forward(const struct attention *attention, const float *qkv, float *weights,
                        float *inserted_sum, float *out);
 
 /* d_out [queries, D] to d_qkv [L + N, 3D]: keys and values are written; the wanted rows of queries
  * too if `want_queries`. weights is destroyed; scratch [queries, L + N]. */
-void attention_backward(const struct attention *shape, const float *qkv, float *weights,
+void attention_backward(const struct attention *attention, const float *qkv, float *weights,
                         const float *inserted_sum, const float *d_out, bool want_queries,
                         float *d_qkv, float *scratch);
 

@@ -23,17 +23,15 @@ struct scene {
 
 static struct scene scene_of(const struct pass *pass, size_t block)
 {
-    const struct lae_pet_module *attn = lae_pet_at(pass->pet, (int)block, LAE_SITE_ATTN);
-    bool inserts = attn != NULL && attn->type->inserted != NULL;
     return (struct scene){
         .dims = &pass->vit->dims,
         .kernels = pass->vit->kernels,
         .weights = &pass->vit->blocks[block],
         .slot = slot_of(pass->memory, pass->pet, block),
-        .attn = attn,
+        .attn = lae_pet_at(pass->pet, (int)block, LAE_SITE_ATTN),
         .mlp = lae_pet_at(pass->pet, (int)block, LAE_SITE_MLP),
         .rows = rows_of(pass->vit, block),
-        .inserted = inserts ? attn->type->inserted(attn) : 0,
+        .inserted = lae_pet_inserted(pass->pet, (int)block),
         .keep = pass->keep,
     };
 }
@@ -42,13 +40,9 @@ static struct attention attention_of(const struct pass *pass, const struct scene
 {
     return (struct attention){
         .kernels = s->kernels,
-        .gemm = pass->vit->gemm,
-        .width = s->dims->width,
-        .heads = s->dims->heads,
-        .head_dim = s->dims->head_dim,
-        .queries = s->rows,
-        .inserted = s->inserted,
-        .tokens = s->dims->tokens,
+        .shape = attention_shape(s->dims, s->rows, s->inserted),
+        .products = &s->weights->attention,
+        .runner = pass->memory->runner,
     };
 }
 
@@ -115,9 +109,9 @@ static void attention_site(const struct pass *pass, const struct scene *s)
     project_qkv(pass, s);
     struct lae_pet_view view = view_of(pass, s, LAE_SITE_ATTN, slot->h1, m->x, slot->qkv);
     if (s->attn != NULL) run_module(pass, s->attn, &view);
-    struct attention shape = attention_of(pass, s);
+    struct attention attention = attention_of(pass, s);
     turn(pass, LAE_WORK_ATTENTION);
-    attention_forward(&shape, slot->qkv, slot->weights, slot->inserted_sum, m->attended);
+    attention_forward(&attention, slot->qkv, slot->weights, slot->inserted_sum, m->attended);
     frozen_forward(pass, &s->weights->proj, m->attended, m->x);
 }
 
@@ -200,10 +194,10 @@ static void attention_site_backward(const struct pass *pass, const struct scene 
     size_t n = s->dims->tokens, d = s->dims->width;
     bool through_attention = below || (s->attn != NULL && s->attn->type->changes_attention);
     if (through_attention) {
-        struct attention shape = attention_of(pass, s);
+        struct attention attention = attention_of(pass, s);
         frozen_back(pass, &s->weights->proj, m->x, m->attended);
         turn(pass, LAE_WORK_ATTENTION);
-        attention_backward(&shape, s->slot->qkv, s->slot->weights, s->slot->inserted_sum,
+        attention_backward(&attention, s->slot->qkv, s->slot->weights, s->slot->inserted_sum,
                            m->attended, below, m->d_qkv, m->scores);
     }
     memset(m->dh, 0, n * d * sizeof *m->dh);

@@ -10,16 +10,14 @@ struct counted {
 static struct counted block_at(const struct lae_vit *vit, const struct lae_pet *pet, size_t block)
 {
     const struct lae_vit_dims *dims = &vit->dims;
-    const struct lae_pet_module *attn = lae_pet_at(pet, (int)block, LAE_SITE_ATTN);
-    bool inserts = attn != NULL && attn->type->inserted != NULL;
     return (struct counted){
         .tokens = (double)dims->tokens,
         .width = (double)dims->width,
         .hidden = (double)dims->hidden,
         .rows = block + 1 == dims->depth ? 1.0 : (double)dims->tokens,
-        .attn = attn,
+        .attn = lae_pet_at(pet, (int)block, LAE_SITE_ATTN),
         .mlp = lae_pet_at(pet, (int)block, LAE_SITE_MLP),
-        .inserted = inserts ? (double)attn->type->inserted(attn) : 0.0,
+        .inserted = (double)lae_pet_inserted(pet, (int)block),
     };
 }
 

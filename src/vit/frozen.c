@@ -11,6 +11,8 @@
  */
 #include "frozen.h"
 
+#include "attention.h"
+
 /* x [rows, in] with rows `ldx` apart to y [rows, out], `ldy` apart. */
 struct place {
     size_t rows, in, out, ldx, ldy;
@@ -50,7 +52,7 @@ static lae_status declare(struct lae_vit *vit, struct lae_frozen *map, const str
     return NULL;
 }
 
-static lae_status declare_block(struct lae_vit *vit, size_t number, bool back)
+static lae_status declare_block(struct lae_vit *vit, size_t number, size_t inserted, bool back)
 {
     const struct lae_vit_dims *dims = &vit->dims;
     struct lae_vit_block *block = &vit->blocks[number];
@@ -67,18 +69,21 @@ static lae_status declare_block(struct lae_vit *vit, size_t number, bool back)
     LAE_TRY(declare(vit, &block->proj, &(struct place){rows, d, d, d, d, true, false}, back));
     LAE_TRY(
         declare(vit, &block->fc1, &(struct place){rows, d, hidden, d, hidden, false, true}, back));
-    return declare(vit, &block->fc2, &(struct place){rows, hidden, d, hidden, d, true, false},
-                   back);
+    LAE_TRY(
+        declare(vit, &block->fc2, &(struct place){rows, hidden, d, hidden, d, true, false}, back));
+    struct attention_shape attention = attention_shape(dims, rows, inserted);
+    return attention_declare(&attention, back, vit->products, &block->attention);
 }
 
-lae_status frozen_declare(struct lae_vit *vit, int first_block)
+lae_status frozen_declare(struct lae_vit *vit, const struct lae_pet *pet)
 {
     const struct lae_vit_dims *dims = &vit->dims;
     size_t pixels = 3 * dims->patch * dims->patch, d = dims->width;
     LAE_TRY(declare(vit, &vit->patch,
                     &(struct place){dims->tokens - 1, pixels, d, pixels, d, false, false}, false));
     for (size_t block = 0; block < dims->depth; block++)
-        LAE_TRY(declare_block(vit, block, block >= (size_t)first_block));
+        LAE_TRY(declare_block(vit, block, lae_pet_inserted(pet, (int)block),
+                              block >= (size_t)pet->first_block));
     return NULL;
 }
 

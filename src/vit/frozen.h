@@ -6,7 +6,8 @@
 
 #define FROZEN_OF_BLOCK 5 /* at most */
 
-/* Lists all maps of the model in vit->frozen, declares their products, and sums up vit->packed. */
-lae_status frozen_declare(struct lae_vit *vit, int first_block) LAE_MUST_CHECK;
+/* Lists all maps of the model in vit->frozen, declares their products and attention's, and
+ * sums up vit->packed. */
+lae_status frozen_declare(struct lae_vit *vit, const struct lae_pet *pet) LAE_MUST_CHECK;
 
 #endif

@@ -197,10 +197,10 @@ static void point(const struct lae_table *table, const float *weights, struct la
 
 lae_status lae_vit_create(const struct lae_vit_dims *dims, const struct lae_table *table,
                           const float *weights, const struct lae_kernels *kernels,
-                          struct lae_arithmetic arithmetic, int first_block, struct lae_vit *vit)
+                          struct lae_arithmetic arithmetic, const struct lae_pet *pet,
+                          struct lae_vit *vit)
 {
-    *vit = (struct lae_vit){
-        .dims = *dims, .kernels = kernels, .gemm = lae_arithmetic_gemm(arithmetic)};
+    *vit = (struct lae_vit){.dims = *dims, .kernels = kernels};
     size_t most = 1 + FROZEN_OF_BLOCK * dims->depth;
     vit->blocks = calloc(dims->depth, sizeof *vit->blocks);
     vit->frozen = calloc(most, sizeof(struct lae_frozen *));
@@ -208,7 +208,7 @@ lae_status lae_vit_create(const struct lae_vit_dims *dims, const struct lae_tabl
         return lae_out_of_memory(dims->depth * sizeof *vit->blocks, "the model");
     point(table, weights, vit);
     LAE_TRY(lae_products_create(arithmetic, &vit->products));
-    return frozen_declare(vit, first_block);
+    return frozen_declare(vit, pet);
 }
 
 void lae_vit_free(struct lae_vit *vit)

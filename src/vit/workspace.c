@@ -2,11 +2,6 @@
 
 #include <stdlib.h>
 
-static size_t inserted_rows(const struct lae_pet_module *module)
-{
-    return module != NULL && module->type->inserted != NULL ? module->type->inserted(module) : 0;
-}
-
 static size_t larger(size_t a, size_t b)
 {
     return a > b ? a : b;
@@ -19,7 +14,7 @@ static void module_limits(const struct lae_pet *pet, size_t *inserted, size_t *s
     *inserted = *scratch = saved[LAE_SITE_ATTN] = saved[LAE_SITE_MLP] = 0;
     for (size_t i = 0; i < pet->count; i++) {
         const struct lae_pet_module *module = &pet->modules[i];
-        *inserted = larger(*inserted, inserted_rows(module));
+        *inserted = larger(*inserted, lae_pet_inserted(pet, module->block));
         *scratch = larger(*scratch, module->type->scratch(module));
         saved[module->site] = larger(saved[module->site], module->type->saved(module));
     }

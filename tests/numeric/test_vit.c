@@ -196,7 +196,7 @@ static void open_case(const struct fixture *fixture, const char *name, struct fi
     struct lae_pet_dims dims = lae_vit_pet_dims(&fixture->dims);
     ok(lae_pet_create(&options, &dims, (int)fixture->dims.depth, &c->pet));
     ok(lae_vit_create(&fixture->dims, &fixture->table, fixture->weights, lae_kernels_best(),
-                      fixture->arithmetic, c->pet.first_block, &c->vit));
+                      fixture->arithmetic, &c->pet, &c->vit));
     pack(c);
     c->theta = calloc(c->pet.table.total, sizeof(float));
     c->gradient = malloc(c->pet.table.total * sizeof(float));

@@ -60,8 +60,8 @@ static void check(const struct lae_vit_dims *dims, const struct lae_table *table
     struct lae_vit_workspace *workspace;
     ok(lae_pet_create(&options, &pet_dims, (int)dims->depth, &pet));
     ok(lae_vit_create(dims, table, weights, lae_kernels_best(),
-                      (struct lae_arithmetic){LAE_BACKEND_OPENBLAS, LAE_PRECISION_FP32},
-                      pet.first_block, &vit));
+                      (struct lae_arithmetic){LAE_BACKEND_OPENBLAS, LAE_PRECISION_FP32}, &pet,
+                      &vit));
     ok(lae_vit_workspace_create(&vit, &pet, true, &workspace));
     struct lae_vit_flops flops = lae_vit_count_flops(&vit, &pet);
     float *theta = calloc(pet.table.total, sizeof *theta);

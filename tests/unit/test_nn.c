@@ -4,6 +4,7 @@
 #include "lae/nn/conv.h"
 #include "lae/nn/kernels.h"
 #include "lae/nn/linear.h"
+#include "lae/nn/product.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -115,6 +116,18 @@ static size_t run_rows(const struct lae_kernels *kernels, const float *x, const 
     return (size_t)(next - out);
 }
 
+/* Both of the rounding's forms, the halves widened again, so that they too are compared as floats.
+ */
+static size_t run_rounding(const struct lae_kernels *kernels, const float *x, size_t n, float *out)
+{
+    uint16_t halves[LONGEST];
+    kernels->bf16(halves, x, n);
+    kernels->bf16_wide(out, x, n);
+    for (size_t i = 0; i < n; i++)
+        out[n + i] = float_of((uint32_t)halves[i] << 16);
+    return 2 * n;
+}
+
 static void assert_same(const struct lae_kernels *kernels, const float *expected, const float *got,
                         size_t count, size_t n)
 {
@@ -130,10 +143,12 @@ static void compare_tables(const float *x, const float *y, size_t n)
     const struct lae_kernels *const *all = lae_kernels_all();
     float expected[OUTPUTS], got[OUTPUTS];
     size_t count = run_elementwise(all[0], x, y, n, expected);
+    count += run_rounding(all[0], x, n, expected + count);
     size_t all_count = count + run_rows(all[0], x, y, n, expected + count);
     for (size_t k = 1; all[k] != NULL; k++) {
-        run_elementwise(all[k], x, y, n, got);
-        run_rows(all[k], x, y, n, got + count);
+        size_t done = run_elementwise(all[k], x, y, n, got);
+        done += run_rounding(all[k], x, n, got + done);
+        run_rows(all[k], x, y, n, got + done);
         assert_same(all[k], expected, got, all_count, n);
     }
 }
@@ -401,6 +416,32 @@ static void test_sums_accuracy(void **unused)
                 6e-8 * fabs(expected) + 1e-12);
 }
 
+/* No bf16 number is nearer, and of two that are as near it is the even one. */
+static void test_bf16_is_nearest(void **unused)
+{
+    (void)unused;
+    uint64_t state = 11;
+    for (int i = 0; i < 200000; i++) {
+        uint32_t bits = (uint32_t)next_bits(&state);
+        if (i % 4 == 0) bits = (bits & 0xffff0000u) | 0x8000u; /* half-way */
+        uint32_t cut = bits & 0xffff0000u, next = cut + 0x10000u;
+        float x = float_of(bits), below = float_of(cut), above = float_of(next), wide;
+        if (!isfinite(x) || !isfinite(above)) continue;
+        uint16_t half;
+        lae_kernels_best()->bf16(&half, &x, 1);
+        lae_kernels_best()->bf16_wide(&wide, &x, 1);
+        double down = fabs((double)x - (double)below), up = fabs((double)above - (double)x);
+        bool even_below = (cut & 0x10000u) == 0;
+        uint32_t expected = down < up || (down == up && even_below) ? cut : next;
+        assert_int_equal(half, expected >> 16);
+        assert_int_equal(bits_of(wide), expected);
+    }
+    const float odd[3] = {NAN, INFINITY, FLT_MAX};
+    float wide[3];
+    lae_kernels_best()->bf16_wide(wide, odd, 3);
+    assert_true(isnan(wide[0]) && isinf(wide[1]) && isinf(wide[2]));
+}
+
 /* ---- NaN and infinity -------------------------------------------------------------------- */
 
 static void test_activations_at_the_ends(void **unused)
@@ -600,6 +641,91 @@ static void test_linear_backward(void **unused)
     assert_memory_equal(again, dw, sizeof dw);
 }
 
+/* ---- products of pairs ------------------------------------------------------------------- */
+
+/* Element (row, col) of op(x), rounded where the arithmetic rounds. */
+static double operand(const float *x, size_t stride, bool transpose, size_t row, size_t col,
+                      bool rounds)
+{
+    float value = transpose ? x[col * stride + row] : x[row * stride + col];
+    if (rounds) lae_kernels_best()->bf16_wide(&value, &value, 1);
+    return (double)value;
+}
+
+static void compare_pair(const struct lae_pair_shape *shape, bool rounds, const float *a,
+                         const float *b, const float *c)
+{
+    for (size_t i = 0; i < shape->m; i++) {
+        for (size_t j = 0; j < shape->n; j++) {
+            double sum = 0.0, size = 0.0;
+            for (size_t l = 0; l < shape->k; l++) {
+                double term = operand(a, shape->lda, shape->transpose_a, i, l, rounds) *
+                              operand(b, shape->ldb, shape->transpose_b, l, j, rounds);
+                sum += term;
+                size += fabs(term);
+            }
+            assert_true(fabs((double)c[i * shape->ldc + j] - sum) <= 4e-7 * size);
+        }
+        for (size_t j = shape->n; j < shape->ldc; j++) /* what lies beside it stays */
+            assert_true(c[i * shape->ldc + j] == 7.0f);
+    }
+}
+
+static void check_pairs(struct lae_arithmetic arithmetic)
+{
+    enum { SIDE = 70 };
+    bool rounds = arithmetic.precision == LAE_PRECISION_BF16;
+    const size_t sizes[][3] = {{1, 1, 1}, {1, 37, 16}, {37, 16, 37}, {16, 37, 1}, {33, 64, 65}};
+    static float a[SIDE * SIDE], b[SIDE * SIDE], c[SIDE * SIDE];
+    uint64_t state = 12;
+    fill(a, SIDE * SIDE, &state, 2.0f);
+    fill(b, SIDE * SIDE, &state, 2.0f);
+    struct lae_products *products;
+    struct lae_runner *runner;
+    assert_null(lae_products_create(arithmetic, &products));
+    struct lae_pair_shape shapes[4 * sizeof sizes / sizeof sizes[0]];
+    const int count = (int)(sizeof shapes / sizeof shapes[0]);
+    for (int i = 0; i < count; i++) {
+        const size_t *size = sizes[i / 4];
+        shapes[i] = (struct lae_pair_shape){
+            .transpose_a = i % 2 == 1,
+            .transpose_b = i / 2 % 2 == 1,
+            .m = size[0],
+            .n = size[1],
+            .k = size[2],
+            .lda = SIDE,
+            .ldb = SIDE - 1,
+            .ldc = SIDE - 2,
+        };
+        int number;
+        for (int twice = 0; twice < 2; twice++) {
+            assert_null(lae_products_add_pair(products, &shapes[i], &number));
+            assert_int_equal(number, i);
+        }
+    }
+    assert_null(lae_runner_create(products, &runner));
+    for (int i = 0; i < count; i++) {
+        for (size_t j = 0; j < SIDE * SIDE; j++)
+            c[j] = 7.0f;
+        lae_pair_run(runner, i, a, b, c);
+        compare_pair(&shapes[i], rounds, a, b, c);
+    }
+    lae_runner_free(runner);
+    lae_products_free(products);
+}
+
+static void test_pairs(void **unused)
+{
+    (void)unused;
+    check_pairs((struct lae_arithmetic){LAE_BACKEND_OPENBLAS, LAE_PRECISION_FP32});
+    if (!lae_onednn_is_built_in()) {
+        print_message("oneDNN is not built in: its products are not tested\n");
+        return;
+    }
+    check_pairs((struct lae_arithmetic){LAE_BACKEND_ONEDNN, LAE_PRECISION_FP32});
+    check_pairs((struct lae_arithmetic){LAE_BACKEND_ONEDNN, LAE_PRECISION_BF16});
+}
+
 static void test_backend(void **unused)
 {
     (void)unused;
@@ -695,6 +821,7 @@ int main(void)
         cmocka_unit_test(test_softmax_accuracy),
         cmocka_unit_test(test_layer_norm_accuracy),
         cmocka_unit_test(test_sums_accuracy),
+        cmocka_unit_test(test_bf16_is_nearest),
         cmocka_unit_test(test_activations_at_the_ends),
         cmocka_unit_test(test_softmax_at_the_ends),
         cmocka_unit_test(test_layer_norm_nan),
@@ -702,6 +829,7 @@ int main(void)
         cmocka_unit_test(test_gemm_of_nothing),
         cmocka_unit_test(test_linear),
         cmocka_unit_test(test_linear_backward),
+        cmocka_unit_test(test_pairs),
         cmocka_unit_test(test_backend),
         cmocka_unit_test(test_conv),
     };

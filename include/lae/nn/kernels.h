@@ -9,6 +9,7 @@
 #define LAE_NN_KERNELS_H
 
 #include <stddef.h>
+#include <stdint.h>
 
 struct lae_kernels {
     const char *name; /* "baseline", "avx2", "avx512" */
@@ -47,6 +48,11 @@ struct lae_kernels {
     float (*dot)(const float *x, const float *y, size_t n); /* sum of x y, in lanes of double */
     /* sum[cols] = column sums of x[rows, cols] */
     void (*column_sum)(float *sum, const float *x, size_t rows, size_t cols);
+
+    /* y[n] = the upper half of x's bits, rounded to nearest, ties to even: bf16. NaN stays NaN. */
+    void (*bf16)(uint16_t *y, const float *x, size_t n);
+    /* The same numbers, kept in fp32. In place allowed. */
+    void (*bf16_wide)(float *y, const float *x, size_t n);
 };
 
 /* The widest table this CPU can run. LAE_ISA=baseline|avx2|avx512 in the environment asks for

@@ -1,4 +1,5 @@
-/* Products with frozen weights: y = x W^T + b, and the way back, y = x W, at fixed shapes.
+/* Products at fixed shapes: with frozen weights, y = x W^T + b, and the way back, y = x W; and of
+ * pairs of matrices that are both made on the way, as in attention.
  *
  * A shape is declared once and its weights are packed once, into the layout that the backend likes;
  * then it is computed millions of times, by many threads at once. The set of products and the
@@ -7,6 +8,8 @@
  *     openblas  fp32   takes the weights as stored, and packs them anew in every call
  *     onednn    fp32   weights packed once
  *     onednn    bf16   weights packed once, inputs rounded to bf16; sums, bias and y in fp32
+ *
+ * A pair is multiplied in fp32 by the backend's plain product, and in bf16 after both are rounded.
  */
 #ifndef LAE_NN_PRODUCT_H
 #define LAE_NN_PRODUCT_H
@@ -40,16 +43,19 @@ bool lae_bf16_is_native(void);
 /* "oneDNN 2.6.3 avx512_core_bf16", or NULL where it is not built in. */
 const char *lae_onednn_version(char *text, size_t size);
 
-/* What multiplies matrices that are both made on the way, in fp32: lae_gemm, or oneDNN's, which is
- * the quicker one where a side is as short as a head. */
-lae_gemm_function *lae_arithmetic_gemm(struct lae_arithmetic arithmetic);
-
 struct lae_product_shape {
     size_t rows, in, out; /* x [rows, in], y [rows, out] */
     size_t ldx, ldy;      /* row strides of x and y */
     bool back;            /* false: w is [out, in] and used transposed; true: w is [in, out] */
     bool bias;            /* + b [out] */
     bool add;             /* y += */
+};
+
+/* c = op(a) op(b): op(a) [m, k], op(b) [k, n], c [m, n]; op transposes or does nothing. */
+struct lae_pair_shape {
+    bool transpose_a, transpose_b;
+    size_t m, n, k;
+    size_t lda, ldb, ldc; /* row strides of a, b and c as stored */
 };
 
 struct lae_products;
@@ -63,7 +69,12 @@ void lae_products_free(struct lae_products *products); /* NULL is allowed */
 lae_status lae_products_add(struct lae_products *products, const struct lae_product_shape *shape,
                             int *which) LAE_MUST_CHECK;
 
-/* Bytes of a product's packed weights, a multiple of LAE_ALIGNMENT; 0: it takes them as stored. */
+/* Declares the product of a pair, in the same numbering. */
+lae_status lae_products_add_pair(struct lae_products *products, const struct lae_pair_shape *shape,
+                                 int *which) LAE_MUST_CHECK;
+
+/* Bytes of a product's packed weights (not of a pair), a multiple of LAE_ALIGNMENT; 0: it takes
+ * them as stored. */
 size_t lae_product_packed(const struct lae_products *products, int which);
 
 /* w as stored into packed [lae_product_packed], which must be aligned to LAE_ALIGNMENT. */
@@ -80,5 +91,8 @@ void lae_runner_free(struct lae_runner *runner); /* NULL is allowed */
 /* y = x op(w) (+ b) (+ y). `w`: packed, or as stored where lae_product_packed is 0. */
 void lae_product_run(struct lae_runner *runner, int which, const void *w, const float *b,
                      const float *x, float *y);
+
+/* c = op(a) op(b). */
+void lae_pair_run(struct lae_runner *runner, int which, const float *a, const float *b, float *c);
 
 #endif

@@ -103,7 +103,8 @@ struct lae_pet_type {
     void (*backward)(const struct lae_pet_module *module, const float *theta,
                      const struct lae_pet_view *view, float *gradient, float *dh);
     /* Operations in products of matrices of one forward pass over `rows` rows; backward makes twice
-     * as many, less input_flops where the gradient of h is not wanted. For the bench; NULL: none. */
+     * as many, less input_flops where the gradient of h is not wanted. For the bench; NULL: none.
+     */
     double (*flops)(const struct lae_pet_module *module, size_t rows);
     double (*input_flops)(const struct lae_pet_module *module, size_t rows);
 };
@@ -131,5 +132,8 @@ void lae_pet_init(const struct lae_pet *pet, unsigned long long seed, float *the
 
 /* The module of a block's site, or NULL. */
 const struct lae_pet_module *lae_pet_at(const struct lae_pet *pet, int block, enum lae_site site);
+
+/* Key rows that a block's attention has before the tokens' (prefix tuning). */
+size_t lae_pet_inserted(const struct lae_pet *pet, int block);
 
 #endif

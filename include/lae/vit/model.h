@@ -36,6 +36,12 @@ struct lae_frozen {
     int forward_product, back_product; /* numbers in the model's products */
 };
 
+/* One head's products of attention, as numbers in the model's products. */
+struct lae_attention {
+    int scores, values;                     /* q k^T; p v */
+    int d_value, d_weights, d_key, d_query; /* p^T do; do v^T; ds^T q; ds k */
+};
+
 struct lae_vit_block {
     const float *norm1_weight, *norm1_bias; /* [D] */
     struct lae_frozen qkv;                  /* D to 3D: queries, keys, values */
@@ -43,6 +49,7 @@ struct lae_vit_block {
     struct lae_frozen proj;                 /* D to D, added to the stream, as that of fc2 */
     const float *norm2_weight, *norm2_bias; /* [D] */
     struct lae_frozen fc1, fc2;             /* D to hidden, hidden to D */
+    struct lae_attention attention;
 };
 
 struct lae_vit {
@@ -53,8 +60,7 @@ struct lae_vit {
     struct lae_frozen patch;              /* 3 p p to D */
     const float *norm_weight, *norm_bias; /* [D] */
     struct lae_vit_block *blocks;         /* [depth] */
-    struct lae_products *products;        /* of all maps */
-    lae_gemm_function *gemm;              /* of attention */
+    struct lae_products *products;        /* of all maps, and of attention */
     struct lae_frozen **frozen;           /* [frozen_count] all of them */
     size_t frozen_count;
     size_t packed; /* bytes of all packed maps; 0: they are used as stored */
@@ -73,12 +79,13 @@ lae_status lae_vit_table(const struct lae_vit_dims *dims, struct lae_table *tabl
 lae_status lae_vit_fill(const struct lae_vit_dims *dims, const struct lae_table *table,
                         const struct lae_set *tensors, float *weights) LAE_MUST_CHECK;
 
-/* A model over weights [table->total], which must outlive it. No gradient will be asked for below
- * block `first_block`. Where vit->packed is not 0, the weights must be packed before the model can
- * be used. Errors: memory; the arithmetic is not built in. */
+/* A model over weights [table->total], which must outlive it, for these modules: they say below
+ * which block no gradient will be asked for, and how many keys attention has. Where vit->packed is
+ * not 0, the weights must be packed before the model can be used. Errors: memory; the arithmetic is
+ * not built in. */
 lae_status lae_vit_create(const struct lae_vit_dims *dims, const struct lae_table *table,
                           const float *weights, const struct lae_kernels *kernels,
-                          struct lae_arithmetic arithmetic, int first_block,
+                          struct lae_arithmetic arithmetic, const struct lae_pet *pet,
                           struct lae_vit *vit) LAE_MUST_CHECK;
 
 /* Packs every parts-th map, from number `part` on, into its place in packed [vit->packed]: ranks
