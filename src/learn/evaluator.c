@@ -1,5 +1,6 @@
 #include "lae/learn/evaluator.h"
 
+#include "lae/base/arena.h"
 #include "lae/nn/linear.h"
 
 #include <math.h>
@@ -13,10 +14,17 @@ struct test_image {
     int task;
 };
 
+/* Online's features after one task. */
+struct kept {
+    float *features; /* [count, D] of this rank's images in their order; NULL: not kept */
+    bool known;      /* an evaluation has computed them all */
+};
+
 struct lae_evaluator {
     const struct lae_job *job;
     struct lae_workers *workers;
     struct test_image *images; /* [count] this rank's, with room for those of all tasks */
+    struct kept *kept;         /* [tasks] */
     /* Of the evaluation at hand: */
     const struct lae_state *state;
     int task;
@@ -68,11 +76,23 @@ static void judge(const struct lae_evaluator *e, int64_t *sum, enum lae_module m
     count[1] += argmax(p, first[task], first[task + 1]) == label;
 }
 
-static void module_scores(const struct lae_evaluator *e, struct lae_worker *worker,
-                          const float *theta, float *p)
+/* Online's feature of one of this rank's images, computed if it is not known. */
+static const float *online_feature(struct lae_evaluator *e, struct lae_worker *worker, size_t image)
 {
-    lae_vit_branch(&e->job->vit, &e->job->pet, theta, worker->pass, NULL, false, worker->feature);
-    lae_evaluate_scores(e->job, e->state, e->task, worker->feature, p);
+    const struct lae_job *job = e->job;
+    struct kept *kept = &e->kept[e->task];
+    float *feature = worker->feature;
+    if (kept->features != NULL) feature = kept->features + image * job->vit.dims.width;
+    if (!kept->known)
+        lae_vit_branch(&job->vit, &job->pet, e->state->online, worker->pass, NULL, false, feature);
+    return feature;
+}
+
+static const float *offline_feature(const struct lae_evaluator *e, struct lae_worker *worker)
+{
+    lae_vit_branch(&e->job->vit, &e->job->pet, e->state->offline, worker->pass, NULL, false,
+                   worker->feature);
+    return worker->feature;
 }
 
 static void evaluate_image(void *context, int number, size_t item)
@@ -85,12 +105,15 @@ static void evaluate_image(void *context, int number, size_t item)
         job->sequence.output_index[lae_dataset_label(&job->dataset, LAE_TEST, image->index)];
     float *online = worker->logits[0], *offline = worker->logits[1];
 
-    lae_worker_load(worker, job, LAE_TEST, image->index, NULL);
-    lae_vit_trunk(&job->vit, &job->pet, worker->pass, worker->image);
-    module_scores(e, worker, e->state->online, online);
+    if (e->offline || !e->kept[e->task].known) {
+        lae_worker_load(worker, job, LAE_TEST, image->index, NULL);
+        lae_vit_trunk(&job->vit, &job->pet, worker->pass, worker->image);
+    }
+    const float *feature = online_feature(e, worker, e->first + item);
+    lae_evaluate_scores(job, e->state, e->task, feature, online);
     judge(e, worker->sum, LAE_ONLINE, online, label, image->task);
     if (!e->offline) return;
-    module_scores(e, worker, e->state->offline, offline);
+    lae_evaluate_scores(job, e->state, e->task, offline_feature(e, worker), offline);
     judge(e, worker->sum, LAE_OFFLINE, offline, label, image->task);
     for (int i = 0; i < job->sequence.first_class[e->task + 1]; i++)
         if (offline[i] > online[i]) online[i] = offline[i];
@@ -166,6 +189,7 @@ lae_status lae_evaluate(struct lae_evaluator *e, const struct lae_state *state, 
     for (int i = 0; i < e->workers->count; i++)
         memset(e->workers->items[i].sum, 0, e->workers->words * sizeof(int64_t));
     if (!compute(e, progress, context)) return lae_stopped();
+    e->kept[task].known = e->kept[task].features != NULL;
     return collect(e, counts);
 }
 
@@ -180,13 +204,32 @@ lae_status lae_evaluator_create(const struct lae_job *job, struct lae_workers *w
     e->job = job;
     e->workers = workers;
     e->images = calloc(total / (size_t)job->dist->size + 1, sizeof *e->images);
-    if (e->images == NULL)
+    e->kept = calloc((size_t)job->sequence.tasks, sizeof *e->kept);
+    if (e->images == NULL || e->kept == NULL)
         return lae_out_of_memory(total * sizeof *e->images, "the list of test images");
+    return NULL;
+}
+
+lae_status lae_evaluator_keep_online(struct lae_evaluator *e, int tasks)
+{
+    const struct lae_job *job = e->job;
+    size_t images = 0;
+    for (int task = 0; task < tasks; task++) {
+        images += job->sequence.images[LAE_TEST][task].count;
+        size_t floats = lae_dist_share(job->dist, images) * job->vit.dims.width;
+        e->kept[task].features = lae_aligned_calloc(floats, sizeof(float));
+        if (e->kept[task].features == NULL)
+            return lae_out_of_memory(floats * sizeof(float), "online's features");
+    }
     return NULL;
 }
 
 void lae_evaluator_free(struct lae_evaluator *evaluator)
 {
-    if (evaluator != NULL) free(evaluator->images);
+    if (evaluator == NULL) return;
+    for (int task = 0; evaluator->kept != NULL && task < evaluator->job->sequence.tasks; task++)
+        free(evaluator->kept[task].features);
+    free(evaluator->kept);
+    free(evaluator->images);
     free(evaluator);
 }

@@ -158,6 +158,24 @@ struct lae_merge_vectors lae_state_vectors(const struct lae_job *job, const stru
                                       .seed = job->config->run.seed};
 }
 
+lae_status lae_state_accumulate(const struct lae_job *job, struct lae_state *state)
+{
+    struct lae_merge_vectors vectors = lae_state_vectors(job, state);
+    size_t bytes = job->pet.table.total * sizeof(float);
+    state->at.merged = true;
+    if (state->offline == NULL) return NULL;
+    if (state->finished == 0) {
+        memcpy(vectors.offline, vectors.online, bytes);
+        return NULL;
+    }
+    lae_status status = NULL;
+    if (job->dist->rank == 0)
+        status = lae_merge_after_task(&job->config->merge, &vectors, state->finished, state->merge);
+    LAE_TRY(lae_dist_agree(job->dist, status));
+    lae_dist_broadcast(job->dist, vectors.offline, bytes);
+    return NULL;
+}
+
 lae_status lae_state_digest(const struct lae_job *job, const struct lae_state *state, char text[65])
 {
     size_t bytes = job->pet.table.total * sizeof(float);

@@ -216,27 +216,14 @@ static lae_status learn_task(struct trainer *t)
     return NULL;
 }
 
-/* What a task leaves in the offline module: after task 0 a copy; then what the method does, on rank
- * 0, for all. */
+/* What the task leaves in the offline module, told to the observer. */
 static lae_status accumulate(struct trainer *t)
 {
     if (t->state->at.merged) return NULL; /* before it was interrupted */
-    t->state->at.merged = true;
-    const struct lae_job *job = t->job;
-    struct lae_merge_vectors vectors = lae_state_vectors(job, t->state);
-    size_t bytes = job->pet.table.total * sizeof(float);
-    if (t->state->offline == NULL) return NULL;
-    if (t->at.task == 0) {
-        memcpy(vectors.offline, vectors.online, bytes);
-        return NULL;
-    }
+    LAE_TRY(lae_state_accumulate(t->job, t->state));
     lae_status status = NULL;
-    if (job->dist->rank == 0)
-        status = lae_merge_after_task(&job->config->merge, &vectors, t->at.task, t->state->merge);
-    LAE_TRY(agree(t, status));
-    lae_dist_broadcast(job->dist, vectors.offline, bytes);
-    if (t->observer->merged != NULL)
-        status = t->observer->merged(t->observer->context, &t->at, job, t->state);
+    if (t->observer->merged != NULL && t->state->offline != NULL && t->at.task > 0)
+        status = t->observer->merged(t->observer->context, &t->at, t->job, t->state);
     return agree(t, status);
 }
 

@@ -16,6 +16,12 @@ lae_status lae_evaluator_create(const struct lae_job *job, struct lae_workers *w
                                 struct lae_evaluator **evaluator) LAE_MUST_CHECK;
 void lae_evaluator_free(struct lae_evaluator *evaluator); /* NULL is allowed */
 
+/* For evaluations of several offline modules beside the same online ones: from now on the online
+ * module given for each of the first `tasks` tasks must be always the same, and its features are
+ * computed only once. They take 4 * D bytes for each task and each test image evaluated after it,
+ * over all ranks. Not collective. Errors: memory. */
+lae_status lae_evaluator_keep_online(struct lae_evaluator *evaluator, int tasks) LAE_MUST_CHECK;
+
 /* Test images of tasks 0..task are dealt to the ranks; each is loaded once and shares the blocks
  * below the first adapted one. counts (made for task + 1 tasks) are written, the same on all ranks.
  * While task 0 is learned, offline is online. [collective] Errors, the same on all ranks: scores

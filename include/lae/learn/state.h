@@ -25,8 +25,8 @@ struct lae_state {
     float *init;                     /* [P] the PET parameters' initial values */
     float *online;                   /* [P] */
     float *offline;                  /* [P]; NULL with merge.method none */
-    float **history;     /* rank 0: [tasks] each [P], online after that task; NULL where no merge to
-                            come     reads it */
+    float **history;     /* rank 0: [tasks] each [P], online after that task; NULL where no merge
+                            to come reads it */
     float **classifiers; /* [tasks] each weight [n, D], then bias [n]; NULL before its task */
     int tasks;
     struct lae_merge_stats *merge; /* [tensors] of the last merge of this program; zero before it */
@@ -58,6 +58,11 @@ lae_status lae_state_send(const struct lae_job *job, struct lae_state *state) LA
 /* The vectors a merge works on. */
 struct lae_merge_vectors lae_state_vectors(const struct lae_job *job,
                                            const struct lae_state *state);
+
+/* What task number `finished`, its steps done, leaves in the offline module: after task 0 a copy of
+ * online; then what the method makes of them, at rank 0, for all. The merge's statistics are rank
+ * 0's. [collective] Errors, the same on all ranks: memory. */
+lae_status lae_state_accumulate(const struct lae_job *job, struct lae_state *state) LAE_MUST_CHECK;
 
 /* SHA-256 of all parameters, for ranks to compare. */
 lae_status lae_state_digest(const struct lae_job *job, const struct lae_state *state,

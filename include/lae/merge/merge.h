@@ -33,11 +33,14 @@
  *                         says
  *               merged  = float(sum / (w_0 + w_1 + ...)), float(sum) or v_i, with the agreeing
  *                         terms alone in both sums; max of equal magnitudes: the first of them
- *     dare      (Yu et al. 2024) an entry of v_i is kept where u < density, else it becomes 0;
- *               u is number `entry` of the stream (seed, LAE_RANDOM_DROP, k, 0, 0) for a change
- * that ends at theta_k, and of (seed, LAE_RANDOM_DROP, t, 1, 0) for the pair's offline: so a task's
- * change always loses the same entries sum     = w_0 * v_0 + w_1 * v_1 + ... of what is left merged
- * = float(sum / density / (w_0 + w_1 + ...)) of all w_i; reduce sum: float(sum / density)
+ *     dare      (Yu et al. 2024)
+ *               an entry of v_i is kept where u < density, else it becomes 0; u is number
+ *               `entry` of the stream (seed, LAE_RANDOM_DROP, k, 0, 0) for a change that ends at
+ *               theta_k, and of (seed, LAE_RANDOM_DROP, t, 1, 0) for the pair's offline: so a
+ *               task's change always loses the same entries
+ *               sum     = w_0 * v_0 + w_1 * v_1 + ... of what is left
+ *               merged  = float(sum / density / (w_0 + w_1 + ...)) of all w_i; reduce sum:
+ *                         float(sum / density)
  *
  * A NaN in a vector stays one in the result, where it is seen; nothing else becomes of it. (An
  * entry that DARE drops is 0 whatever it was.)
