@@ -19,8 +19,9 @@ static const char *backend_of(const struct lae_bench_result *r)
 static void print_rate(FILE *file, const char *name, double gflop,
                        const struct lae_bench_rate *rate)
 {
-    fprintf(file, "%-16s%10.2f%12.2f%12.1f%9.1f %%\n", name, gflop, rate->images_per_s,
-            rate->gflops, 100.0 * rate->share);
+    fprintf(file, "%-16s%10.2f%12.2f%12.1f%9.1f %%%14.2f%9.1f %%\n", name, gflop,
+            rate->images_per_s, rate->gflops, 100.0 * rate->share, rate->images_per_cpu_s,
+            100.0 * rate->share_cpu);
 }
 
 void lae_bench_print(FILE *file, const struct lae_bench_result *r)
@@ -34,7 +35,9 @@ void lae_bench_print(FILE *file, const struct lae_bench_result *r)
     if (r->peak_bf16 > 0.0)
         fprintf(file, ", bf16 %.1f%s", r->peak_bf16,
                 r->bf16_is_native ? "" : " (by fp32: this processor has no instructions for it)");
-    fprintf(file, "\n\n%-16s%10s%12s%12s%11s\n", "", "GFLOP", "images/s", "GFLOP/s", "of peak");
+    fprintf(file, "\n\n%62s%s\n", "", "by processor time:");
+    fprintf(file, "%-16s%10s%12s%12s%11s%14s%11s\n", "", "GFLOP", "images/s", "GFLOP/s", "of peak",
+            "images/s", "of peak");
     print_rate(file, "forward", r->forward_gflop, &r->forward);
     print_rate(file, "training step", r->train_gflop, &r->train);
     fprintf(file, "\nwhere a training step's time goes\n");
@@ -49,8 +52,9 @@ void lae_bench_print(FILE *file, const struct lae_bench_result *r)
 
 static json_t *pack_rate(const struct lae_bench_rate *rate)
 {
-    return json_pack("{s:f, s:f, s:f}", "images_per_s", rate->images_per_s, "gflops", rate->gflops,
-                     "share", rate->share);
+    return json_pack("{s:f, s:f, s:f, s:f, s:f}", "images_per_s", rate->images_per_s, "gflops",
+                     rate->gflops, "share", rate->share, "images_per_cpu_s", rate->images_per_cpu_s,
+                     "share_cpu", rate->share_cpu);
 }
 
 static json_t *pack_split(const struct lae_bench_result *r)

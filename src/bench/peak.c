@@ -5,8 +5,6 @@
 
 #include <stdlib.h>
 
-#define ATTEMPTS 5
-
 /* Of one thread. */
 struct maker {
     struct lae_runner *runner;
@@ -15,14 +13,15 @@ struct maker {
     lae_status status;
 };
 
-struct peak {
+struct lae_bench_peak {
+    const struct lae_job *job;
     struct lae_products *products;
     int product;
     size_t side;
     struct maker *makers; /* [threads] */
 };
 
-static lae_status prepare_maker(const struct peak *peak, struct maker *maker)
+static lae_status prepare_maker(const struct lae_bench_peak *peak, struct maker *maker)
 {
     size_t count = peak->side * peak->side, packed = lae_product_packed(peak->products, 0);
     LAE_TRY(lae_runner_create(peak->products, &maker->runner));
@@ -43,14 +42,14 @@ static lae_status prepare_maker(const struct peak *peak, struct maker *maker)
 
 static void prepare(void *context, int worker, size_t item)
 {
-    struct peak *peak = context;
+    struct lae_bench_peak *peak = context;
     (void)item;
     peak->makers[worker].status = prepare_maker(peak, &peak->makers[worker]);
 }
 
 static void make(void *context, int worker, size_t item)
 {
-    struct peak *peak = context;
+    struct lae_bench_peak *peak = context;
     struct maker *maker = &peak->makers[worker];
     (void)item;
     lae_product_run(maker->runner, peak->product,
@@ -58,23 +57,10 @@ static void make(void *context, int worker, size_t item)
                     maker->y);
 }
 
-static void free_makers(const struct peak *peak, int threads)
-{
-    for (int i = 0; peak->makers != NULL && i < threads; i++) {
-        lae_runner_free(peak->makers[i].runner);
-        free(peak->makers[i].x);
-        free(peak->makers[i].w);
-        free(peak->makers[i].y);
-        free(peak->makers[i].packed);
-    }
-    free(peak->makers);
-}
-
 /* One product on each thread of this rank. */
-static lae_status set_up(const struct lae_job *job, struct lae_arithmetic arithmetic,
-                         struct peak *peak)
+static lae_status set_up(struct lae_bench_peak *peak, struct lae_arithmetic arithmetic)
 {
-    int threads = lae_team_threads(job->team);
+    int threads = lae_team_threads(peak->job->team);
     struct lae_product_shape shape = {.rows = peak->side,
                                       .in = peak->side,
                                       .out = peak->side,
@@ -85,32 +71,51 @@ static lae_status set_up(const struct lae_job *job, struct lae_arithmetic arithm
     peak->makers = calloc((size_t)threads, sizeof *peak->makers);
     if (peak->makers == NULL)
         return lae_out_of_memory((size_t)threads * sizeof *peak->makers, "large products");
-    lae_team_each(job->team, prepare, peak);
+    lae_team_each(peak->job->team, prepare, peak);
     lae_status status = NULL;
     for (int i = 0; i < threads; i++)
         status = lae_status_first(status, peak->makers[i].status);
     return status;
 }
 
-lae_status lae_bench_peak(const struct lae_job *job, struct lae_arithmetic arithmetic, size_t side,
-                          double *gflops)
+lae_status lae_bench_peak_open(const struct lae_job *job, struct lae_arithmetic arithmetic,
+                               size_t side, struct lae_bench_peak **out)
 {
-    struct peak peak = {.side = side};
-    int threads = lae_team_threads(job->team);
-    lae_status status = lae_dist_agree(job->dist, set_up(job, arithmetic, &peak));
-    double best = 0.0, n = (double)side;
-    for (int i = 0; i < ATTEMPTS && status == NULL; i++) {
-        int64_t all = threads;
-        lae_dist_sum(job->dist, &all, 1); /* all ranks begin together */
-        double began = lae_clock_seconds();
-        lae_team_each(job->team, make, &peak);
-        int64_t done = 1;
-        lae_dist_sum(job->dist, &done, 1);
-        double rate = 2e-9 * n * n * n * (double)all / (lae_clock_seconds() - began);
-        if (rate > best) best = rate;
+    struct lae_bench_peak *peak = *out = calloc(1, sizeof *peak);
+    lae_status status = peak == NULL ? lae_out_of_memory(sizeof *peak, "large products") : NULL;
+    if (status == NULL) {
+        *peak = (struct lae_bench_peak){.job = job, .side = side};
+        status = set_up(peak, arithmetic);
     }
-    free_makers(&peak, threads);
-    lae_products_free(peak.products);
-    *gflops = best;
-    return status;
+    return lae_dist_agree(job->dist, status);
+}
+
+struct lae_bench_peak_rate lae_bench_peak_sample(struct lae_bench_peak *peak)
+{
+    const struct lae_job *job = peak->job;
+    int64_t threads = lae_team_threads(job->team), done = 1;
+    double n = (double)peak->side, spent = lae_bench_cpu_seconds(job);
+    lae_dist_sum(job->dist, &threads, 1); /* all ranks begin together */
+    double began = lae_clock_seconds();
+    lae_team_each(job->team, make, peak);
+    lae_dist_sum(job->dist, &done, 1);
+    double seconds = lae_clock_seconds() - began;
+    double gflop = 2e-9 * n * n * n * (double)threads;
+    return (struct lae_bench_peak_rate){gflop / seconds,
+                                        gflop / (lae_bench_cpu_seconds(job) - spent)};
+}
+
+void lae_bench_peak_close(struct lae_bench_peak *peak)
+{
+    if (peak == NULL) return;
+    for (int i = 0; peak->makers != NULL && i < lae_team_threads(peak->job->team); i++) {
+        lae_runner_free(peak->makers[i].runner);
+        free(peak->makers[i].x);
+        free(peak->makers[i].w);
+        free(peak->makers[i].y);
+        free(peak->makers[i].packed);
+    }
+    free(peak->makers);
+    lae_products_free(peak->products);
+    free(peak);
 }

@@ -7,6 +7,8 @@
  */
 #include "keys.h"
 
+#include "lae/base/team.h"
+
 #include <limits.h>
 #include <string.h>
 
@@ -186,7 +188,7 @@ static const struct lae_key keys[] = {
 
     {"compute.threads", &lae_key_whole, "auto", false, AT(compute.threads),
      .help = "threads of a rank; auto: one for each core it has",
-     .max = 1024, .zero = "auto"},
+     .max = LAE_MAX_THREADS, .zero = "auto"},
     {"compute.backend", &lae_key_choice, "auto", false, AT(compute.backend),
      .help = "what multiplies with the frozen weights; auto: oneDNN where it is built in",
      .choices = backend_names},

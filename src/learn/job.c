@@ -176,6 +176,7 @@ static lae_status create_team(struct lae_job *job)
             "install its pthread build (libopenblas0-pthread), or set it to 1",
             asked);
     if (!lae_linear_is_reentrant()) cores = 1;
+    if (cores > LAE_MAX_THREADS) cores = LAE_MAX_THREADS;
     return lae_team_create(asked > 0 ? asked : cores, &job->team);
 }
 

@@ -3,7 +3,8 @@
 #
 #     tests/bench/compare.sh [ROUNDS] [--model base --batch 8 ...] [KEY=VALUE ...]
 #
-# With 2 ranks of one thread and 2 processes of one thread. Needs python3 with torch (another one by
+# With 2 ranks of one thread and 2 processes of one thread. The ratio by processor time is the one to
+# look at where other programs run on the same cores. Needs python3 with torch (another one by
 # PYTHON=...) and a built program (LAE_MPI=..., default build/lae_mpi).
 set -eu
 cd "$(dirname "$0")/../.."
@@ -36,9 +37,10 @@ import json, sys
 work, number = sys.argv[1:]
 ours, theirs = json.load(open(work + "/ours")), json.load(open(work + "/theirs"))
 for name in "forward", "train":
-    mine, other = ours[name]["images_per_s"], theirs[name]
-    print(f"round {number}  {name:8} lae_mpi {mine:7.2f} images/s ({100 * ours[name]['share']:.0f} % of peak)"
-          f"   PyTorch {other:7.2f}   ratio {mine / other:.2f}", flush=True)
+    mine, other = ours[name], theirs[name]
+    ratio, cpu = (mine[unit] / other[unit] for unit in ("images_per_s", "images_per_cpu_s"))
+    print(f"round {number}  {name:8} lae_mpi {mine['images_per_s']:7.2f} images/s ({100 * mine['share']:.0f} % of peak)"
+          f"   PyTorch {other['images_per_s']:7.2f}   ratio {ratio:.2f}, by processor time {cpu:.2f}", flush=True)
 PYTHON
 done
 cat "$work/table"

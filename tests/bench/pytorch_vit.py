@@ -3,7 +3,7 @@
 adapter beside attention in blocks 0 to 4, forward and a training step.
 
 Processes of one thread each share the batch, as ranks do; they begin together and the slowest counts.
-bf16 is torch.autocast's. Prints one JSON object.
+By processor time ("cpu"), that of all processes counts. bf16 is torch.autocast's. Prints one JSON object.
 """
 import argparse
 import json
@@ -87,16 +87,17 @@ def work(arguments, batch, barrier, results):
         loss.backward()
         optimiser.step()
 
-    times = {}
+    times, spent = {}, {}
     for name, step in ("forward", forward), ("train", train):
         step()
-        times[name] = []
+        times[name], spent[name] = [], []
         for _ in range(arguments.repeats):
             barrier.wait()
-            began = time.monotonic()
+            began, used = time.monotonic(), time.process_time()
             step()
             times[name].append(time.monotonic() - began)
-    results.put(times)
+            spent[name].append(time.process_time() - used)
+    results.put((times, spent))
 
 
 def main():
@@ -113,11 +114,18 @@ def main():
     processes = [context.Process(target=work, args=(arguments, share, barrier, results)) for share in shares]
     for process in processes:
         process.start()
-    times = [results.get() for _ in processes]
+    measured = [results.get() for _ in processes]
     for process in processes:
         process.join()
-    slowest = {name: [max(t) for t in zip(*(each[name] for each in times))] for name in times[0]}
-    print(json.dumps({name: arguments.batch / statistics.median(t) for name, t in slowest.items()}))
+    rates = {}
+    for name in "forward", "train":
+        slowest = [max(each) for each in zip(*(times[name] for times, _ in measured))]
+        together = [sum(each) for each in zip(*(spent[name] for _, spent in measured))]
+        rates[name] = {
+            "images_per_s": arguments.batch / statistics.median(slowest),
+            "images_per_cpu_s": arguments.batch / statistics.median(together),
+        }
+    print(json.dumps(rates))
 
 
 if __name__ == "__main__":

@@ -5,6 +5,9 @@
 /* Seconds since some fixed moment, unaffected by changes of the date. */
 double lae_clock_seconds(void);
 
+/* Seconds that a processor has spent on the calling thread. */
+double lae_clock_thread_seconds(void);
+
 /* Kinds of work that a thread does with an image. */
 enum lae_work {
     LAE_WORK_IDLE,       /* between images */

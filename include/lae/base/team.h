@@ -13,12 +13,14 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#define LAE_MAX_THREADS 1024
+
 struct lae_team;
 
 /* One item of a job, done by `worker` in 0..threads-1. */
 typedef void lae_team_work(void *context, int worker, size_t item);
 
-/* `threads` >= 1 workers. */
+/* `threads` workers, 1 to LAE_MAX_THREADS. */
 lae_status lae_team_create(int threads, struct lae_team **team) LAE_MUST_CHECK;
 void lae_team_free(struct lae_team *team);
 

@@ -1,6 +1,10 @@
 /* How fast the machine is, and how much of that the program gets: images a second of the forward
  * pass and of the training step, of a Vision Transformer with random weights, beside the rate of a
- * large product of matrices in the same run. */
+ * large product of matrices in the same run.
+ *
+ * Everything is measured twice over: by the clock, and by the processor time of the threads that
+ * compute, which another program on the same cores takes nothing away from. By processor time, each
+ * repeat is compared with the large products made right before and right after it. */
 #ifndef LAE_BENCH_BENCH_H
 #define LAE_BENCH_BENCH_H
 
@@ -26,8 +30,10 @@ struct lae_bench_options {
 /* Of all ranks together. */
 struct lae_bench_rate {
     double images_per_s;
-    double gflops; /* GFLOP/s of the products of matrices */
-    double share;  /* of the peak, 0..1 */
+    double gflops;           /* GFLOP/s of the products of matrices */
+    double share;            /* of the peak, 0..1 */
+    double images_per_cpu_s; /* images a second of processor time */
+    double share_cpu;        /* of the products around it, by processor time */
 };
 
 struct lae_bench_result {
@@ -50,10 +56,23 @@ lae_status lae_bench_run(const struct lae_bench_options *options, struct lae_con
                          const struct lae_dist *dist, struct lae_log *log,
                          struct lae_bench_result *result) LAE_MUST_CHECK;
 
-/* The rate of square products of `side`, in GFLOP/s, summed over all ranks and threads, each of
- * which makes its own at the same time; the best of some. [collective] */
-lae_status lae_bench_peak(const struct lae_job *job, struct lae_arithmetic arithmetic, size_t side,
-                          double *gflops) LAE_MUST_CHECK;
+/* Square products of one size: all threads of all ranks make their own at the same time. */
+struct lae_bench_peak;
+
+struct lae_bench_peak_rate {
+    double gflops;          /* GFLOP a second, all threads together */
+    double gflop_per_cpu_s; /* GFLOP a second of processor time */
+};
+
+/* [collective] Errors: memory; the arithmetic is not built in. */
+lae_status lae_bench_peak_open(const struct lae_job *job, struct lae_arithmetic arithmetic,
+                               size_t side, struct lae_bench_peak **peak) LAE_MUST_CHECK;
+/* One product on each thread. [collective] */
+struct lae_bench_peak_rate lae_bench_peak_sample(struct lae_bench_peak *peak);
+void lae_bench_peak_close(struct lae_bench_peak *peak); /* NULL is allowed */
+
+/* Processor time that the threads of all ranks have spent so far. [collective] */
+double lae_bench_cpu_seconds(const struct lae_job *job);
 
 /* A table for people. */
 void lae_bench_print(FILE *file, const struct lae_bench_result *result);
