@@ -1,11 +1,25 @@
+/* Weight files from one format to another, and what a task learned for programs in PyTorch. */
 #include "lae/cmd/cmd.h"
+#include "lae/files/map.h"
+#include "lae/learn/opened.h"
+#include "lae/store/adapters.h"
+#include "lae/store/kind.h"
 #include "lae/store/weights.h"
 
-static lae_status run(const struct lae_arguments *arguments, const struct lae_dist *dist,
-                      struct lae_log *log)
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+enum { OPTION_MODULE };
+
+static const struct lae_option options[] = {
+    [OPTION_MODULE] = {"module", "online|offline",
+                       "of a task file: this one alone, without a prefix to its names"},
+    {NULL, NULL, NULL},
+};
+
+static lae_status convert_weights(const char *in, const char *out, struct lae_log *log)
 {
-    (void)dist;
-    const char *in = arguments->positional[0], *out = arguments->positional[1];
     struct lae_weights weights;
     LAE_TRY(lae_weights_read(in, log, &weights));
     lae_status status = lae_weights_write(out, &weights);
@@ -16,12 +30,69 @@ static lae_status run(const struct lae_arguments *arguments, const struct lae_di
     return status;
 }
 
+static lae_status check_ending(const char *out)
+{
+    static const char wanted[] = ".safetensors";
+    size_t length = strlen(out), tail = sizeof wanted - 1;
+    if (length > tail && strcasecmp(out + length - tail, wanted) == 0) return NULL;
+    return lae_bad_input(
+        "%s: what a task learned is written as .safetensors; that ending is wanted", out);
+}
+
+static lae_status write_modules(const char *path, const char *out,
+                                const struct lae_checkpoint *checkpoint, const char *module,
+                                struct lae_log *log)
+{
+    if (checkpoint->inside.present)
+        return lae_bad_input("%s: is a state inside task %d; the file of a finished task is wanted",
+                             path, checkpoint->task);
+    LAE_TRY(lae_status_prefix(lae_adapters_write(out, checkpoint, module), "%s", path));
+    bool both = module == NULL && checkpoint->offline.count > 0;
+    lae_log_info(log, "%s after task %d: %s, with classifiers for %d classes, written to %s", path,
+                 checkpoint->task,
+                 both             ? "online and offline"
+                 : module != NULL ? module
+                                  : "online",
+                 checkpoint->classes_seen, out);
+    return NULL;
+}
+
+static lae_status convert_modules(const char *in, const char *out, const char *module,
+                                  struct lae_log *log)
+{
+    struct lae_checkpoint checkpoint;
+    char *path = NULL;
+    bool named = module == NULL || strcmp(module, "online") == 0 || strcmp(module, "offline") == 0;
+    if (!named) return lae_bad_input("--module %s: is neither online nor offline", module);
+    LAE_TRY(check_ending(out));
+    LAE_TRY(lae_checkpoint_find(in, log, &path, &checkpoint));
+    lae_status status = write_modules(path, out, &checkpoint, module, log);
+    lae_checkpoint_free(&checkpoint);
+    free(path);
+    return status;
+}
+
+static lae_status run(const struct lae_arguments *arguments, const struct lae_dist *dist,
+                      struct lae_log *log)
+{
+    (void)dist;
+    const char *in = arguments->positional[0], *out = arguments->positional[1];
+    const char *module = arguments->options[OPTION_MODULE];
+    char kind[LAE_KIND_TEXT] = LAE_CHECKPOINT_FORMAT;
+    if (!lae_path_is_directory(in)) LAE_TRY(lae_kind_of(in, kind));
+    if (strcmp(kind, LAE_CHECKPOINT_FORMAT) == 0) return convert_modules(in, out, module, log);
+    if (module != NULL)
+        return lae_bad_input("--module: %s is a weight file, which has no modules", in);
+    return convert_weights(in, out, log);
+}
+
 const struct lae_command lae_command_convert = {
     .name = "convert",
-    .usage = "IN OUT",
-    .help =
-        "rewrite a weight file (.npz, .safetensors, .h5) as .safetensors or .h5, by OUT's ending",
+    .usage = "IN OUT [--module online|offline]",
+    .help = "rewrite a weight file (.npz, .safetensors, .h5) as .safetensors or .h5, by OUT's "
+            "ending, or what a task file or run learned as .safetensors",
     .positional = 2,
+    .options = options,
     .serial = true,
     .run = run,
 };

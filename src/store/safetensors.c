@@ -209,20 +209,15 @@ lae_status lae_safetensors_read(const unsigned char *data, size_t size, struct l
 
 /* ---- writing ---- */
 
-/* A number as a text value. */
-static json_t *number_text(json_t *number)
+static json_t *metadata_of(const struct lae_text *texts, size_t count)
 {
-    char *text = json_dumps(number, JSON_ENCODE_ANY);
-    json_t *value = text == NULL ? NULL : json_string(text);
-    free(text);
-    json_decref(number);
-    return value;
-}
-
-static json_t *metadata_of(double eps, int heads)
-{
-    return json_pack("{s:s, s:o, s:o}", "format", "pt", "layer_norm_eps",
-                     number_text(json_real(eps)), "heads", number_text(json_integer(heads)));
+    json_t *metadata = json_pack("{s:s}", "format", "pt");
+    int failed = metadata == NULL;
+    for (size_t i = 0; i < count && failed == 0; i++)
+        failed = json_object_set_new(metadata, texts[i].name, json_string(texts[i].value));
+    if (failed == 0) return metadata;
+    json_decref(metadata);
+    return NULL;
 }
 
 static json_t *entry_of(const struct lae_named *tensor, size_t begin)
@@ -249,10 +244,10 @@ static char *dotted(const char *name)
 }
 
 /* The header's text, of a length that is a multiple of 8, so that the data are aligned. */
-static char *header_of(const struct lae_set *tensors, double eps, int heads)
+static char *header_of(const struct lae_set *tensors, const struct lae_text *texts, size_t count)
 {
     json_t *header = json_object();
-    int failed = json_object_set_new(header, METADATA, metadata_of(eps, heads));
+    int failed = json_object_set_new(header, METADATA, metadata_of(texts, count));
     size_t begin = 0;
     for (size_t i = 0; i < tensors->count && failed == 0; i++) {
         char *name = dotted(tensors->items[i].name);
@@ -308,12 +303,36 @@ static lae_status write_file(const char *path, const char *header, const struct 
     return lae_failed("%s: cannot be written: %s", path, strerror(error));
 }
 
-lae_status lae_safetensors_write(const char *path, const struct lae_set *tensors, double eps,
-                                 int heads)
+lae_status lae_safetensors_write(const char *path, const struct lae_set *tensors,
+                                 const struct lae_text *metadata, size_t count)
 {
-    char *header = header_of(tensors, eps, heads);
-    if (header == NULL) return lae_out_of_memory(0, "a .safetensors header");
+    char *header = header_of(tensors, metadata, count);
+    if (header == NULL)
+        return lae_failed("%s: its header cannot be made: memory is out, or a text in it is not "
+                          "UTF-8",
+                          path);
     lae_status status = write_file(path, header, tensors);
     free(header);
+    return status;
+}
+
+/* JSON's numbers do not depend on the locale. */
+static char *number_text(json_t *number)
+{
+    char *text = json_dumps(number, JSON_ENCODE_ANY);
+    json_decref(number);
+    return text;
+}
+
+lae_status lae_safetensors_write_weights(const char *path, const struct lae_set *tensors,
+                                         double eps, int heads)
+{
+    char *eps_text = number_text(json_real(eps)), *heads_text = number_text(json_integer(heads));
+    const struct lae_text texts[] = {{"layer_norm_eps", eps_text}, {"heads", heads_text}};
+    lae_status status = eps_text == NULL || heads_text == NULL
+                            ? lae_out_of_memory(0, "a .safetensors header")
+                            : lae_safetensors_write(path, tensors, texts, 2);
+    free(eps_text);
+    free(heads_text);
     return status;
 }

@@ -10,9 +10,18 @@
 lae_status lae_safetensors_read(const unsigned char *data, size_t size,
                                 struct lae_raw_file *file) LAE_MUST_CHECK;
 
-/* Writes the set in float32, atomically; a '/' in a name becomes '.'. eps and heads go into
- * __metadata__, where lae_safetensors_read finds them. */
-lae_status lae_safetensors_write(const char *path, const struct lae_set *tensors, double eps,
-                                 int heads) LAE_MUST_CHECK;
+/* An entry of __metadata__. */
+struct lae_text {
+    const char *name, *value;
+};
+
+/* Writes the set in float32, atomically; a '/' in a name becomes '.'. */
+lae_status lae_safetensors_write(const char *path, const struct lae_set *tensors,
+                                 const struct lae_text *metadata, size_t count) LAE_MUST_CHECK;
+
+/* The same of a backbone: eps and heads go into __metadata__, where lae_safetensors_read finds
+ * them. */
+lae_status lae_safetensors_write_weights(const char *path, const struct lae_set *tensors,
+                                         double eps, int heads) LAE_MUST_CHECK;
 
 #endif

@@ -131,8 +131,8 @@ lae_status lae_weights_write(const char *path, const struct lae_weights *weights
         return lae_weights_hdf5_write(path, &weights->tensors, weights->layer_norm_eps,
                                       weights->heads);
     if (ends_with(path, ".safetensors"))
-        return lae_safetensors_write(path, &weights->tensors, weights->layer_norm_eps,
-                                     weights->heads);
+        return lae_safetensors_write_weights(path, &weights->tensors, weights->layer_norm_eps,
+                                             weights->heads);
     return lae_bad_input("%s: its ending names no format that can be written; "
                          ".h5, .hdf5 or .safetensors is wanted",
                          path);

@@ -1,0 +1,21 @@
+/* A task file's modules and classifiers as .safetensors, for programs in PyTorch.
+ *
+ *     blocks.I.SITE.TYPE.PARAM     a module's tensors; where both are written, behind "online." and
+ *                                  "offline."
+ *     head.weight [classes seen, D], head.bias     all classifiers, in output order
+ *
+ * These are timm's names: the modules' tensors lie beside blocks.I.attn.qkv.weight and so on.
+ * __metadata__ holds, as texts, "config" (the YAML of /config), "class_order" (output index to
+ * label, as JSON), "task", "weights_digest" (SHA-256 of the backbone's file) and "modules".
+ */
+#ifndef LAE_STORE_ADAPTERS_H
+#define LAE_STORE_ADAPTERS_H
+
+#include "lae/store/checkpoint.h"
+
+/* Atomically. `module`: "online" or "offline"; NULL: all that the checkpoint has. Errors: no such
+ * module there, classifiers that do not fit together, memory, the path. */
+lae_status lae_adapters_write(const char *path, const struct lae_checkpoint *checkpoint,
+                              const char *module) LAE_MUST_CHECK;
+
+#endif
