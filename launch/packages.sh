@@ -1,7 +1,7 @@
 # Sourced by setup.sh and test.sh: installs Debian or Ubuntu packages that are missing.
 
 build_packages="gcc libc6-dev meson ninja-build pkg-config openmpi-bin libopenmpi-dev libopenblas-dev
-    libhdf5-dev libyaml-dev libarchive-dev libjansson-dev libssl-dev zlib1g-dev librandom123-dev libdnnl-dev
+    libhdf5-dev libyaml-dev libarchive-dev libjansson-dev libssl-dev zlib1g-dev libpng-dev libjpeg-dev librandom123-dev libdnnl-dev
     libprotobuf-c-dev protobuf-c-compiler gnuplot-nox"
 test_packages="libcmocka-dev hdf5-tools libxml2-utils libopenblas0-pthread libopenblas0-openmp libopenblas0-serial
     openssh-client valgrind curl"

@@ -11,14 +11,20 @@
 #include <hdf5.h>
 #include <jansson.h>
 #include <openssl/crypto.h>
+#include <png.h>
 #include <stdio.h>
 #include <string.h>
 #include <yaml.h>
 #include <zlib.h>
 
+#include <jpeglib.h>
+
+#define TEXT_OF(macro) #macro
+#define VALUE_OF(macro) TEXT_OF(macro)
+
 static void line(const char *name, const char *version)
 {
-    printf("%-12s %s\n", name, version);
+    printf("%-14s %s\n", name, version);
 }
 
 /* Libraries that name themselves: what follows the name. */
@@ -51,6 +57,8 @@ static void print_formats(void)
     line("libyaml", text);
     line("libarchive", without("libarchive ", archive_version_string()));
     line("zlib", zlibVersion());
+    line("libpng", png_get_libpng_ver(NULL));
+    line("libjpeg-turbo", VALUE_OF(LIBJPEG_TURBO_VERSION));
     line("jansson", jansson_version_str());
     line("OpenSSL", without("OpenSSL ", OpenSSL_version(OPENSSL_VERSION)));
     line("protobuf-c", without("protobuf-c ", lae_event_file_library()));
