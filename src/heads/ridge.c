@@ -58,11 +58,12 @@ lae_status lae_head_ridge_fit(const struct lae_head_options *options, const stru
         size_t class = i / stats->width;
         w[i] = (double)stats->count[class] * (double)stats->mean[i];
     }
-    bool solved = lae_cholesky_solve(gram, stats->width, w, stats->classes);
-    for (size_t i = 0; solved && i < entries; i++)
+    bool factored = lae_cholesky_factor(gram, stats->width);
+    if (factored) lae_cholesky_solve(gram, stats->width, w, stats->classes);
+    for (size_t i = 0; factored && i < entries; i++)
         head->weight[i] = (float)w[i];
     free(gram);
-    return solved ? NULL : singular(options, stats);
+    return factored ? NULL : singular(options, stats);
 }
 
 void lae_head_ridge_scores(const struct lae_head *head, const float *phi, float *out)

@@ -26,16 +26,20 @@ static bool pivots_are_sound(const double *a, size_t n)
     return least >= (double)n * DBL_EPSILON * most;
 }
 
-bool lae_cholesky_solve(double *a, size_t n, double *rows, size_t count)
+bool lae_cholesky_factor(double *a, size_t n)
 {
     if (n == 0) return true;
     blasint order = (blasint)n, info = 0;
     dpotrf_("L", &order, a, &order, &info, 1);
-    if (info != 0 || !pivots_are_sound(a, n)) return false;
-    if (count == 0) return true;
+    return info == 0 && pivots_are_sound(a, n);
+}
+
+void lae_cholesky_solve(const double *u, size_t n, double *rows, size_t count)
+{
+    blasint order = (blasint)n;
+    if (n == 0 || count == 0) return;
     cblas_dtrsm(CblasColMajor, CblasLeft, CblasLower, CblasNoTrans, CblasNonUnit, order,
-                (blasint)count, 1.0, a, order, rows, order);
+                (blasint)count, 1.0, u, order, rows, order);
     cblas_dtrsm(CblasColMajor, CblasLeft, CblasLower, CblasTrans, CblasNonUnit, order,
-                (blasint)count, 1.0, a, order, rows, order);
-    return true;
+                (blasint)count, 1.0, u, order, rows, order);
 }
