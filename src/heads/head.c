@@ -16,6 +16,8 @@ static const struct lae_head_method methods[] = {
      lae_head_lda_fit, lae_head_linear_scores},
     {"ridge", "ridge regression on random features (RanPAC, McDonnell et al. 2023)", true,
      lae_head_ridge_fit, lae_head_ridge_scores},
+    {"aligned", "the linear heads, trained again on drawn features (SLCA, Zhang et al. 2023)",
+     false, lae_head_aligned_fit, lae_head_aligned_scores},
     {0},
 };
 

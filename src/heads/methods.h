@@ -15,6 +15,11 @@ lae_status lae_head_ridge_fit(const struct lae_head_options *options, const stru
                               struct lae_head *head) LAE_MUST_CHECK;
 void lae_head_ridge_scores(const struct lae_head *head, const float *phi, float *out);
 
+lae_status lae_head_aligned_fit(const struct lae_head_options *options,
+                                const struct lae_stats *stats,
+                                struct lae_head *head) LAE_MUST_CHECK;
+void lae_head_aligned_scores(const struct lae_head *head, const float *phi, float *out);
+
 /* out[C] = weight phi + bias */
 void lae_head_linear_scores(const struct lae_head *head, const float *phi, float *out);
 

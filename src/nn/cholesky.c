@@ -34,12 +34,26 @@ bool lae_cholesky_factor(double *a, size_t n)
     return info == 0 && pivots_are_sound(a, n);
 }
 
-void lae_cholesky_solve(const double *u, size_t n, double *rows, size_t count)
+static void solve(CBLAS_TRANSPOSE transpose, const double *u, size_t n, double *rows, size_t count)
 {
     blasint order = (blasint)n;
     if (n == 0 || count == 0) return;
-    cblas_dtrsm(CblasColMajor, CblasLeft, CblasLower, CblasNoTrans, CblasNonUnit, order,
+    cblas_dtrsm(CblasColMajor, CblasLeft, CblasLower, transpose, CblasNonUnit, order,
                 (blasint)count, 1.0, u, order, rows, order);
-    cblas_dtrsm(CblasColMajor, CblasLeft, CblasLower, CblasTrans, CblasNonUnit, order,
-                (blasint)count, 1.0, u, order, rows, order);
+}
+
+void lae_cholesky_forward(const double *u, size_t n, double *rows, size_t count)
+{
+    solve(CblasNoTrans, u, n, rows, count);
+}
+
+void lae_cholesky_backward(const double *u, size_t n, double *rows, size_t count)
+{
+    solve(CblasTrans, u, n, rows, count);
+}
+
+void lae_cholesky_solve(const double *u, size_t n, double *rows, size_t count)
+{
+    lae_cholesky_forward(u, n, rows, count);
+    lae_cholesky_backward(u, n, rows, count);
 }

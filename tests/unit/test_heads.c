@@ -518,7 +518,9 @@ static void cholesky_agrees_with_gauss_jordan(void **state)
         for (size_t i = 0; i < 3 * n; i++)
             x[i] = y[i] = (double)scene.x[i % n] + (double)i;
         assert_true(lae_cholesky_factor(a, n));
-        lae_cholesky_solve(a, n, x, 3);
+        lae_cholesky_solve(a, n, x, 2); /* both ways, the last row in two steps */
+        lae_cholesky_forward(a, n, x + 2 * n, 1);
+        lae_cholesky_backward(a, n, x + 2 * n, 1);
         gauss_jordan(b, n, y, 3);
         for (size_t i = 0; i < 3 * n; i++)
             is_near(x[i], y[i], 1e-9 * (fabs(y[i]) + 1.0), "solution", i);
@@ -559,7 +561,13 @@ static void cholesky_refuses_what_is_not_definite(void **state)
 
 static struct lae_head_options options_of(const char *name, double shrink, double lambda)
 {
-    struct lae_head_options options = {lae_head_find(name), shrink, lambda};
+    static const float start[CLASSES * WIDTH];
+    struct lae_head_options options = {
+        .method = lae_head_find(name),
+        .shrink = shrink,
+        .lambda = lambda,
+        .align = {.weight = start, .bias = start, .draws = 10, .lr = 0.01},
+    };
     assert_non_null(options.method);
     return options;
 }
@@ -576,14 +584,14 @@ static struct lae_head head_of(const char *name, double shrink, double lambda,
 static void heads_are_found_by_name(void **state)
 {
     (void)state;
-    static const char *const names[] = {"ncm", "lda", "ridge"};
+    static const char *const names[] = {"ncm", "lda", "ridge", "aligned"};
     size_t count = 0;
     for (const struct lae_head_method *m = lae_head_methods(); m->name != NULL; m++, count++) {
         assert_string_equal(m->name, names[count]);
         assert_ptr_equal(lae_head_find(m->name), m);
         assert_non_null(m->help);
     }
-    assert_int_equal(count, 3);
+    assert_int_equal(count, 4);
     assert_null(lae_head_find("NCM"));
     assert_null(lae_head_find(""));
 }
@@ -788,7 +796,7 @@ static void statistics_that_are_not_finite_are_refused(void **state)
         stats.scatter[j * WIDTH + j] *= -1.0F;
     stats.mean[WIDTH + 1] = NAN;
     for (const struct lae_head_method *m = lae_head_methods(); m->name != NULL; m++) {
-        struct lae_head_options options = {m, 0.1, 1.0};
+        struct lae_head_options options = options_of(m->name, 0.1, 1.0);
         lae_status status = lae_head_fit(&options, &stats, m->lifted ? &lift : NULL, &head);
         fails(status, m->lifted ? LAE_BAD_INPUT : LAE_FAILED,
               m->lifted ? "cannot be inverted" : "weights are not finite");
@@ -1090,6 +1098,47 @@ static void check_plain_heads(const json_t *root, const struct scene *scene)
     lae_stats_free(&stats);
 }
 
+/* The list `key`, as floats. */
+static float *floats_of(const json_t *root, const char *key)
+{
+    size_t count = json_array_size(json_object_get(root, key));
+    float *list = zeros(count, sizeof *list);
+    for (size_t i = 0; i < count; i++)
+        list[i] = (float)entry(root, key, i);
+    return list;
+}
+
+/* In float, where the reference has double, over so many steps of Adam. */
+static void check_aligned(const json_t *root, const struct scene *scene)
+{
+    size_t classes = scene->classes, width = scene->width;
+    float *start = floats_of(root, "start"), *start_bias = floats_of(root, "start_bias");
+    struct lae_stats stats = stats_of(scene);
+    struct lae_head_options options = options_of("aligned", number(root, "shrink"), 0);
+    options.align = (struct lae_align_options){
+        .weight = start,
+        .bias = start_bias,
+        .seed = (uint64_t)number(root, "seed"),
+        .task = (uint32_t)number(root, "task"),
+        .draws = (size_t)number(root, "draws"),
+        .lr = number(root, "lr"),
+    };
+    struct lae_head head;
+    succeeds(lae_head_fit(&options, &stats, NULL, &head));
+    scores_agree(root, "aligned_scores", &head, &stats, scene->x);
+    for (size_t c = 0; c < classes; c++) {
+        if (stats.count[c] != 0) continue; /* the reference leaves it as it was */
+        head.bias[c] = start_bias[c];
+        memcpy(head.weight + c * width, start + c * width, width * sizeof *start);
+    }
+    agrees(root, "aligned_weight", head.weight, classes * width, 1e-5);
+    agrees(root, "aligned_bias", head.bias, classes, 1e-5);
+    lae_head_free(&head);
+    lae_stats_free(&stats);
+    free(start);
+    free(start_bias);
+}
+
 /* Every fourth image is held out. */
 static void check_lambda(const json_t *root, const struct scene *h, const struct lae_lift *lift)
 {
@@ -1156,6 +1205,7 @@ static void the_reference_agrees(void **state)
     }
     struct scene scene = read_scene(root);
     check_plain_heads(root, &scene);
+    check_aligned(root, &scene);
     check_ridge(root, &scene);
     free_scene(&scene);
     json_decref(root);

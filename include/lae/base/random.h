@@ -23,6 +23,7 @@ enum lae_purpose {
     LAE_RANDOM_FEATURES,  /* the projection to random features; image = the feature's number */
     LAE_RANDOM_HOLD_OUT,  /* training images held out for validation */
     LAE_RANDOM_DROP,      /* entries that DARE drops from a task's change */
+    LAE_RANDOM_ALIGN,     /* features drawn of a class, to align heads with; image = the class */
 };
 
 struct lae_random {

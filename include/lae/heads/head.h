@@ -1,5 +1,5 @@
-/* Closed-form heads: classifiers computed from class statistics (stats.h) in one go, with no
- * gradient. As statistics of old classes stay what they are, such a head forgets nothing.
+/* Heads from class statistics (stats.h): classifiers that need no image. As statistics of old
+ * classes stay what they are, such a head forgets nothing.
  *
  * A head is a row of one table. To add one: write its functions in a file of its own and add the
  * row in head.c. With n_c, mu_c, S from the statistics, N images of C classes known, D features:
@@ -12,11 +12,16 @@
  *             G = sum h h^T = S + sum_c n_c mu_c mu_c^T,  q_c = n_c mu_c (sum of h over class c)
  *             score_c = w_c.h,  w_c = (G + lambda I)^-1 q_c
  *             (G's diagonal is some N |phi|^2 / 2: a grid for lambda should reach that far up)
+ *     aligned score_c = l_c / (0.1 |l|), l_c = w_c.phi + b_c: the linear heads, trained again on
+ *             features drawn from Gaussian classes of means mu_c and covariance Sigma', see
+ * aligned.c
  *
- * All arithmetic of a fit is in double, from the statistics' floats, rounded to float at the end;
- * one thread; the same bits for the same statistics on one kind of processor. Scores are in float.
+ * The first three are computed in one go, in double, from the statistics' floats, and rounded to
+ * float at the end; aligned trains in float. One thread; the same bits for the same statistics and
+ * heads to begin with on one kind of processor. Scores are in float.
  *
- * Memory for a fit, beside the statistics: 8 D (D + C) bytes (lda), 8 M (M + C) bytes (ridge).
+ * Memory for a fit, beside the statistics: 8 D (D + C) bytes (lda), 8 M (M + C) bytes (ridge),
+ * 8 D (D + C) + 4 C (8 D + C) bytes (aligned).
  * Ridge with M = 2000 takes 16 MB of sums, 16 MB of statistics, 32 MB to fit, and M = 10000, which
  * the paper uses, 400 MB, 400 MB and 800 MB; time to fit grows as M^3 / 3.
  */
@@ -32,10 +37,19 @@
 
 struct lae_head_method;
 
+struct lae_align_options {
+    const float *weight, *bias; /* [C, D], [C]: the linear heads to begin with; not owned */
+    uint64_t seed;
+    uint32_t task; /* tasks draw features of their own */
+    size_t draws;  /* of each class, one a step */
+    double lr;     /* > 0: of weights of mean square 1; at the start: it falls to 0 as a cosine */
+};
+
 struct lae_head_options {
     const struct lae_head_method *method;
-    double shrink; /* [0, 1]: lda's a */
+    double shrink; /* [0, 1]: lda's a, and aligned's */
     double lambda; /* >= 0: ridge's */
+    struct lae_align_options align;
 };
 
 struct lae_head {

@@ -18,4 +18,8 @@ bool lae_cholesky_factor(double *a, size_t n);
 /* Solves U^T U x = b for each row b of rows[count, n], which becomes x. */
 void lae_cholesky_solve(const double *u, size_t n, double *rows, size_t count);
 
+/* The two halves of it: U^T y = b, and U x = y. */
+void lae_cholesky_forward(const double *u, size_t n, double *rows, size_t count);
+void lae_cholesky_backward(const double *u, size_t n, double *rows, size_t count);
+
 #endif
