@@ -2,7 +2,9 @@
 
 #include "lae/base/clock.h"
 #include "lae/learn/plan.h"
+#include "lae/report/task_table.h"
 
+#include <math.h>
 #include <string.h>
 #include <time.h>
 
@@ -30,12 +32,13 @@ static bool frozen(const struct lae_console *c, const struct lae_position *at)
     return lae_plan_frozen(c->job->config, at->task, at->epoch);
 }
 
-static void begin_task(struct lae_console *c, int task)
+static void begin_task(struct lae_console *c, const struct lae_position *at)
 {
-    c->task = task;
-    c->task_began = lae_clock_seconds();
-    if (c->plain_at == 0.0) c->plain_at = c->task_began;
-    lae_progress_task(&c->progress, c->job, task, c->stop);
+    double now = lae_clock_seconds();
+    c->task = at->task;
+    c->task_began = at->step == 0 ? now : NAN;
+    if (c->plain_at == 0.0) c->plain_at = now;
+    lae_progress_task(&c->progress, c->job, at->task, c->stop);
 }
 
 static bool live_is_due(struct lae_console *c)
@@ -69,7 +72,7 @@ static void draw_longest(struct lae_console *c, char forms[][LINE], int count)
 static void draw_step(struct lae_console *c, const struct lae_step_report *report)
 {
     const struct lae_position *at = &report->position;
-    char forms[3][LINE], task[32], run[32], task_clock[32], run_clock[32];
+    char forms[4][LINE], task[32], run[32], task_clock[32], run_clock[32];
     double task_left, run_left, loss = report->epoch_loss, accuracy = report->epoch_accuracy;
     long long step = (long long)at->step + 1, steps = (long long)at->steps;
     lae_progress_left(&c->progress, &task_left, &run_left);
@@ -91,7 +94,9 @@ static void draw_step(struct lae_console *c, const struct lae_step_report *repor
              "%d/%d  epoch %d/%d  %lld/%lld  loss %.3f  acc %.0f %%  %.0f/s  left %s, %s",
              at->task + 1, at->tasks, at->epoch + 1, at->epochs, step, steps, loss, accuracy,
              c->progress.images_per_s, task_clock, run_clock);
-    draw_longest(c, forms, 3);
+    snprintf(forms[3], LINE, "%d/%d  %lld/%lld  loss %.3f  left %s", at->task + 1, at->tasks, step,
+             steps, loss, run_clock);
+    draw_longest(c, forms, 4);
 }
 
 static void write_step(struct lae_console *c, const struct lae_step_report *report, char line[LINE])
@@ -142,7 +147,7 @@ static lae_status step(void *context, const struct lae_step_report *report)
     struct lae_console *c = context;
     const struct lae_position *at = &report->position;
     char line[LINE];
-    if (at->task != c->task) begin_task(c, at->task);
+    if (at->task != c->task) begin_task(c, at);
     lae_progress_step(&c->progress, report, frozen(c, at));
     foretell(c);
     if (live_is_due(c)) draw_step(c, report);
@@ -179,26 +184,26 @@ static void evaluating(void *context, const struct lae_position *position, doubl
         lae_log_info(c->log, "%s", forms[0]);
 }
 
-static lae_status evaluated(void *context, const struct lae_position *position,
-                            const struct lae_counts *counts)
+/* Of epochs inside a task to the log; of the task there will be a table. */
+static void note_evaluation(struct lae_console *c, const struct lae_position *position,
+                            const struct lae_counts *counts, bool offline)
 {
-    struct lae_console *c = context;
-    bool offline = c->job->config->merge.method->has_offline;
     char text[128];
     int used = snprintf(text, sizeof text, "online %6.2f", lae_counts_seen(counts, LAE_ONLINE));
     if (offline)
         snprintf(text + used, sizeof text - (size_t)used, "   offline %6.2f   ensemble %6.2f",
                  lae_counts_seen(counts, LAE_OFFLINE), lae_counts_seen(counts, LAE_ENSEMBLE));
-    int classes = c->job->sequence.first_class[position->task + 1];
-    if (position->epoch + 1 == position->epochs) {
-        char seconds[32];
-        lae_progress_duration(lae_clock_seconds() - c->task_began, seconds);
-        lae_log_info(c->log, "task %2d/%d   %3d classes   %s   %s", position->task + 1,
-                     position->tasks, classes, text, seconds);
-    } else {
-        lae_log_note(c->log, "task %d/%d  epoch %d/%d  %d classes  %s", position->task + 1,
-                     position->tasks, position->epoch + 1, position->epochs, classes, text);
-    }
+    lae_log_note(c->log, "task %d/%d  epoch %d/%d  %d classes  %s", position->task + 1,
+                 position->tasks, position->epoch + 1, position->epochs,
+                 c->job->sequence.first_class[position->task + 1], text);
+}
+
+static lae_status evaluated(void *context, const struct lae_position *position,
+                            const struct lae_counts *counts)
+{
+    struct lae_console *c = context;
+    bool offline = c->job->config->merge.method->has_offline;
+    if (position->epoch + 1 < position->epochs) note_evaluation(c, position, counts, offline);
     LAE_TRY(lae_jsonl_evaluation(&c->jsonl, position, counts, offline));
     return lae_tensorboard_evaluation(&c->events, position, counts, offline);
 }
@@ -214,6 +219,13 @@ static lae_status merged(void *context, const struct lae_position *position,
 static lae_status task_done(void *context, const struct lae_job *job, const struct lae_state *state)
 {
     struct lae_console *c = context;
+    struct lae_task_table table = {
+        .metrics = &state->metrics,
+        .task = state->finished - 1,
+        .tasks = c->stop,
+        .classes = job->sequence.first_class[state->finished],
+        .seconds = c->task == state->finished - 1 ? lae_clock_seconds() - c->task_began : NAN};
+    lae_log_block(c->log, lae_task_table_write, &table);
     LAE_TRY(lae_jsonl_task(&c->jsonl, state));
     return lae_tensorboard_task(&c->events, job, state);
 }

@@ -1,9 +1,11 @@
 /* The pieces of report/: checksums of event files, steps taken together, merge statistics by block,
- * lines of metrics.jsonl. Whole event files are read by tests/system/check_events.c. */
+ * lines of metrics.jsonl, a task's table. Whole event files are read by
+ * tests/system/check_events.c. */
 #include "lae/report/blocks.h"
 #include "lae/report/event_file.h"
 #include "lae/report/interval.h"
 #include "lae/report/jsonl.h"
+#include "lae/report/task_table.h"
 
 #include <math.h>
 #include <setjmp.h>
@@ -132,13 +134,78 @@ static void cut_line(void **state)
     assert_int_equal(lines, 3);
 }
 
+/* Online's accuracy after task t on task k: 90 - 10 t + k, and 1 more offline. */
+static void fill(struct lae_metrics *metrics)
+{
+    for (int t = 0; t < metrics->tasks; t++)
+        for (int module = 0; module < LAE_MODULES; module++) {
+            metrics->seen[module][t] = 90.0 - t + module;
+            for (int k = 0; k <= t; k++)
+                metrics->accuracy[module][t * metrics->tasks + k] = 90.0 - 10.0 * t + k + module;
+        }
+}
+
+static void task_table_is(const struct lae_task_table *table, int width,
+                          const struct lae_paint *paint, const char *wanted)
+{
+    char *text = NULL;
+    size_t size;
+    FILE *out = open_memstream(&text, &size);
+    assert_non_null(out);
+    lae_task_table_write(out, width, paint, table);
+    fclose(out);
+    assert_string_equal(text, wanted);
+    free(text);
+}
+
+static void task_table(void **state)
+{
+    (void)state;
+    static const struct lae_paint paint = {"<b>", "<g>", "<a>", "<f>", "</>"};
+    struct lae_metrics metrics;
+    assert_null(lae_metrics_create(6, true, &metrics));
+    fill(&metrics);
+    struct lae_task_table table = {.metrics = &metrics, .tasks = 6, .classes = 4, .seconds = NAN};
+    task_table_is(&table, 80, &paint,
+                  "<b>task 1/6</>  4 classes seen; in task_00.h5\n"
+                  "<f>accuracy, %    seen  average forgetting  t0</>\n"
+                  "online        90.00    90.00          -  90\n"
+                  "offline       91.00    91.00          -  91\n"
+                  "ensemble      92.00    92.00          -  92\n");
+    table.task = 4;
+    table.classes = 20;
+    table.seconds = 61.0;
+    task_table_is(&table, 59, lae_paint_none(),
+                  "task 5/6  learned in 1 min 01 s; 20 classes seen; in\n"
+                  "          task_04.h5\n"
+                  "accuracy, %    seen  average forgetting  t0  t1  t2  t3  t4\n"
+                  "online        86.00    88.00      25.00  50  51  52  53  54\n"
+                  "offline       87.00    89.00      25.00  51  52  53  54  55\n"
+                  "ensemble      88.00    90.00      25.00  52  53  54  55  56\n");
+    task_table_is(&table, 58, lae_paint_none(),
+                  "task 5/6  learned in 1 min 01 s; 20 classes seen; in\n"
+                  "          task_04.h5\n"
+                  "accuracy, %    seen  average forgetting  t0  t1  ..  t4\n"
+                  "online        86.00    88.00      25.00  50  51      54\n"
+                  "offline       87.00    89.00      25.00  51  52      55\n"
+                  "ensemble      88.00    90.00      25.00  52  53      56\n");
+    lae_metrics_free(&metrics);
+    assert_null(lae_metrics_create(6, false, &metrics));
+    metrics.accuracy[LAE_ONLINE][0] = metrics.seen[LAE_ONLINE][0] = 100.0;
+    table.task = 0;
+    task_table_is(&table, 39, lae_paint_none(),
+                  "task 1/6  learned in 1 min 01 s; 20\n"
+                  "          classes seen; in task_00.h5\n"
+                  "accuracy, %    seen  average forgetting\n"
+                  "online       100.00   100.00          -\n");
+    lae_metrics_free(&metrics);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(checksums),
-        cmocka_unit_test(intervals),
-        cmocka_unit_test(blocks),
-        cmocka_unit_test(cut_line),
+        cmocka_unit_test(checksums), cmocka_unit_test(intervals),  cmocka_unit_test(blocks),
+        cmocka_unit_test(cut_line),  cmocka_unit_test(task_table),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

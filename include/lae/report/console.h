@@ -17,11 +17,11 @@ struct lae_console {
     struct lae_interval interval;
     const struct lae_job *job;
     struct lae_progress progress;
-    int stop, task;         /* the task at hand; -1 before the first */
-    double plain_at;        /* when the last plain line was written to the screen */
-    double live_at;         /* when the live line was last drawn */
-    bool forecast;          /* how long it will take has been told */
-    double task_began;
+    int stop, task;    /* the task at hand; -1 before the first */
+    double plain_at;   /* when the last plain line was written to the screen */
+    double live_at;    /* when the live line was last drawn */
+    bool forecast;     /* how long it will take has been told */
+    double task_began; /* NaN: before this console was there */
 };
 
 /* `metrics_path`: where metrics.jsonl is; `events_path`: the directory of event files, which must
