@@ -318,8 +318,11 @@ static lae_status measure_all(struct session *s, struct lae_bench_result *r)
     LAE_TRY(measure_once(s, forward, &r->step_s));
     LAE_TRY(measure_split(s, r->split));
     LAE_TRY(measure(s, sum, &r->allreduce_s));
+    r->allreduce_mb = 1e-6 * (double)(s->workers.words * sizeof *s->gradient.sum);
     LAE_TRY(measure(s, move, &r->optimiser_s));
     if (s->state.offline != NULL) LAE_TRY(measure(s, merge, &r->merge_s));
+    size_t stored = 2 * s->job.backbone.total * sizeof(float), packed = s->job.vit.packed;
+    r->weights_mb = 1e-6 * (double)(packed > 0 ? packed : stored);
     memory_of(s->job.dist, &r->rank_mb, &r->node_mb); /* before the large products take theirs */
     LAE_TRY(measure_peaks(s, r));
     LAE_TRY(measure_rate(s, forward, r->forward_gflop, &r->forward));

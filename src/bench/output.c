@@ -45,8 +45,10 @@ void lae_bench_print(FILE *file, const struct lae_bench_result *r)
         fprintf(file, "  %-20s%6.1f %%\n", lae_work_name((enum lae_work)work),
                 100.0 * r->split[work]);
     fprintf(file, "  %-20s%6.1f %%\n\n", "waiting", 100.0 * r->split[LAE_WORK_IDLE]);
-    fprintf(file, "step %.3g ms, of it allreduce %.3g ms; optimiser %.3g ms; merge %.3g ms\n",
-            1e3 * r->step_s, 1e3 * r->allreduce_s, 1e3 * r->optimiser_s, 1e3 * r->merge_s);
+    fprintf(file,
+            "step %.3g ms, of it allreduce of %.2f MB %.3g ms; optimiser %.3g ms; merge %.3g ms\n",
+            1e3 * r->step_s, r->allreduce_mb, 1e3 * r->allreduce_s, 1e3 * r->optimiser_s,
+            1e3 * r->merge_s);
     fprintf(file, "memory (PSS) %.0f MB a rank, %.0f MB a node\n", r->rank_mb, r->node_mb);
 }
 
@@ -67,19 +69,21 @@ static json_t *pack_split(const struct lae_bench_result *r)
 
 static json_t *pack_result(const struct lae_bench_result *r)
 {
+    bool bf16 = r->arithmetic.precision == LAE_PRECISION_BF16;
     json_t *train = pack_rate(&r->train);
     json_object_set_new(train, "split", pack_split(r));
-    return json_pack(
-        "{s:s, s:i, s:s, s:s, s:i, s:i, s:i, s:f, s:{s:f, s:f}, s:o, s:o, s:{s:f, s:f, s:f, s:f}, "
-        "s:{s:f, s:f}}",
-        "model", r->options.model->name, "batch", r->options.batch, "precision", precision_of(r),
-        "backend", backend_of(r), "ranks", r->ranks, "threads", r->threads, "hosts", r->hosts,
-        "gemm_peak_gflops",
-        r->arithmetic.precision == LAE_PRECISION_BF16 ? r->peak_bf16 : r->peak_fp32, "peaks",
-        "fp32", r->peak_fp32, "bf16", r->peak_bf16, "forward", pack_rate(&r->forward), "train",
-        train, "seconds", "step", r->step_s, "allreduce", r->allreduce_s, "optimiser",
-        r->optimiser_s, "merge", r->merge_s, "memory", "rank_mb", r->rank_mb, "node_mb",
-        r->node_mb);
+    json_t *peaks = json_pack("{s:f, s:f}", "fp32", r->peak_fp32, "bf16", r->peak_bf16);
+    json_t *seconds = json_pack("{s:f, s:f, s:f, s:f}", "step", r->step_s, "allreduce",
+                                r->allreduce_s, "optimiser", r->optimiser_s, "merge", r->merge_s);
+    json_t *memory = json_pack("{s:f, s:f, s:f}", "rank_mb", r->rank_mb, "node_mb", r->node_mb,
+                               "weights_mb", r->weights_mb);
+    return json_pack("{s:s, s:i, s:s, s:s, s:i, s:i, s:i, s:f, s:o, s:o, s:o, s:f, s:o, s:o}",
+                     "model", r->options.model->name, "batch", r->options.batch, "precision",
+                     precision_of(r), "backend", backend_of(r), "ranks", r->ranks, "threads",
+                     r->threads, "hosts", r->hosts, "gemm_peak_gflops",
+                     bf16 ? r->peak_bf16 : r->peak_fp32, "peaks", peaks, "forward",
+                     pack_rate(&r->forward), "train", train, "allreduce_mb", r->allreduce_mb,
+                     "seconds", seconds, "memory", memory);
 }
 
 lae_status lae_bench_write(const char *path, const struct lae_bench_result *result)

@@ -46,6 +46,8 @@ struct lae_bench_result {
     struct lae_bench_rate forward, train;
     double split[LAE_WORKS]; /* share of the threads' time in a training step */
     double step_s, allreduce_s, optimiser_s, merge_s;
+    double weights_mb;   /* frozen weights that an image reads on its way there and back */
+    double allreduce_mb; /* that each rank gives to the sum of a step */
     double rank_mb,
         node_mb; /* memory, PSS: a shared page counts in parts; means over ranks, nodes */
 };
