@@ -192,7 +192,7 @@ static void forward_image(void *context, int number, size_t item)
     struct session *s = context;
     struct lae_worker *worker = &s->workers.items[number];
     size_t position = (size_t)s->job.dist->rank + item * (size_t)s->job.dist->size;
-    lae_worker_load(worker, &s->job, LAE_TRAIN, s->batch[position], NULL);
+    if (!lae_worker_load(worker, &s->job, LAE_TRAIN, s->batch[position], NULL)) return;
     lae_vit_trunk(&s->job.vit, &s->job.pet, worker->pass, worker->image);
     lae_vit_branch(&s->job.vit, &s->job.pet, s->state.online, worker->pass, NULL, false,
                    worker->feature);

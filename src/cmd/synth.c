@@ -24,9 +24,10 @@ static bool write_record(FILE *file, const uint8_t *rgb, size_t pixels, int labe
 static bool write_records(FILE *file, const struct lae_dataset *dataset, enum lae_split split,
                           uint8_t *rgb)
 {
-    size_t pixels = (size_t)dataset->width * (size_t)dataset->height;
+    struct lae_size size;
+    size_t pixels = dataset->pixels;
     for (size_t i = 0; i < dataset->count[split]; i++) {
-        lae_dataset_image(dataset, split, i, rgb);
+        lae_status_free(lae_dataset_image(dataset, split, i, rgb, &size)); /* drawn: no errors */
         if (!write_record(file, rgb, pixels, lae_dataset_label(dataset, split, i))) return false;
     }
     return true;
@@ -37,7 +38,7 @@ static lae_status write_part(const char *path, const struct lae_dataset *dataset
 {
     struct lae_atomic out;
     LAE_TRY(lae_atomic_begin(&out, path));
-    uint8_t *rgb = malloc(3 * (size_t)dataset->width * (size_t)dataset->height);
+    uint8_t *rgb = malloc(3 * dataset->pixels);
     FILE *file = rgb != NULL ? fopen(out.temporary, "wbe") : NULL;
     bool written = file != NULL && write_records(file, dataset, split, rgb);
     if (file != NULL && fclose(file) != 0) written = false;

@@ -2,7 +2,7 @@
  * pet, data and vit check against those, and name the key as well. */
 #include "lae/config/config.h"
 
-/* Classes of the dataset, and its name. */
+/* Classes of the dataset, as far as they are known without it, and its name. */
 static int dataset_classes(const struct lae_data_options *data, const char **name)
 {
     switch (data->dataset) {
@@ -12,6 +12,9 @@ static int dataset_classes(const struct lae_data_options *data, const char **nam
     case LAE_DATASET_CIFAR10:
         *name = "cifar10";
         return 10;
+    case LAE_DATASET_FOLDER:
+        *name = "folder";
+        return LAE_MAX_CLASSES;
     case LAE_DATASET_SYNTHETIC:
         break;
     }
@@ -21,7 +24,7 @@ static int dataset_classes(const struct lae_data_options *data, const char **nam
 
 static lae_status check_order(const struct lae_data_options *data, int classes, const char *name)
 {
-    if (data->class_order == NULL) return NULL;
+    if (data->class_order == NULL || data->dataset == LAE_DATASET_FOLDER) return NULL;
     if (data->class_order_count != classes)
         return lae_bad_input("data.class_order has %d classes, data.dataset (%s) has %d; name each "
                              "of them once",

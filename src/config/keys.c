@@ -15,9 +15,10 @@
 #define AT(member) offsetof(struct lae_config, member)
 #define PATH "a path of at most 4095 bytes"
 
-static const char *const dataset_names[] = {"synthetic", "cifar100", "cifar10", NULL};
+static const char *const dataset_names[] = {"synthetic", "cifar100", "cifar10", "folder", NULL};
 static const char *const augment_names[] = {"none", "crop_flip", NULL};
 static const char *const filter_names[] = {"bilinear", "bicubic", NULL};
+static const char *const decode_names[] = {"auto", "once", "each_time", NULL};
 static const char *const precision_names[] = {"fp32", "bf16", NULL};
 static const char *const schedule_names[] = {"constant", "linear", "cosine", NULL};
 static const char *const reduce_names[] = {"mean", "sum", "max", NULL};
@@ -195,6 +196,9 @@ static const struct lae_key keys[] = {
     {"compute.blas_core", &lae_key_text, "null", false, AT(compute.blas_core),
      .help = "OpenBLAS's kernels, as in OPENBLAS_CORETYPE; null: the processor's",
      .optional = true, .accepts = is_core_name, .wanted = "a core's name such as Haswell"},
+    {"compute.decode", &lae_key_choice, "auto", false, AT(compute.decode),
+     .help = "image files: once for each host, into memory; auto: if half of what is free holds them",
+     .choices = decode_names},
     {"compute.watchdog_seconds", &lae_key_real, "60", false, AT(compute.watchdog_seconds),
      .help = "several hosts: one silent for so long counts as lost and ends the job; 0: never",
      .max = 86400},

@@ -308,6 +308,7 @@ static lae_status join(struct source *source, int first, int end, enum lae_split
     }
     dataset->owned[split] = part;
     dataset->records[split] = part;
+    dataset->bytes[split] = total;
     dataset->count[split] = total / source->format->record;
     return NULL;
 }
@@ -332,6 +333,7 @@ lae_status lae_cifar_open(const char *path, struct lae_dataset *dataset)
     dataset->classes = format->classes;
     dataset->width = SIDE;
     dataset->height = SIDE;
+    dataset->pixels = (size_t)SIDE * SIDE;
     dataset->record = format->record;
     dataset->label_at = format->label_at;
     dataset->pixels_at = format->record - PIXEL_BYTES;

@@ -2,8 +2,10 @@
 
 #include "cifar.h"
 #include "holdout.h"
+#include "lae/data/pictures.h"
 #include "lae/data/synthetic.h"
 #include "lae/files/digest.h"
+#include "listing.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -39,6 +41,7 @@ static lae_status open_synthetic(const struct lae_data_options *options,
     dataset->classes = classes;
     dataset->width = LAE_SYNTHETIC_SIDE;
     dataset->height = LAE_SYNTHETIC_SIDE;
+    dataset->pixels = LAE_SYNTHETIC_SIDE * LAE_SYNTHETIC_SIDE;
     dataset->synthetic_per_class[LAE_TRAIN] = train;
     dataset->synthetic_per_class[LAE_TEST] = test;
     dataset->synthetic_seed = options->synthetic.seed;
@@ -47,19 +50,22 @@ static lae_status open_synthetic(const struct lae_data_options *options,
     return NULL;
 }
 
-static lae_status open_cifar(const struct lae_data_options *options, struct lae_dataset *dataset)
+static lae_status open_files(const struct lae_data_options *options, struct lae_dataset *dataset)
 {
     if (options->path == NULL || options->path[0] == '\0')
         return lae_bad_input("data.path is not set; it names the directory or the archive that "
                              "holds the dataset");
-    return lae_status_prefix(lae_cifar_open(options->path, dataset), "data.path");
+    return lae_status_prefix(options->dataset == LAE_DATASET_FOLDER
+                                 ? lae_listing_open(options->path, dataset)
+                                 : lae_cifar_open(options->path, dataset),
+                             "data.path");
 }
 
 lae_status lae_dataset_open(const struct lae_data_options *options, struct lae_dataset *dataset)
 {
     *dataset = (struct lae_dataset){.kind = options->dataset};
     lae_status status = options->dataset == LAE_DATASET_SYNTHETIC ? open_synthetic(options, dataset)
-                                                                  : open_cifar(options, dataset);
+                                                                  : open_files(options, dataset);
     if (status == NULL) status = check_counts(dataset);
     memcpy(dataset->stored, dataset->count, sizeof dataset->stored);
     if (status != NULL) lae_dataset_close(dataset);
@@ -68,6 +74,9 @@ lae_status lae_dataset_open(const struct lae_data_options *options, struct lae_d
 
 void lae_dataset_close(struct lae_dataset *dataset)
 {
+    for (int i = 0; dataset->class_names != NULL && i < dataset->classes; i++)
+        free(dataset->class_names[i]);
+    free(dataset->class_names);
     for (int split = 0; split < LAE_SPLITS; split++) {
         free(dataset->owned[split]);
         free(dataset->chosen[split]);
@@ -138,10 +147,18 @@ static const unsigned char *record_of(const struct lae_dataset *dataset, enum la
 
 int lae_dataset_label(const struct lae_dataset *dataset, enum lae_split split, size_t index)
 {
-    if (dataset->kind != LAE_DATASET_SYNTHETIC)
-        return record_of(dataset, split, index)[dataset->label_at];
-    size_t per_class = (size_t)dataset->synthetic_per_class[part_of(dataset, split)];
-    return (int)(lae_dataset_number(dataset, split, index) / per_class);
+    enum lae_split part = part_of(dataset, split);
+    size_t number = lae_dataset_number(dataset, split, index);
+    switch (dataset->kind) {
+    case LAE_DATASET_SYNTHETIC:
+        return (int)(number / (size_t)dataset->synthetic_per_class[part]);
+    case LAE_DATASET_FOLDER:
+        return lae_picture_of(dataset, part, number)->label;
+    case LAE_DATASET_CIFAR100:
+    case LAE_DATASET_CIFAR10:
+        break;
+    }
+    return record_of(dataset, split, index)[dataset->label_at];
 }
 
 static void draw(const struct lae_dataset *dataset, enum lae_split split, size_t index,
@@ -155,18 +172,39 @@ static void draw(const struct lae_dataset *dataset, enum lae_split split, size_t
     lae_synthetic_draw(dataset->synthetic_seed, (uint32_t)(image / per_class), number, rgb);
 }
 
-void lae_dataset_image(const struct lae_dataset *dataset, enum lae_split split, size_t index,
-                       uint8_t *rgb)
+static void copy_planes(const struct lae_dataset *dataset, enum lae_split split, size_t index,
+                        uint8_t *rgb)
 {
-    if (dataset->kind == LAE_DATASET_SYNTHETIC) {
-        draw(dataset, split, index, rgb);
-        return;
-    }
-    size_t plane = (size_t)dataset->width * (size_t)dataset->height;
+    size_t plane = dataset->pixels;
     const unsigned char *pixels = record_of(dataset, split, index) + dataset->pixels_at;
     for (size_t i = 0; i < plane; i++)
         for (size_t channel = 0; channel < 3; channel++)
             rgb[3 * i + channel] = pixels[channel * plane + i];
+}
+
+static lae_status take_picture(const struct lae_dataset *dataset, enum lae_split part,
+                               size_t number, uint8_t *rgb, struct lae_size *size)
+{
+    const struct lae_picture *picture = lae_picture_of(dataset, part, number);
+    *size = (struct lae_size){picture->width, picture->height};
+    if (dataset->decoded == NULL) return lae_picture_decode(dataset, part, number, rgb);
+    memcpy(rgb, dataset->decoded + picture->pixels,
+           3 * (size_t)picture->width * (size_t)picture->height);
+    return NULL;
+}
+
+lae_status lae_dataset_image(const struct lae_dataset *dataset, enum lae_split split, size_t index,
+                             uint8_t *rgb, struct lae_size *size)
+{
+    if (dataset->kind == LAE_DATASET_FOLDER)
+        return take_picture(dataset, part_of(dataset, split),
+                            lae_dataset_number(dataset, split, index), rgb, size);
+    *size = (struct lae_size){dataset->width, dataset->height};
+    if (dataset->kind == LAE_DATASET_SYNTHETIC)
+        draw(dataset, split, index, rgb);
+    else
+        copy_planes(dataset, split, index, rgb);
+    return NULL;
 }
 
 static lae_status digest_synthetic(const struct lae_dataset *dataset, char text[LAE_DIGEST_TEXT])
@@ -178,12 +216,46 @@ static lae_status digest_synthetic(const struct lae_dataset *dataset, char text[
     return lae_digest_memory(line, (size_t)length, text);
 }
 
+/* A folder's part: label and digest of each image, then the classes' names, each with its zero. */
+static lae_status fill_picture_digest(const struct lae_dataset *dataset, enum lae_split part,
+                                      unsigned char *bytes)
+{
+    for (size_t i = 0; i < dataset->stored[part]; i++) {
+        struct lae_picture picture = *lae_picture_of(dataset, part, i);
+        if (picture.width == 0) LAE_TRY(lae_picture_examine(dataset, part, i, &picture));
+        for (int byte = 0; byte < 4; byte++)
+            *bytes++ = (unsigned char)((uint32_t)picture.label >> 8 * byte);
+        memcpy(bytes, picture.digest, sizeof picture.digest);
+        bytes += sizeof picture.digest;
+    }
+    for (int i = 0; i < dataset->classes; i++)
+        bytes += sprintf((char *)bytes, "%s", dataset->class_names[i]) + 1;
+    return NULL;
+}
+
+static lae_status digest_pictures(const struct lae_dataset *dataset, enum lae_split part,
+                                  char text[LAE_DIGEST_TEXT])
+{
+    size_t size = dataset->stored[part] * (4 + LAE_PICTURE_DIGEST);
+    for (int i = 0; i < dataset->classes; i++)
+        size += strlen(dataset->class_names[i]) + 1;
+    unsigned char *bytes = malloc(size);
+    if (bytes == NULL) return lae_out_of_memory(size, "the images' digest");
+    lae_status status = fill_picture_digest(dataset, part, bytes);
+    if (status == NULL) status = lae_digest_memory(bytes, size, text);
+    free(bytes);
+    return status;
+}
+
 lae_status lae_dataset_digest(const struct lae_dataset *dataset, char text[LAE_DIGEST_TEXT])
 {
     if (dataset->kind == LAE_DATASET_SYNTHETIC) return digest_synthetic(dataset, text);
     char parts[LAE_SPLITS * (LAE_DIGEST_TEXT - 1) + 1];
-    for (int split = 0; split < LAE_SPLITS; split++)
-        LAE_TRY(lae_digest_memory(dataset->records[split], dataset->stored[split] * dataset->record,
-                                  parts + split * (LAE_DIGEST_TEXT - 1)));
+    for (int split = 0; split < LAE_SPLITS; split++) {
+        char *part = parts + split * (LAE_DIGEST_TEXT - 1);
+        LAE_TRY(dataset->kind == LAE_DATASET_FOLDER
+                    ? digest_pictures(dataset, (enum lae_split)split, part)
+                    : lae_digest_memory(dataset->records[split], dataset->bytes[split], part));
+    }
     return lae_digest_memory(parts, sizeof parts - 1, text);
 }

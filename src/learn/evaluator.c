@@ -106,7 +106,10 @@ static void evaluate_image(void *context, int number, size_t item)
     float *online = worker->logits[0], *offline = worker->logits[1];
 
     if (e->offline || !e->kept[e->task].known) {
-        lae_worker_load(worker, job, LAE_TEST, image->index, NULL);
+        if (!lae_worker_load(worker, job, LAE_TEST, image->index, NULL)) {
+            *offenders_of(worker->sum, e->task + 1) += 1;
+            return;
+        }
         lae_vit_trunk(&job->vit, &job->pet, worker->pass, worker->image);
     }
     const float *feature = online_feature(e, worker, e->first + item);
@@ -144,6 +147,7 @@ static lae_status collect(const struct lae_evaluator *e, struct lae_counts *coun
             sum[j] += e->workers->items[i].sum[j];
     lae_dist_sum(e->job->dist, sum, words);
     int64_t offenders = *offenders_of(sum, tasks);
+    if (offenders > 0) LAE_TRY(lae_workers_agree(e->job, e->workers));
     if (offenders > 0)
         return lae_failed("evaluation after task %d: %lld scores of images are not finite; "
                           "lower train.lr, or check model.weights, data.mean and data.std",

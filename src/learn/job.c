@@ -3,6 +3,7 @@
 #include "lae/base/random.h"
 #include "lae/nn/linear.h"
 #include "lae/store/weights.h"
+#include "pictures.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -30,7 +31,9 @@ static lae_status open_dataset(struct lae_job *job)
     lae_status status = NULL;
     if (job->dist->rank == 0) {
         status = lae_dataset_open(&job->config->data, dataset);
-        if (status == NULL) status = lae_dataset_digest(dataset, job->data_digest);
+        /* That of a folder waits until its files have been read, by all ranks. */
+        if (status == NULL && dataset->kind != LAE_DATASET_FOLDER)
+            status = lae_dataset_digest(dataset, job->data_digest);
     }
     return lae_dist_agree(job->dist, status);
 }
@@ -40,7 +43,7 @@ static lae_status share_records(struct lae_job *job, enum lae_split split)
 {
     struct lae_dataset *dataset = &job->dataset;
     struct lae_shared *shared = &job->records[split];
-    size_t size = dataset->stored[split] * dataset->record;
+    size_t size = dataset->bytes[split];
     LAE_TRY(lae_shared_create(job->dist, size, shared));
     if (job->dist->rank == 0) {
         memcpy(shared->data, dataset->records[split], size);
@@ -61,6 +64,7 @@ static lae_status share_dataset(struct lae_job *job)
         job->dataset = plain;
         memset(job->dataset.owned, 0, sizeof job->dataset.owned);
         memset(job->dataset.records, 0, sizeof job->dataset.records);
+        job->dataset.class_names = NULL; /* rank 0's */
     }
     for (int split = 0; split < LAE_SPLITS && plain.record > 0; split++)
         LAE_TRY(share_records(job, (enum lae_split)split));
@@ -198,7 +202,8 @@ static lae_status open_job(const struct lae_config *config, const struct lae_vit
     LAE_TRY(open_dataset(job));
     LAE_TRY(share_dataset(job));
     LAE_TRY(open_model(job, kernels, drawn));
-    return lae_dist_agree(dist, create_team(job));
+    LAE_TRY(lae_dist_agree(dist, create_team(job)));
+    return job->dataset.kind == LAE_DATASET_FOLDER ? pictures_read(job) : NULL;
 }
 
 lae_status lae_job_open(const struct lae_config *config, const struct lae_dist *dist,
@@ -224,6 +229,7 @@ void lae_job_close(struct lae_job *job)
     lae_table_free(&job->backbone);
     lae_sequence_free(&job->sequence);
     lae_dataset_close(&job->dataset);
+    lae_shared_free(&job->decoded);
     for (int split = 0; split < LAE_SPLITS; split++)
         lae_shared_free(&job->records[split]);
     free(job->fingerprint);

@@ -43,7 +43,10 @@ static void predict_image(void *context, int number, size_t item)
     struct predictor *p = context;
     struct lae_worker *worker = &p->workers.items[number];
     float *online = p->mine + item * p->modules * p->classes;
-    lae_worker_load(worker, p->job, p->split, (uint32_t)(p->first + item), NULL);
+    if (!lae_worker_load(worker, p->job, p->split, (uint32_t)(p->first + item), NULL)) {
+        worker->sum[0]++;
+        return;
+    }
     lae_vit_trunk(&p->job->vit, &p->job->pet, worker->pass, worker->image);
     module_scores(p, worker, p->state->online, online);
     if (p->modules == 1) return;
@@ -80,13 +83,14 @@ static void store_rows(const struct predictor *p, size_t round, struct lae_predi
                    p->classes * sizeof(float));
 }
 
-static lae_status check_scores(const struct predictor *p)
+static lae_status check_scores(struct predictor *p)
 {
     int64_t offenders = 0;
     for (int i = 0; i < p->workers.count; i++)
         offenders += p->workers.items[i].sum[0];
     lae_dist_sum(p->job->dist, &offenders, 1);
     if (offenders == 0) return NULL;
+    LAE_TRY(lae_workers_agree(p->job, &p->workers));
     return lae_failed("%lld scores of images are not finite; check model.weights, data.mean and "
                       "data.std",
                       (long long)offenders);

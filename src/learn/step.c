@@ -3,8 +3,8 @@
  *
  *     | classifier: weight [n, D], bias [n] | loss | correct | offenders | save | PET [P] |
  *
- * An offender is an image whose loss or gradient does not fit; it travels in the same message, so
- * an error on one rank is an error on all. So does the wish to save.
+ * An offender is an image that cannot be loaded, or whose loss or gradient does not fit; it travels
+ * in the same message, so an error on one rank is an error on all. So does the wish to save.
  */
 #include "lae/learn/step.h"
 
@@ -90,6 +90,12 @@ static double classify(const struct lae_step *step, struct lae_worker *worker, s
     return loss;
 }
 
+static void offend(const struct lae_step *step, struct lae_worker *worker, size_t position)
+{
+    worker->sum[step->classifier + WORD_OFFENDERS]++;
+    step->offends[position] = 1;
+}
+
 static void add_to_sum(const struct lae_step *step, struct lae_worker *worker, double loss,
                        bool correct, size_t position)
 {
@@ -101,9 +107,7 @@ static void add_to_sum(const struct lae_step *step, struct lae_worker *worker, d
         offences += lae_exact_add(words + WORDS, worker->gradient, pet, batch->count);
     if (!lae_exact_add_one(&words[WORD_LOSS], loss, batch->count)) offences++;
     words[WORD_CORRECT] += correct;
-    if (offences == 0) return;
-    words[WORD_OFFENDERS]++;
-    step->offends[position] = 1;
+    if (offences > 0) offend(step, worker, position);
 }
 
 /* One image, forward and backward, on one thread. */
@@ -124,7 +128,10 @@ static void learn_image(void *context, int number, size_t item)
 
     struct lae_stopwatch *watch = lae_vit_workspace_watch(worker->pass);
     lae_stopwatch_turn(watch, LAE_WORK_DATA);
-    lae_worker_load(worker, job, LAE_TRAIN, image, augments ? &augment : NULL);
+    if (!lae_worker_load(worker, job, LAE_TRAIN, image, augments ? &augment : NULL)) {
+        offend(step, worker, position);
+        return;
+    }
     lae_vit_trunk(&job->vit, &job->pet, worker->pass, worker->image);
     lae_vit_branch(&job->vit, &job->pet, batch->theta, worker->pass, &dropout, backward,
                    worker->feature);
@@ -161,6 +168,7 @@ static void add_workers(const struct lae_step *step, int64_t *sum)
 /* The error that names the offending images of all ranks. [collective] */
 static lae_status offence(const struct lae_step *step, int64_t offenders)
 {
+    LAE_TRY(lae_workers_agree(step->job, step->workers));
     const struct lae_batch *batch = &step->batch;
     char list[NAMED_OFFENDERS * 12 + 8] = "";
     size_t length = 0;

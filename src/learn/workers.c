@@ -33,9 +33,8 @@ static void allocate(const struct lae_job *job, const struct lae_workers *worker
                      struct lae_worker *worker)
 {
     size_t side = job->vit.dims.image, width = job->vit.dims.width;
-    size_t pixels = (size_t)job->dataset.width * (size_t)job->dataset.height;
     size_t classes = (size_t)job->sequence.classes;
-    worker->rgb = lae_aligned_calloc(pixels * 3, 1);
+    worker->rgb = lae_aligned_calloc(job->dataset.pixels * 3, 1);
     worker->image = lae_aligned_calloc(3 * side * side, sizeof(float));
     worker->feature = lae_aligned_calloc(width, sizeof(float));
     worker->d_feature = lae_aligned_calloc(width, sizeof(float));
@@ -78,7 +77,8 @@ size_t lae_workers_need(const struct lae_job *job)
     set_lengths(job, &lengths);
     size_t side = job->vit.dims.image;
     return lae_vit_workspace_need(&job->vit, &job->pet, true) + 3 * side * side * sizeof(float) +
-           lengths.longest * sizeof(float) + lengths.words * sizeof(int64_t);
+           3 * job->dataset.pixels + lengths.longest * sizeof(float) +
+           lengths.words * sizeof(int64_t);
 }
 
 lae_status lae_workers_create(const struct lae_job *job, struct lae_workers *workers)
@@ -102,6 +102,7 @@ void lae_workers_free(struct lae_workers *workers)
 {
     for (int i = 0; workers->items != NULL && i < workers->count; i++) {
         struct lae_worker *worker = &workers->items[i];
+        lae_status_free(worker->status);
         lae_vit_workspace_free(worker->pass);
         lae_image_workspace_free(worker->transform);
         free(worker->rgb);
@@ -117,12 +118,27 @@ void lae_workers_free(struct lae_workers *workers)
     *workers = (struct lae_workers){0};
 }
 
-void lae_worker_load(struct lae_worker *worker, const struct lae_job *job, enum lae_split split,
+bool lae_worker_load(struct lae_worker *worker, const struct lae_job *job, enum lae_split split,
                      uint32_t index, const struct lae_random *augment)
 {
     const struct lae_data_options *data = &job->config->data;
-    lae_dataset_image(&job->dataset, split, index, worker->rgb);
-    struct lae_size size = {job->dataset.width, job->dataset.height};
+    struct lae_size size;
+    lae_status status = lae_dataset_image(&job->dataset, split, index, worker->rgb, &size);
+    if (status != NULL) {
+        worker->status = lae_status_first(worker->status, status);
+        return false;
+    }
     lae_image_prepare(worker->transform, worker->rgb, size, augment, data->mean, data->std,
                       worker->image);
+    return true;
+}
+
+lae_status lae_workers_agree(const struct lae_job *job, struct lae_workers *workers)
+{
+    lae_status status = NULL;
+    for (int i = 0; i < workers->count; i++) {
+        status = lae_status_first(status, workers->items[i].status);
+        workers->items[i].status = NULL;
+    }
+    return lae_dist_agree(job->dist, status);
 }

@@ -84,6 +84,11 @@ static void tell_data(const struct lae_job *job)
     lae_log_item(job->log, "data", "%zu training and %zu %s images, %d classes",
                  dataset->count[LAE_TRAIN], dataset->count[LAE_TEST],
                  lae_dataset_evaluated(dataset), job->sequence.classes);
+    if (dataset->kind == LAE_DATASET_FOLDER)
+        lae_log_item(job->log, "", "image files of up to %dx%d pixels, %s", dataset->width,
+                     dataset->height,
+                     dataset->decoded != NULL ? "decoded once for each host"
+                                              : "decoded each time one is needed");
     lae_tell_evaluated(job->config, job->log);
 }
 
@@ -164,7 +169,7 @@ static void tell_memory(const struct lae_job *job)
 {
     const struct lae_dist *dist = job->dist;
     double shared = own_memory("RssFile: %lld kB");
-    shared += (double)(job->weights.size + job->packed.size);
+    shared += (double)(job->weights.size + job->packed.size + job->decoded.size);
     for (int split = 0; split < LAE_SPLITS; split++)
         shared += (double)job->records[split].size;
     double each = (double)lae_workers_need(job), vectors = 7.0 * sizeof(float);

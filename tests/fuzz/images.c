@@ -34,7 +34,9 @@ static void look_at(const struct lae_dataset *dataset)
         for (size_t i = 0; i < dataset->count[split]; i++) {
             int label = lae_dataset_label(dataset, (enum lae_split)split, i);
             LAE_FUZZ_CHECK(label >= 0 && label < dataset->classes);
-            lae_dataset_image(dataset, (enum lae_split)split, i, rgb);
+            struct lae_size size;
+            LAE_FUZZ_CHECK(lae_dataset_image(dataset, (enum lae_split)split, i, rgb, &size) ==
+                           NULL);
         }
     }
     lae_fuzz_end(lae_dataset_digest(dataset, digest), NULL);

@@ -178,6 +178,7 @@ static const struct row {
     {"compute.threads", "-1", BELOW, NULL},
     {"compute.threads", "1025", ABOVE, NULL},
     {"compute.threads", "many", TYPE, NULL},
+    {"compute.decode", "twice", TYPE, NULL},
     {"compute.watchdog_seconds", "-1", BELOW, NULL},
     {"compute.watchdog_seconds", "86401", ABOVE, NULL},
     {"compute.watchdog_seconds", "soon", TYPE, NULL},

@@ -91,6 +91,7 @@ static void check_default_run(const struct lae_config *config)
     assert_int_equal(config->compute.threads, 0);
     assert_int_equal(config->compute.backend, LAE_BACKEND_AUTO);
     assert_null(config->compute.blas_core);
+    assert_int_equal(config->compute.decode, LAE_DECODE_AUTO);
     assert_true(config->compute.watchdog_seconds == 60.0);
     assert_null(config->model.weights);
     assert_int_equal(config->model.heads, 0);
@@ -263,7 +264,7 @@ static const char *const other_values[] = {
     "merge.vectors=tasks", "merge.base=previous", "merge.decay=0",
     "eval.every=epoch", "checkpoint.every_seconds=0.5", "checkpoint.every_steps=2147483647",
     "report.every_steps=3", "compute.threads=2", "compute.backend=openblas", "compute.blas_core=Haswell",
-    "compute.watchdog_seconds=2.5",
+    "compute.decode=each_time", "compute.watchdog_seconds=2.5",
 };
 /* clang-format on */
 
@@ -598,6 +599,7 @@ static const struct bad bad_values[] = {
     {"compute.threads=null", "compute.threads is null"},
     {"compute.backend=mkl", "compute.backend is \"mkl\"; it must be one of auto, openblas, onednn"},
     {"compute.blas_core=a b", "compute.blas_core is \"a b\""},
+    {"compute.decode=twice", "compute.decode is \"twice\"; it must be one of auto, once, each_time"},
     {"compute.watchdog_seconds=-1", "compute.watchdog_seconds is -1; it must be a number from 0"},
 };
 

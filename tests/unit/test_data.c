@@ -219,7 +219,8 @@ static void assert_image(const struct lae_dataset *dataset, enum lae_split split
 {
     uint8_t rgb[3 * PIXELS];
     assert_int_equal(lae_dataset_label(dataset, split, index), (first + number) % dataset->classes);
-    lae_dataset_image(dataset, split, index, rgb);
+    struct lae_size size;
+    assert_null(lae_dataset_image(dataset, split, index, rgb, &size));
     for (int i = 0; i < 3 * PIXELS; i++)
         assert_int_equal(rgb[i], value_of(first, number, i % 3, i / 3));
 }
@@ -527,7 +528,8 @@ static void synthetic_images_are_numbered_class_by_class(void **state)
             uint8_t rgb[3 * PIXELS], drawn[3 * PIXELS];
             uint32_t label = i / per_class;
             assert_int_equal(lae_dataset_label(&dataset, (enum lae_split)split, i), label);
-            lae_dataset_image(&dataset, (enum lae_split)split, i, rgb);
+            struct lae_size size;
+            assert_null(lae_dataset_image(&dataset, (enum lae_split)split, i, rgb, &size));
             lae_synthetic_draw(0x123456789ull, label, first + i % per_class, drawn);
             assert_memory_equal(rgb, drawn, sizeof rgb);
         }
@@ -603,8 +605,9 @@ static void assert_is_dealt(const struct lae_dataset *whole, const struct lae_da
             last = number;
             assert_int_equal(lae_dataset_label(dealt, (enum lae_split)split, i),
                              lae_dataset_label(whole, LAE_TRAIN, number));
-            lae_dataset_image(dealt, (enum lae_split)split, i, after);
-            lae_dataset_image(whole, LAE_TRAIN, number, before);
+            struct lae_size size;
+            assert_null(lae_dataset_image(dealt, (enum lae_split)split, i, after, &size));
+            assert_null(lae_dataset_image(whole, LAE_TRAIN, number, before, &size));
             assert_memory_equal(before, after, sizeof before);
         }
     }

@@ -30,6 +30,7 @@
 #include <stdint.h>
 
 enum lae_eval_every { LAE_EVAL_TASK, LAE_EVAL_EPOCH };
+enum lae_decode { LAE_DECODE_AUTO, LAE_DECODE_ONCE, LAE_DECODE_EACH_TIME };
 enum lae_start_from { LAE_START_ONLINE, LAE_START_OFFLINE };
 
 /* Texts are owned by the configuration, data.path and data.class_order too. */
@@ -68,6 +69,7 @@ struct lae_config {
         int threads; /* of a rank; 0: auto */
         enum lae_backend backend;
         char *blas_core;         /* for OPENBLAS_CORETYPE; NULL: what OpenBLAS chooses */
+        enum lae_decode decode;  /* when image files are */
         double watchdog_seconds; /* a host silent for so long ends the job; 0: never */
     } compute;
 

@@ -1,8 +1,9 @@
 /* A dataset: labelled 8-bit RGB images, with a training and a test part.
  *
  * CIFAR's images are records of a binary file, kept as they are stored; the synthetic data have no
- * records and are drawn when asked for. The records may lie in memory that ranks of a node share,
- * which is why the struct is plain: whoever opens it may replace `records` by a copy elsewhere.
+ * records and are drawn when asked for; of a folder of image files the records say where each
+ * image is (lae/data/pictures.h). The records may lie in memory that ranks of a node share, which
+ * is why the struct is plain: whoever opens it may replace `records` by a copy elsewhere.
  */
 #ifndef LAE_DATA_DATASET_H
 #define LAE_DATA_DATASET_H
@@ -14,7 +15,12 @@
 #include <stdint.h>
 
 enum lae_split { LAE_TRAIN, LAE_TEST, LAE_SPLITS };
-enum lae_dataset_kind { LAE_DATASET_SYNTHETIC, LAE_DATASET_CIFAR100, LAE_DATASET_CIFAR10 };
+enum lae_dataset_kind {
+    LAE_DATASET_SYNTHETIC,
+    LAE_DATASET_CIFAR100,
+    LAE_DATASET_CIFAR10,
+    LAE_DATASET_FOLDER
+};
 enum lae_augment { LAE_AUGMENT_NONE, LAE_AUGMENT_CROP_FLIP };
 enum lae_filter { LAE_FILTER_BILINEAR, LAE_FILTER_BICUBIC };
 
@@ -46,7 +52,8 @@ struct lae_data_options {
 struct lae_dataset {
     enum lae_dataset_kind kind;
     int classes;
-    int width, height;            /* pixels */
+    int width, height;            /* pixels; of a folder the largest of all images */
+    size_t pixels;                /* of the image that has most */
     size_t count[LAE_SPLITS];     /* images */
     bool held_out;                /* see lae_dataset_hold_out */
     uint32_t *chosen[LAE_SPLITS]; /* [count] training records; NULL unless held_out */
@@ -54,14 +61,18 @@ struct lae_dataset {
     /* Records of `record` bytes: a label at byte `label_at`, planes R, G, B from `pixels_at`. */
     size_t record, label_at, pixels_at;
     const unsigned char *records[LAE_SPLITS]; /* NULL for synthetic */
+    size_t bytes[LAE_SPLITS];                 /* of all that belongs to them */
     unsigned char *owned[LAE_SPLITS];         /* freed with the dataset; NULL where not owned */
+    char **class_names;                       /* [classes] by label, owned; NULL: not known */
+    const uint8_t *decoded; /* a folder's images, decoded; NULL: each is when it is asked for */
     int synthetic_per_class[LAE_SPLITS];
     uint64_t synthetic_seed;
 };
 
 /* Reads or prepares what the options name. CIFAR comes in its binary form from a directory (also
  * one that holds cifar-100-binary/ or cifar-10-batches-bin/) or from a tar or zip archive, in which
- * only the files' base names count. Image i of the synthetic data has class i / images a class.
+ * only the files' base names count. Image i of the synthetic data has class i / images a class. Of
+ * a folder its layout alone is read (src/data/listing.h), and no image yet: lae/data/pictures.h.
  * Errors name the file, the record and what is wrong with it, or the file that is missing. */
 lae_status lae_dataset_open(const struct lae_data_options *options,
                             struct lae_dataset *dataset) LAE_MUST_CHECK;
@@ -81,12 +92,15 @@ size_t lae_dataset_number(const struct lae_dataset *dataset, enum lae_split spli
 /* Label of image `index`, 0..classes-1. */
 int lae_dataset_label(const struct lae_dataset *dataset, enum lae_split split, size_t index);
 
-/* Pixels of image `index` into rgb [height, width, 3]. */
-void lae_dataset_image(const struct lae_dataset *dataset, enum lae_split split, size_t index,
-                       uint8_t *rgb);
+/* Pixels of image `index` into rgb [size->height, size->width, 3], which has room for
+ * dataset->pixels. Errors: those of an image file that is decoded now. */
+lae_status lae_dataset_image(const struct lae_dataset *dataset, enum lae_split split, size_t index,
+                             uint8_t *rgb, struct lae_size *size) LAE_MUST_CHECK;
 
 /* What the data are, as 64 hexadecimal digits: SHA-256 over the digests (their digits) of the
- * training and of the test records; for synthetic data over a line of their parameters. */
+ * training and of the test records; for synthetic data over a line of their parameters. A folder's
+ * records are here each image's label and its file's digest, then the classes' names; images that
+ * were not examined yet are, by it. */
 lae_status lae_dataset_digest(const struct lae_dataset *dataset, char text[65]) LAE_MUST_CHECK;
 
 #endif

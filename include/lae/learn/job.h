@@ -1,7 +1,7 @@
 /* What a run reads and never changes: configuration, ranks, threads, data, backbone, modules.
  *
  * Rank 0 alone reads files; what it read reaches the other nodes by broadcast and lies once a node
- * in shared memory.
+ * in shared memory. Image files of a folder are the exception: all ranks read them (pictures.h).
  */
 #ifndef LAE_LEARN_JOB_H
 #define LAE_LEARN_JOB_H
@@ -22,6 +22,7 @@ struct lae_job {
     struct lae_team *team;
     struct lae_dataset dataset;
     struct lae_shared records[LAE_SPLITS];
+    struct lae_shared decoded; /* a folder's images, where they are decoded once */
     struct lae_sequence sequence;
     struct lae_table backbone; /* of the frozen weights */
     struct lae_shared weights; /* as stored */
@@ -41,8 +42,8 @@ lae_status lae_job_share_config(const struct lae_dist *dist,
 lae_status lae_job_open(const struct lae_config *config, const struct lae_dist *dist,
                         struct lae_log *log, struct lae_job *job) LAE_MUST_CHECK;
 
-/* The same with a backbone of these shapes and random weights, drawn from run.seed: to measure with,
- * where no weight file is needed. */
+/* The same with a backbone of these shapes and random weights, drawn from run.seed: to measure
+ * with, where no weight file is needed. */
 lae_status lae_job_open_random(const struct lae_config *config, const struct lae_vit_dims *dims,
                                const struct lae_dist *dist, struct lae_log *log,
                                struct lae_job *job) LAE_MUST_CHECK;

@@ -12,14 +12,14 @@
 struct lae_worker {
     struct lae_vit_workspace *pass;
     struct lae_image_workspace *transform;
-    uint8_t *rgb;   /* [height, width, 3] an image's pixels */
+    uint8_t *rgb;   /* [height, width, 3] an image's pixels, of the largest one */
     float *image;   /* [3, S, S] the model's input */
     float *feature; /* [D], and its gradient */
     float *d_feature;
     float *logits[2];  /* [classes] of online and offline; also probabilities */
     float *gradient;   /* [longest] one image's, see step.c */
     int64_t *sum;      /* [longest + few] exact, see step.c; the evaluator's counts */
-    lae_status status; /* of its creation */
+    lae_status status; /* of its creation, then the first of the images that could not be loaded */
 };
 
 struct lae_workers {
@@ -37,9 +37,13 @@ void lae_workers_free(struct lae_workers *workers);
 /* Bytes that each worker will take, but for what oneDNN takes for itself. */
 size_t lae_workers_need(const struct lae_job *job);
 
-/* Loads image `index` of a part into worker->image; augmented where `augment` is not NULL. */
-void lae_worker_load(struct lae_worker *worker, const struct lae_job *job, enum lae_split split,
-                     uint32_t index, const struct lae_random *augment);
+/* Loads image `index` of a part into worker->image; augmented where `augment` is not NULL. False
+ * where it cannot be had, which is counted as an offence and told by lae_workers_agree. */
+bool lae_worker_load(struct lae_worker *worker, const struct lae_job *job, enum lae_split split,
+                     uint32_t index, const struct lae_random *augment) LAE_MUST_CHECK;
+
+/* The error of an image that some rank could not load; NULL: there is none. [collective] */
+lae_status lae_workers_agree(const struct lae_job *job, struct lae_workers *workers) LAE_MUST_CHECK;
 
 /* Classes of task `task`, and the size of its classifier: weight [n, D], then bias [n]. */
 size_t lae_task_classes(const struct lae_job *job, int task);

@@ -1,0 +1,91 @@
+#!/bin/sh
+# data.dataset=folder: PNG files of CIFAR's images give what CIFAR's own files do, at any number of
+# ranks and threads, decoded once or each time; a file that is no good ends the run with one message.
+. "$(dirname "$0")/common.sh"
+need mpirun h5diff h5ls
+
+lae 1 synth "$work/binary" data.synthetic.classes=100 data.synthetic.train=3 data.synthetic.test=2 \
+    2>"$work/synth.err" || { cat "$work/synth.err"; fail "synth"; }
+"$LAE_MAKE_PICTURES" "$work/binary" "$work/lists" lists || fail "make_pictures"
+"$LAE_MAKE_PICTURES" "$work/binary" "$work/folders" folders || fail "make_pictures"
+
+# learn NP NAME DATASET PATH KEY=VALUE...
+learn() {
+    np=$1 name=$2 dataset=$3 path=$4
+    shift 4
+    train "$np" "$name" data.dataset="$dataset" data.path="$work/$path" data.classes_per_task=30 \
+        run.tasks=2 train.lr=0.02 train.epochs=2 "$@"
+}
+good() {
+    learn "$@" || { cat "$work/$2.err"; fail "training $2"; }
+}
+
+# The same images in the same order: nothing but the configuration's own text and names differ.
+good 1 binary cifar100 binary
+good 1 lists folder lists
+for task in task_00.h5 task_01.h5; do
+    h5diff --exclude-path /provenance --exclude-path /config --exclude-path /class_names \
+        "$runs/binary/$task" "$runs/lists/$task" || fail "PNG and CIFAR's binary differ in $task"
+done
+grep -q "300 training and 200 test images, 100 classes" "$work/lists.err" || fail "counts"
+grep -q "up to 32x32 pixels, decoded once for each host" "$work/lists.err" || fail "not once"
+echo "ok: the bits of CIFAR's binary"
+
+good 3 each folder lists compute.decode=each_time
+good 2 once folder lists compute.decode=once compute.threads=2
+grep -q "decoded each time" "$work/each.err" || fail "not each time"
+for name in each once; do
+    same lists $name task_01.h5
+done
+echo "ok: any number of ranks and threads, once and each time"
+
+# Class folders are the same classes in another order of images: the same statistics of accuracy,
+# computed again from the file alone.
+good 2 folders folder folders
+lae 1 evaluate "$runs/folders" >"$work/out" 2>"$work/err" || { cat "$work/err"; fail "evaluate"; }
+grep -q "^the same as stored in the file$" "$work/out" || fail "evaluate: other numbers"
+grep -q warning "$work/err" && { cat "$work/err"; fail "evaluate warns"; }
+cp -r "$work/folders" "$work/moved"
+cp "$work/moved/test/class_00/"*0.png "$work/moved/test/class_00/more.png"
+lae 2 evaluate "$runs/folders" data.path="$work/moved" >"$work/out" 2>"$work/err" || fail "moved"
+grep -q "other images than" "$work/err" || fail "other images are not noticed"
+echo "ok: class folders"
+
+# refused NP NAME PATH WORD KEY=VALUE...: exit 2 and one message that has WORD.
+refused() {
+    np=$1 name=$2 path=$3 word=$4
+    shift 4
+    learn "$np" "$name" folder "$path" "$@"
+    code=$?
+    [ $code -eq 2 ] || { cat "$work/$name.err"; fail "$name: exit $code"; }
+    [ "$(grep -c "^lae_mpi: " "$work/$name.err")" -eq 1 ] || fail "$name: not one message"
+    grep -q "$word" "$work/$name.err" || { cat "$work/$name.err"; fail "$name: no \"$word\""; }
+}
+
+cp -r "$work/lists" "$work/cut"
+victim=$work/cut/png/train_00007.png
+size=$(wc -c <"$work/lists/png/train_00007.png")
+head -c $((size - 20)) "$work/lists/png/train_00007.png" >"$victim"
+head -c $((size - 20)) "$work/lists/png/train_00007.png" >"$work/cut/png/train_00200.png"
+for np in 1 3; do
+    refused $np cut$np cut "lae_mpi: $victim: damaged PNG: cut short"
+    refused $np late$np cut "train_00007.png: damaged PNG: cut short" compute.decode=each_time
+done
+[ "$(grep "^lae_mpi: " "$work/cut1.err")" = "$(grep "^lae_mpi: " "$work/cut3.err")" ] ||
+    fail "another message at three ranks"
+rm "$victim"
+refused 2 gone cut "train_00007.png: cannot be opened"
+echo "GIF89a" >"$victim"
+refused 2 gif cut "train_00007.png: is neither PNG nor JPEG"
+refused 2 nothing binary "holds neither train/CLASS/ and test/CLASS/ nor lists"
+echo "ok: files that are no good"
+
+# A bad file that is not needed before the second task: what was learned until then stays.
+cp "$work/lists/png/train_00007.png" "$work/lists/png/train_00200.png" "$work/cut/png/"
+head -c 1000 "$work/lists/png/test_00100.png" >"$work/cut/png/test_00100.png"
+good 2 later folder cut run.tasks=1 compute.decode=each_time
+cp "$runs/later/task_00.h5" "$work/before.h5"
+refused 2 later cut "test_00100.png: damaged PNG" run.tasks=2 compute.decode=each_time
+cmp "$runs/later/task_00.h5" "$work/before.h5" || fail "the first task's file was touched"
+echo "ok: a file that is no good, found late"
+exit 0
