@@ -4,6 +4,7 @@
 
 #include <sched.h>
 #include <stdlib.h>
+#include <string.h>
 
 /* The cores this process may run on. */
 static void own_cores(cpu_set_t *set)
@@ -12,12 +13,31 @@ static void own_cores(cpu_set_t *set)
     if (sched_getaffinity(0, sizeof *set, set) != 0) CPU_SET(0, set);
 }
 
+static int count_on_node(const struct lae_dist *dist, const cpu_set_t *mine)
+{
+    cpu_set_t all;
+    MPI_Allreduce(mine, &all, (int)sizeof all, MPI_BYTE, MPI_BOR, dist->node);
+    return CPU_COUNT(&all);
+}
+
 int lae_dist_node_cores(const struct lae_dist *dist)
 {
-    cpu_set_t mine, all;
+    cpu_set_t mine;
     own_cores(&mine);
-    MPI_Allreduce(&mine, &all, (int)sizeof mine, MPI_BYTE, MPI_BOR, dist->node);
-    return CPU_COUNT(&all);
+    return count_on_node(dist, &mine);
+}
+
+/* The kernel cuts down what is asked for to what a batch system's limits (cpusets) allow: so this
+ * thread asks for every core, looks at what it got, and goes back. */
+int lae_dist_unbound_cores(const struct lae_dist *dist)
+{
+    cpu_set_t mine, every;
+    own_cores(&mine);
+    memset(&every, 0xff, sizeof every);
+    bool asked = sched_setaffinity(0, sizeof every, &every) == 0;
+    own_cores(&every);
+    if (asked) sched_setaffinity(0, sizeof mine, &mine);
+    return count_on_node(dist, &every);
 }
 
 int lae_dist_cores(const struct lae_dist *dist)

@@ -113,8 +113,8 @@ static void tell_plan(const struct lae_job *job)
                  config->merge.method->help);
 }
 
-/* `cores`: of this host, that its ranks may use. */
-static void tell_ranks(const struct lae_job *job, int cores, const char *hosts)
+/* Of this host: the cores that its ranks are bound to, and those that they might have. */
+static void tell_ranks(const struct lae_job *job, int bound, int cores, const char *hosts)
 {
     const struct lae_dist *dist = job->dist;
     int threads = lae_team_threads(job->team);
@@ -122,16 +122,16 @@ static void tell_ranks(const struct lae_job *job, int cores, const char *hosts)
                  dist->nodes, plural(dist->nodes), hosts != NULL ? hosts : "?", threads,
                  plural(threads));
     int workers = dist->node_size * threads;
-    if (workers > cores)
+    if (workers > bound)
         lae_log_item(job->log, "",
                      "%d ranks x %d threads share %d cores of this host: no faster than %d ranks, "
                      "the same bits",
-                     dist->node_size, threads, cores, cores);
-    else if (2 * workers <= cores)
+                     dist->node_size, threads, bound, bound);
+    if (2 * (workers < bound ? workers : bound) <= cores)
         lae_log_warn(job->log,
                      "only %d of this host's %d cores are used; start more ranks, raise "
-                     "compute.threads, or unbind them (mpirun --bind-to none)",
-                     workers, cores);
+                     "compute.threads, or unbind the ranks (mpirun --bind-to none)",
+                     workers < bound ? workers : bound, cores);
 }
 
 static void tell_arithmetic(const struct lae_job *job)
@@ -184,7 +184,7 @@ static void tell_memory(const struct lae_job *job)
 
 void lae_introduce(const struct lae_job *job, const char *place)
 {
-    int cores = lae_dist_node_cores(job->dist);
+    int bound = lae_dist_node_cores(job->dist), cores = lae_dist_unbound_cores(job->dist);
     char *hosts = lae_dist_hosts(job->dist);
     if (job->dist->rank == 0) {
         lae_log_item(job->log, "lae_mpi", "%s, run %s", LAE_VERSION, place);
@@ -192,7 +192,7 @@ void lae_introduce(const struct lae_job *job, const char *place)
         tell_modules(job);
         tell_data(job);
         tell_plan(job);
-        tell_ranks(job, cores, hosts);
+        tell_ranks(job, bound, cores, hosts);
         tell_arithmetic(job);
         tell_memory(job);
     }

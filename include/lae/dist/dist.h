@@ -92,6 +92,10 @@ int lae_dist_cores(const struct lae_dist *dist);
 /* Cores of this node that some rank of it may run on. [collective] */
 int lae_dist_node_cores(const struct lae_dist *dist);
 
+/* Cores of this node that its ranks might run on if no launcher had bound them: all that a batch
+ * system's limits leave. [collective] */
+int lae_dist_unbound_cores(const struct lae_dist *dist);
+
 /* Memory that the ranks of a node share: frozen weights and datasets are there once a node. */
 struct lae_shared {
     void *data; /* [size], aligned to LAE_ALIGNMENT */
