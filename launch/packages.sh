@@ -1,4 +1,5 @@
-# Sourced by setup.sh and test.sh: installs Debian or Ubuntu packages that are missing.
+# Sourced by setup.sh, test.sh and the container recipes: installs Debian or Ubuntu packages that are
+# missing.
 
 build_packages="gcc libc6-dev meson ninja-build pkg-config openmpi-bin libopenmpi-dev libopenblas-dev
     libhdf5-dev libyaml-dev libarchive-dev libjansson-dev libssl-dev zlib1g-dev libpng-dev libjpeg-dev librandom123-dev libdnnl-dev
@@ -34,4 +35,13 @@ install_missing() {
     # shellcheck disable=SC2086
     $sudo env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends \
         $missing >/dev/null
+}
+
+# packages_of PROGRAM: the packages that its shared libraries are in, under this release's names. A
+# library's file may be listed without the /usr that links in / lead to.
+packages_of() {
+    ldd "$1" | sed -n 's|.*=> \(/[^ ]*\) .*|\1|p' | while read -r library; do
+        file=$(readlink -f "$library")
+        dpkg-query -S "$file" 2>/dev/null || dpkg-query -S "${file#/usr}"
+    done | sed 's/:.*//' | sort -u
 }
