@@ -123,7 +123,8 @@ static lae_status man(void)
     for (const struct lae_command *const *c = lae_commands(); *c != NULL; c++)
         man_command(*c);
     fputs(".SH OPTIONS\n"
-          ".TP\n.BI \\-\\-config \" FILE\"\nread the configuration from a YAML file\n"
+          ".TP\n.BI \\-\\-config \" FILE\"\nread the configuration from a YAML file, "
+          "or from the one of that name among the program's own\n"
           ".TP\n.B \\-\\-print\\-config\nprint the resolved configuration and end\n"
           ".TP\n.B \\-\\-help\nusage; with a command its own and all keys\n"
           ".TP\n.B \\-\\-version\nversions of the program and its libraries\n"

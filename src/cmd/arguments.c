@@ -7,8 +7,8 @@
 const struct lae_command *const *lae_commands(void)
 {
     static const struct lae_command *const commands[] = {
-        &lae_command_train, &lae_command_evaluate, &lae_command_predict, &lae_command_inspect,
-        &lae_command_convert, &lae_command_synth, &lae_command_bench, NULL};
+        &lae_command_train,   &lae_command_evaluate, &lae_command_predict, &lae_command_inspect,
+        &lae_command_convert, &lae_command_synth,    &lae_command_bench,   NULL};
     return commands;
 }
 
@@ -181,7 +181,8 @@ static void print_program_help(void)
         printf("  %-10s %s\n", (*c)->name, (*c)->help);
     printf(
         "\noptions:\n"
-        "  --config FILE    read the configuration from a YAML file\n"
+        "  --config FILE    read the configuration from a YAML file, or the program's own of that "
+        "name\n"
         "  --print-config   print the resolved configuration and end\n"
         "  --help           this text; with a command, its own and all keys\n"
         "  --version        versions of the program and its libraries\n\n"

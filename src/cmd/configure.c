@@ -68,17 +68,29 @@ static lae_status load_demo(struct lae_config *config, const char *home)
     return NULL;
 }
 
+/* --config FILE: a path, or the name of one of the program's own configurations, which a file of
+ * that name in the working directory comes before. */
+static lae_status load_named(struct lae_config *config, const char *configs, const char *file)
+{
+    bool elsewhere = strchr(file, '/') == NULL && !lae_path_exists(file);
+    char *own = elsewhere && configs != NULL ? lae_path_join(configs, file) : NULL;
+    bool found = own != NULL && lae_path_exists(own);
+    lae_status status = lae_config_load_file(config, found ? own : file);
+    free(own);
+    return status;
+}
+
 static lae_status fill(const struct lae_arguments *arguments, const char *home,
                        struct lae_config *config)
 {
     char *configs = home != NULL ? lae_path_join(home, "configs") : NULL;
     lae_status status = lae_config_defaults(config, configs);
+    if (status == NULL && arguments->config != NULL)
+        status = load_named(config, configs, arguments->config);
+    else if (status == NULL && !names_inputs(arguments))
+        status = load_demo(config, home);
     free(configs);
     LAE_TRY(status);
-    if (arguments->config != NULL)
-        LAE_TRY(lae_config_load_file(config, arguments->config));
-    else if (!names_inputs(arguments))
-        LAE_TRY(load_demo(config, home));
     for (int i = 0; i < arguments->setting_count; i++)
         LAE_TRY(lae_config_set(config, arguments->settings[i]));
     return NULL;

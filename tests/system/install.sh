@@ -27,6 +27,11 @@ grep -q "weights: $prefix/share/lae_mpi/data/demo_vit.safetensors" "$work/runs/d
     fail "other weights than those installed"
 "$program" --print-config data.class_order=cifar100_order1 data.dataset=cifar100 data.path=none \
     model.weights=none >"$work/out" || fail "a class order by name, from /"
+"$program" --print-config --config lae_ema.yaml >"$work/out" || fail "a configuration by name, from /"
+grep -q "name: lae_ema" "$work/out" || fail "another configuration"
+printf 'run: {name: mine}\nmodel: {weights: none}\ndata: {path: none}\n' >"$work/lae_ema.yaml"
+(cd "$work" && "$program" --print-config --config lae_ema.yaml) | grep -q "name: mine" ||
+    fail "a file of that name does not come first"
 echo "ok: the program"
 
 compiler=${CC:-cc}
