@@ -168,13 +168,14 @@ static double own_memory(const char *format)
 static void tell_memory(const struct lae_job *job)
 {
     const struct lae_dist *dist = job->dist;
-    double shared = own_memory("RssFile: %lld kB");
-    shared += (double)(job->weights.size + job->packed.size + job->decoded.size);
+    double arrays = (double)(job->weights.size + job->packed.size + job->decoded.size);
     for (int split = 0; split < LAE_SPLITS; split++)
-        shared += (double)job->records[split].size;
+        arrays += (double)job->records[split].size;
+    double shared = own_memory("RssFile: %lld kB") + arrays;
     double each = (double)lae_workers_need(job), vectors = 7.0 * sizeof(float);
     double own = own_memory("RssAnon: %lld kB") + each * lae_team_threads(job->team) +
                  vectors * (double)job->pet.table.total;
+    if (dist->node_size == 1) own -= arrays; /* MPI gives a single rank plain memory */
     lae_log_item(
         job->log, "memory",
         "about %.0f MB on each host: %.0f MB of weights, images and libraries, %.0f MB a rank "
