@@ -1,10 +1,13 @@
-/* CIFAR-100 and CIFAR-10 in their binary form (Krizhevsky, 2009;
- * https://www.cs.toronto.edu/~kriz/cifar.html).
+/* CIFAR-100 and CIFAR-10 (Krizhevsky, 2009; https://www.cs.toronto.edu/~kriz/cifar.html), as their
+ * binary and their Python version have them.
  *
- * A file is a row of records without a header:
+ * A binary file is a row of records without a header:
  *
  *     CIFAR-100 | coarse | fine | R 32x32 | G 32x32 | B 32x32 |    3074 bytes; fine is the label
  *     CIFAR-10           | label | R 32x32 | G 32x32 | B 32x32 |   3073 bytes
+ *
+ * A Python file becomes such records as soon as it is read, so that the same images are the same
+ * dataset (cifar_python.h).
  *
  * Each file has its place: place 0 is the test file, the training files follow in the order in
  * which their records do. Directory and archive differ only in how the places are filled. As there
@@ -12,6 +15,7 @@
  */
 #include "cifar.h"
 
+#include "cifar_python.h"
 #include "lae/files/archive.h"
 #include "lae/files/map.h"
 
@@ -24,14 +28,24 @@
 #define TEST_PLACE 0
 #define FIRST_TRAIN_PLACE 1
 #define MAX_PLACES 101              /* the test file, and data_batch_1.bin to data_batch_100.bin */
-#define MAX_ENTRY ((size_t)1 << 30) /* bytes of an archive's entry; the largest has 153,700,000 */
+#define MAX_ENTRY ((size_t)1 << 30) /* bytes of an archive's entry; the largest has 155,249,918 */
 #define NAME_BYTES 32
+
+enum { BINARY, PYTHON, VERSIONS };
+
+/* What the files of a version are called. */
+struct version {
+    const char *directory; /* what the official archive unpacks to */
+    const char *test, *train;
+    const char *batch; /* several training files, of which `train` is the first: their ending */
+    const char *names; /* of the classes; may be missing */
+};
 
 struct format {
     const char *title, *key; /* for people; the value of data.dataset */
-    const char *directory;   /* what the official archive unpacks to */
-    const char *test, *train;
-    bool batches; /* several training files, `train` is the first of the official ones */
+    struct version versions[VERSIONS];
+    const char *label_keys[3]; /* in a Python file, in the order of the record; then NULL */
+    const char *names_key;
     int places;
     int classes;
     size_t label_at, record; /* bytes */
@@ -40,9 +54,11 @@ struct format {
 static const struct format cifar100 = {
     .title = "CIFAR-100",
     .key = "cifar100",
-    .directory = "cifar-100-binary",
-    .test = "test.bin",
-    .train = "train.bin",
+    .versions = {[BINARY] = {"cifar-100-binary", "test.bin", "train.bin", NULL,
+                             "fine_label_names.txt"},
+                 [PYTHON] = {"cifar-100-python", "test", "train", NULL, "meta"}},
+    .label_keys = {"coarse_labels", "fine_labels"},
+    .names_key = "fine_label_names",
     .places = 2,
     .classes = 100,
     .label_at = 1,
@@ -52,10 +68,12 @@ static const struct format cifar100 = {
 static const struct format cifar10 = {
     .title = "CIFAR-10",
     .key = "cifar10",
-    .directory = "cifar-10-batches-bin",
-    .test = "test_batch.bin",
-    .train = "data_batch_1.bin",
-    .batches = true,
+    .versions = {[BINARY] = {"cifar-10-batches-bin", "test_batch.bin", "data_batch_1.bin", ".bin",
+                             "batches.meta.txt"},
+                 [PYTHON] = {"cifar-10-batches-py", "test_batch", "data_batch_1", "",
+                             "batches.meta"}},
+    .label_keys = {"labels"},
+    .names_key = "label_names",
     .places = MAX_PLACES,
     .classes = 10,
     .label_at = 0,
@@ -65,16 +83,12 @@ static const struct format cifar10 = {
 /* Names that tell what somebody has who does not have what is needed. */
 static const struct sign {
     const char *name;
-    const struct format *format; /* NULL: the Python version of either */
+    const struct format *format;
 } signs[] = {
-    {"train.bin", &cifar100},
-    {"cifar-100-binary", &cifar100},
-    {"data_batch_1.bin", &cifar10},
-    {"cifar-10-batches-bin", &cifar10},
-    {"meta", NULL},
-    {"cifar-100-python", NULL},
-    {"batches.meta", NULL},
-    {"cifar-10-batches-py", NULL},
+    {"train.bin", &cifar100},          {"cifar-100-binary", &cifar100},
+    {"data_batch_1.bin", &cifar10},    {"cifar-10-batches-bin", &cifar10},
+    {"cifar-100-python", &cifar100},   {"data_batch_1", &cifar10},
+    {"cifar-10-batches-py", &cifar10},
 };
 
 #define SIGNS (sizeof signs / sizeof signs[0])
@@ -88,31 +102,38 @@ struct file {
 struct source {
     const struct format *format; /* what is wanted */
     const char *path;
-    struct file files[MAX_PLACES];
-    const struct sign *sign; /* of something else, or NULL */
+    struct file files[VERSIONS][MAX_PLACES];
+    struct file names[VERSIONS]; /* of the classes */
+    const struct sign *sign;     /* of something else, or NULL */
 };
 
-static void place_name(const struct format *format, int place, char name[NAME_BYTES])
+static void place_name(const struct version *version, int place, char name[NAME_BYTES])
 {
-    if (place != TEST_PLACE && format->batches)
-        snprintf(name, NAME_BYTES, "data_batch_%d.bin", place);
+    if (place == TEST_PLACE)
+        snprintf(name, NAME_BYTES, "%s", version->test);
+    else if (version->batch == NULL)
+        snprintf(name, NAME_BYTES, "%s", version->train);
     else
-        snprintf(name, NAME_BYTES, "%s", place == TEST_PLACE ? format->test : format->train);
+        snprintf(name, NAME_BYTES, "data_batch_%d%s", place, version->batch);
 }
 
-/* The place of a file of that name, or -1. An archive may have millions of names. */
-static int find_place(const struct format *format, const char *name)
+/* The place of a file of that name, or NULL. An archive may have millions of names. */
+static struct file *find_place(struct source *source, const char *name)
 {
+    const struct format *format = source->format;
     char wanted[NAME_BYTES];
     int batch = FIRST_TRAIN_PLACE;
     sscanf(name, "data_batch_%3d", &batch);
     const int places[] = {TEST_PLACE, batch};
-    for (int i = 0; i < 2; i++) {
-        if (places[i] < 0 || places[i] >= format->places) continue;
-        place_name(format, places[i], wanted);
-        if (strcmp(name, wanted) == 0) return places[i];
+    for (int v = 0; v < VERSIONS; v++) {
+        if (strcmp(name, format->versions[v].names) == 0) return &source->names[v];
+        for (int i = 0; i < 2; i++) {
+            if (places[i] < 0 || places[i] >= format->places) continue;
+            place_name(&format->versions[v], places[i], wanted);
+            if (strcmp(name, wanted) == 0) return &source->files[v][places[i]];
+        }
     }
-    return -1;
+    return NULL;
 }
 
 static void notice(struct source *source, const struct sign *sign)
@@ -137,11 +158,14 @@ static lae_status read_file(const char *path, struct file *file)
     return status;
 }
 
-static lae_status read_directory_file(const char *directory, const char *name, struct file *file)
+/* The Python version's names are such that a directory may have one: it is none of it. */
+static lae_status read_directory_file(const char *directory, const char *name, int v,
+                                      struct file *file)
 {
     char *path = lae_path_join(directory, name);
     if (path == NULL) return lae_out_of_memory(strlen(directory), directory);
-    lae_status status = lae_path_exists(path) ? read_file(path, file) : NULL;
+    bool other = v == PYTHON && lae_path_is_directory(path);
+    lae_status status = lae_path_exists(path) && !other ? read_file(path, file) : NULL;
     free(path);
     return status;
 }
@@ -157,19 +181,31 @@ static lae_status look_for_signs(struct source *source, const char *directory)
     return NULL;
 }
 
+static lae_status read_version(struct source *source, int v, const char *directory)
+{
+    const struct version *version = &source->format->versions[v];
+    LAE_TRY(look_for_signs(source, directory));
+    for (int place = 0; place < source->format->places; place++) {
+        char name[NAME_BYTES];
+        place_name(version, place, name);
+        LAE_TRY(read_directory_file(directory, name, v, &source->files[v][place]));
+    }
+    return read_directory_file(directory, version->names, v, &source->names[v]);
+}
+
+/* The binary version where both are there. */
 static lae_status read_directory(struct source *source)
 {
-    char *below = lae_path_join(source->path, source->format->directory);
-    if (below == NULL) return lae_out_of_memory(strlen(source->path), source->path);
-    const char *directory = lae_path_is_directory(below) ? below : source->path;
-    lae_status status = look_for_signs(source, directory);
-    for (int place = 0; status == NULL && place < source->format->places; place++) {
-        char name[NAME_BYTES];
-        place_name(source->format, place, name);
-        status = read_directory_file(directory, name, &source->files[place]);
+    for (int v = 0; v < VERSIONS; v++) {
+        char *below = lae_path_join(source->path, source->format->versions[v].directory);
+        if (below == NULL) return lae_out_of_memory(strlen(source->path), source->path);
+        const char *directory = lae_path_is_directory(below) ? below : source->path;
+        lae_status status = read_version(source, v, directory);
+        free(below);
+        LAE_TRY(status);
+        if (source->files[v][TEST_PLACE].name != NULL) return NULL;
     }
-    free(below);
-    return status;
+    return NULL;
 }
 
 static char *entry_name(const char *path, const char *entry)
@@ -186,9 +222,8 @@ static lae_status read_entry(struct source *source, struct lae_archive *archive,
     const char *base = slash != NULL ? slash + 1 : entry;
     for (size_t i = 0; i < SIGNS; i++)
         if (strcmp(base, signs[i].name) == 0) notice(source, &signs[i]);
-    int place = find_place(source->format, base);
-    if (place < 0) return NULL;
-    struct file *file = &source->files[place];
+    struct file *file = find_place(source, base);
+    if (file == NULL) return NULL;
     if (file->name != NULL)
         return lae_bad_input("%s: this entry and entry %s are both a %s; the archive must hold one",
                              file->name, entry, base);
@@ -215,28 +250,42 @@ static lae_status read_archive(struct source *source)
 static lae_status missing(const struct source *source, const char *name)
 {
     const struct format *format = source->format;
+    const struct version *binary = &format->versions[BINARY], *python = &format->versions[PYTHON];
     const struct sign *sign = source->sign;
     char found[160] = "";
-    if (sign != NULL && sign->format != NULL)
+    if (sign != NULL)
         snprintf(found, sizeof found, "; %s is there: data.dataset=%s would read %s", sign->name,
                  sign->format->key, sign->format->title);
-    else if (sign != NULL)
-        snprintf(found, sizeof found,
-                 "; %s is there: that is CIFAR's Python version, the binary version is needed",
-                 sign->name);
     return lae_bad_input("%s: no %s; data.dataset=%s needs %s%s and %s, in a directory or its %s/, "
-                         "or in an archive%s",
-                         source->path, name, format->key, format->train,
-                         format->batches ? ", data_batch_2.bin, ..." : "", format->test,
-                         format->directory, found);
+                         "or in an archive; or the Python version's %s/%s",
+                         source->path, name, format->key, binary->train,
+                         binary->batch != NULL ? ", data_batch_2.bin, ..." : "", binary->test,
+                         binary->directory, python->directory, found);
 }
 
-static lae_status check_complete(const struct source *source)
+/* The version that has a test file, the binary one first, and whether it has the others. */
+static lae_status choose_version(const struct source *source, int *v)
 {
-    if (source->files[TEST_PLACE].name == NULL) return missing(source, source->format->test);
-    for (int place = FIRST_TRAIN_PLACE; place < source->format->places; place++)
-        if (source->files[place].name != NULL) return NULL;
-    return missing(source, source->format->train);
+    const struct version *version = source->format->versions;
+    for (*v = 0; *v < VERSIONS; ++*v) {
+        if (source->files[*v][TEST_PLACE].name == NULL) continue;
+        for (int place = FIRST_TRAIN_PLACE; place < source->format->places; place++)
+            if (source->files[*v][place].name != NULL) return NULL;
+        return missing(source, version[*v].train);
+    }
+    return missing(source, version[BINARY].test);
+}
+
+/* What a Python file says takes the place of its bytes. */
+static lae_status unpickle(struct file *file, const struct format *format)
+{
+    struct file records = {0};
+    LAE_TRY(lae_cifar_unpickle(file->name, file->data, file->size, format->label_keys, PIXEL_BYTES,
+                               &records.data, &records.size));
+    free(file->data);
+    file->data = records.data;
+    file->size = records.size;
+    return NULL;
 }
 
 static lae_status check_size(const struct file *file, const struct format *format)
@@ -286,15 +335,15 @@ static lae_status check_file(const struct file *file, const struct format *forma
 
 /* The files of places first..end-1, one after the other, as one part that the dataset owns. It
  * grows out of the first file's memory: with a single file there is nothing to copy. */
-static lae_status join(struct source *source, int first, int end, enum lae_split split,
+static lae_status join(struct file *files, int first, int end, enum lae_split split,
                        struct lae_dataset *dataset)
 {
     size_t total = 0, used = 0;
     for (int place = first; place < end; place++)
-        total += source->files[place].size;
+        total += files[place].size;
     unsigned char *part = NULL;
     for (int place = first; place < end; place++) {
-        struct file *file = &source->files[place];
+        struct file *file = &files[place];
         if (file->name == NULL) continue;
         if (part == NULL) {
             part = realloc(file->data, total);
@@ -309,22 +358,81 @@ static lae_status join(struct source *source, int first, int end, enum lae_split
     dataset->owned[split] = part;
     dataset->records[split] = part;
     dataset->bytes[split] = total;
-    dataset->count[split] = total / source->format->record;
+    dataset->count[split] = total / dataset->record;
     return NULL;
+}
+
+/* The text's lines that are not empty: as many as there are, of which the first [most] as strings
+ * into names. */
+static lae_status split_lines(const struct file *text, char **names, size_t most, size_t *count)
+{
+    for (size_t at = 0; at < text->size;) {
+        const char *line = (const char *)text->data + at;
+        const char *end = memchr(line, '\n', text->size - at);
+        size_t length = end != NULL ? (size_t)(end - line) : text->size - at;
+        at += length + 1;
+        if (length > 0 && line[length - 1] == '\r') length--;
+        if (length == 0 || ++*count > most) continue;
+        names[*count - 1] = strndup(line, length);
+        if (names[*count - 1] == NULL) return lae_out_of_memory(length, "class names");
+    }
+    return NULL;
+}
+
+/* One line a class; where there are more or fewer, the names are not known. */
+static lae_status take_names(const struct file *text, struct lae_dataset *dataset)
+{
+    size_t classes = (size_t)dataset->classes, count = 0;
+    char **names = calloc(classes, sizeof *names);
+    if (names == NULL) return lae_out_of_memory(classes * sizeof *names, "class names");
+    lae_status status = split_lines(text, names, classes, &count);
+    if (status == NULL && count == classes) {
+        dataset->class_names = names;
+        return NULL;
+    }
+    for (size_t i = 0; i < classes; i++)
+        free(names[i]);
+    free(names);
+    return status;
+}
+
+static lae_status read_names(struct file *file, const struct format *format, int v,
+                             struct lae_dataset *dataset)
+{
+    struct file text = {0};
+    if (file->name == NULL) return NULL;
+    if (v == BINARY) return take_names(file, dataset);
+    LAE_TRY(lae_cifar_unpickle_names(file->name, file->data, file->size, format->names_key,
+                                     &text.data, &text.size));
+    lae_status status = take_names(&text, dataset);
+    free(text.data);
+    return status;
 }
 
 static lae_status read_source(struct source *source, struct lae_dataset *dataset)
 {
     const struct format *format = source->format;
+    int v;
     if (lae_path_is_directory(source->path))
         LAE_TRY(read_directory(source));
     else
         LAE_TRY(read_archive(source));
-    LAE_TRY(check_complete(source));
-    for (int place = 0; place < format->places; place++)
-        if (source->files[place].name != NULL) LAE_TRY(check_file(&source->files[place], format));
-    LAE_TRY(join(source, TEST_PLACE, FIRST_TRAIN_PLACE, LAE_TEST, dataset));
-    return join(source, FIRST_TRAIN_PLACE, format->places, LAE_TRAIN, dataset);
+    LAE_TRY(choose_version(source, &v));
+    for (int place = 0; place < format->places; place++) {
+        struct file *file = &source->files[v][place];
+        if (file->name == NULL) continue;
+        if (v == PYTHON) LAE_TRY(unpickle(file, format));
+        LAE_TRY(check_file(file, format));
+    }
+    LAE_TRY(join(source->files[v], TEST_PLACE, FIRST_TRAIN_PLACE, LAE_TEST, dataset));
+    LAE_TRY(join(source->files[v], FIRST_TRAIN_PLACE, format->places, LAE_TRAIN, dataset));
+    return read_names(&source->names[v], format, v, dataset);
+}
+
+static void free_file(struct file *file)
+{
+    free(file->name);
+    free(file->data);
 }
 
 lae_status lae_cifar_open(const char *path, struct lae_dataset *dataset)
@@ -339,9 +447,10 @@ lae_status lae_cifar_open(const char *path, struct lae_dataset *dataset)
     dataset->pixels_at = format->record - PIXEL_BYTES;
     struct source source = {.format = format, .path = path};
     lae_status status = read_source(&source, dataset);
-    for (int place = 0; place < MAX_PLACES; place++) {
-        free(source.files[place].name);
-        free(source.files[place].data);
+    for (int v = 0; v < VERSIONS; v++) {
+        free_file(&source.names[v]);
+        for (int place = 0; place < MAX_PLACES; place++)
+            free_file(&source.files[v][place]);
     }
     return status;
 }

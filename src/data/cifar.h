@@ -1,4 +1,4 @@
-/* CIFAR-100 and CIFAR-10 in their binary form. Private to data/. */
+/* CIFAR-100 and CIFAR-10 in their binary and their Python form. Private to data/. */
 #ifndef LAE_DATA_CIFAR_H
 #define LAE_DATA_CIFAR_H
 

@@ -315,8 +315,8 @@ static const struct packed archives[] = {
      .packing = GZIP,
      .train = "cifar-10-batches-bin/data_batch_1.bin",
      .test = "cifar-10-batches-bin/test_batch.bin"},
-    {.name = "an archive of the Python version",
-     .word = "Python version",
+    {.name = "an archive of the Python version with the binary one's bytes",
+     .word = "no pickle of protocol 2",
      .packing = GZIP,
      .train = "cifar-100-python/train",
      .test = "cifar-100-python/test",
@@ -500,7 +500,7 @@ void bad_images(struct bad_list *list)
         add(list, others[i].name, "images.tar.gz", write_other, &others[i], others[i].word);
     add(list, "nothing there", "images", NULL, NULL, "cannot be opened");
     add(list, "an empty directory", "images", make_empty_directory, NULL, "no test.bin");
-    add(list, "the Python version", "images", make_python_version, NULL, "Python version");
+    add(list, "the Python version cut short", "images", make_python_version, NULL, "cut short");
     add(list, "CIFAR-10 in its own files", "images", make_cifar10, NULL, "data.dataset=cifar10");
     add(list, "CIFAR-10 in CIFAR-100's files", "images", make_disguised, NULL,
         "set data.dataset=cifar10");

@@ -412,8 +412,10 @@ static void another_dataset_is_recognised(void **state)
                     "data_batch_1.bin is there: data.dataset=cifar10 would read CIFAR-10");
     assert_int_equal(mkdir(at(*state, "python"), 0777), 0);
     assert_int_equal(mkdir(at(*state, "python/cifar-100-python"), 0777), 0);
-    assert_bad_data(LAE_DATASET_CIFAR100, at(*state, "python"), "cifar-100-python is there",
-                    "the binary version is needed");
+    assert_bad_data(LAE_DATASET_CIFAR10, at(*state, "python"), "cifar-100-python is there",
+                    "data.dataset=cifar100 would read CIFAR-100");
+    assert_bad_data(LAE_DATASET_CIFAR100, at(*state, "python"), "no test.bin",
+                    "or the Python version's cifar-100-python/");
 }
 
 static void damaged_archives_are_refused(void **state)

@@ -69,9 +69,10 @@ struct lae_dataset {
     uint64_t synthetic_seed;
 };
 
-/* Reads or prepares what the options name. CIFAR comes in its binary form from a directory (also
- * one that holds cifar-100-binary/ or cifar-10-batches-bin/) or from a tar or zip archive, in which
- * only the files' base names count. Image i of the synthetic data has class i / images a class. Of
+/* Reads or prepares what the options name. CIFAR comes in its binary or its Python form (the same
+ * images are then the same dataset) from a directory, also one that holds the official archive's
+ * (cifar-100-binary/, cifar-10-batches-py/, ...), or from a tar or zip archive, in which only the
+ * files' base names count. Image i of the synthetic data has class i / images a class. Of
  * a folder its layout alone is read (src/data/listing.h), and no image yet: lae/data/pictures.h.
  * Errors name the file, the record and what is wrong with it, or the file that is missing. */
 lae_status lae_dataset_open(const struct lae_data_options *options,
