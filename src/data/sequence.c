@@ -2,6 +2,8 @@
 
 #include "lae/base/random.h"
 
+#include "holdout.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -177,4 +179,20 @@ void lae_sequence_shuffle(uint64_t seed, int task, int epoch, size_t count, bool
         order[i] = order[j];
         order[j] = swapped;
     }
+}
+
+lae_status lae_sequence_set_aside(const struct lae_sequence *sequence,
+                                  const struct lae_dataset *dataset, int task, double share,
+                                  bool *held)
+{
+    const struct lae_task_images *images = &sequence->images[LAE_TRAIN][task];
+    int *label = calloc(images->count, sizeof *label);
+    if (label == NULL)
+        return lae_out_of_memory(images->count * sizeof *label, "choosing images to set aside");
+    for (size_t i = 0; i < images->count; i++)
+        label[i] = lae_dataset_label(dataset, LAE_TRAIN, images->index[i]);
+    lae_status status = lae_holdout_choose(LAE_RANDOM_SET_ASIDE, label, images->count,
+                                           dataset->classes, share, held);
+    free(label);
+    return status;
 }

@@ -298,6 +298,64 @@ lae_status lae_stats_take(struct lae_stats *stats, size_t first_class, const str
     return NULL;
 }
 
+/* all->count and mean; difference [C, K] = sqrt(n_a n_b / (n_a + n_b)) (mu_a - mu_b). */
+static void join_means(const struct lae_stats *a, const struct lae_stats *b, struct lae_stats *all,
+                       double *difference)
+{
+    for (size_t c = 0; c < all->classes; c++) {
+        double na = (double)a->count[c], nb = (double)b->count[c];
+        all->count[c] = a->count[c] + b->count[c];
+        if (all->count[c] == 0) continue;
+        double share = sqrt(na * nb / (na + nb));
+        for (size_t i = c * all->width; i < (c + 1) * all->width; i++) {
+            double ma = (double)a->mean[i], mb = (double)b->mean[i];
+            all->mean[i] = (float)((na * ma + nb * mb) / (na + nb));
+            difference[i] = share * (ma - mb);
+        }
+    }
+}
+
+/* row[k], k >= j: the joint scatter but for a's. */
+static void join_scatter_row(const struct lae_stats *b, const double *difference, size_t j,
+                             double *row)
+{
+    size_t width = b->width;
+    for (size_t k = j; k < width; k++)
+        row[k] = (double)b->scatter[j * width + k];
+    for (size_t c = 0; c < b->classes; c++) {
+        const double *one = difference + c * width;
+        for (size_t k = j; k < width; k++)
+            row[k] += one[j] * one[k];
+    }
+}
+
+lae_status lae_stats_join(const struct lae_stats *a, const struct lae_stats *b,
+                          struct lae_stats *all)
+{
+    size_t classes = a->classes, width = a->width;
+    *all = (struct lae_stats){0};
+    if (b->classes != classes || b->width != width)
+        return lae_failed("class statistics of %zu classes of width %zu do not go together with "
+                          "those of %zu of width %zu",
+                          b->classes, b->width, classes, width);
+    LAE_TRY(lae_stats_create(classes, width, all));
+    double *difference = lae_aligned_calloc((classes + 1) * width, sizeof *difference);
+    if (difference == NULL) {
+        lae_stats_free(all);
+        return lae_out_of_memory((classes + 1) * width * sizeof *difference,
+                                 "the means of classes");
+    }
+    join_means(a, b, all, difference);
+    memcpy(all->scatter, a->scatter, width * width * sizeof *all->scatter);
+    double *row = difference + classes * width;
+    for (size_t j = 0; j < width; j++) {
+        join_scatter_row(b, difference, j, row);
+        add_scatter_row(all, j, row);
+    }
+    free(difference);
+    return NULL;
+}
+
 int64_t lae_stats_images(const struct lae_stats *stats)
 {
     return total_of(stats->count, stats->classes);

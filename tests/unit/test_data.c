@@ -805,6 +805,45 @@ static void impossible_sequences_are_refused(void **state)
     }
 }
 
+/* A quarter of the eight images of each of the task's classes; not those that validation holds out,
+ * which are numbers of another purpose. */
+static void a_share_of_a_task_is_set_aside(void **state)
+{
+    (void)state;
+    struct lae_data_options options = synthetic(12, 8, 1, 1);
+    options.classes_per_task = 4;
+    struct lae_dataset dataset, dealt;
+    struct lae_sequence sequence;
+    bool held[32], again[32], of_other[32], validation[96] = {false};
+    size_t common = 0;
+    assert_null(lae_dataset_open(&options, &dataset));
+    assert_null(lae_sequence_create(&options, &dataset, &sequence));
+    assert_int_equal(sequence.images[LAE_TRAIN][2].count, 32);
+    assert_null(lae_sequence_set_aside(&sequence, &dataset, 2, 0.25, held));
+    assert_null(lae_sequence_set_aside(&sequence, &dataset, 2, 0.25, again));
+    assert_null(lae_sequence_set_aside(&sequence, &dataset, 0, 0.75, of_other));
+    assert_memory_equal(held, again, sizeof held);
+    for (size_t class = 0; class < 4; class ++) {
+        size_t count = 0, count_of_other = 0;
+        for (size_t i = 8 * class; i < 8 * class + 8; i++) {
+            count += held[i];
+            count_of_other += of_other[i];
+        }
+        assert_int_equal(count, 2);
+        assert_int_equal(count_of_other, 6);
+    }
+    assert_null(lae_dataset_open(&options, &dealt));
+    assert_null(lae_dataset_hold_out(&dealt, 0.25));
+    for (size_t i = 0; i < dealt.count[LAE_TEST]; i++)
+        validation[lae_dataset_number(&dealt, LAE_TEST, i)] = true;
+    for (size_t i = 0; i < 32; i++)
+        common += held[i] && validation[64 + i];
+    assert_in_range(common, 0, 7);
+    lae_sequence_free(&sequence);
+    lae_dataset_close(&dealt);
+    lae_dataset_close(&dataset);
+}
+
 /* Parts of CIFAR may lack classes, but not all classes of a task. */
 static void a_task_without_images_is_refused(void **state)
 {
@@ -933,6 +972,7 @@ int main(void)
         cmocka_unit_test(the_synthetic_digest_tells_parameters_apart),
         cmocka_unit_test(synthetic_images_are_numbered_class_by_class),
         cmocka_unit_test(a_share_of_each_class_is_held_out),
+        cmocka_unit_test(a_share_of_a_task_is_set_aside),
         cmocka_unit_test(the_images_held_out_are_spread),
         cmocka_unit_test(impossible_synthetic_data_are_refused),
         cmocka_unit_test(real_cifar100_is_read),

@@ -422,6 +422,55 @@ static void tasks_add_up(void **state)
     free_scene(&scene);
 }
 
+/* What the rounding of the parts' means to float leaves. */
+static void is_joint(const struct lae_stats *all, const struct lae_stats *part,
+                     const struct passes *passes)
+{
+    for (size_t i = 0; i < (size_t)CLASSES * WIDTH; i++)
+        is_near((double)all->mean[i], passes->mean[i],
+                6e-8 * (fabs((double)part[0].mean[i]) + fabs((double)part[1].mean[i])), "mean", i);
+    for (size_t j = 0; j < WIDTH; j++)
+        for (size_t k = 0; k < WIDTH; k++) {
+            is_near((double)all->scatter[j * WIDTH + k], passes->scatter[j * WIDTH + k],
+                    3e-7 * largest_on_the_way(passes, WIDTH, j, k), "scatter", j * WIDTH + k);
+            assert_true(all->scatter[j * WIDTH + k] == all->scatter[k * WIDTH + j]);
+        }
+    for (size_t c = 0; c < CLASSES; c++)
+        assert_true((double)all->count[c] == passes->count[c]);
+}
+
+/* Every third image, but none of class 2, and the others; one class is known to neither. */
+static void parts_join_to_the_whole(void **state)
+{
+    (void)state;
+    struct scene scene = new_scene(19, CLASSES, WIDTH, IMAGES);
+    struct passes passes = passes_of(&scene);
+    struct lae_stats part[2], all, other;
+    for (size_t p = 0; p < 2; p++) {
+        struct lae_sums sums = new_sums(CLASSES, WIDTH, IMAGES, 8);
+        for (size_t i = 0; i < IMAGES; i++)
+            if ((i % 3 == 0 && scene.labels[i] != 2) == (p == 1))
+                lae_sums_add(&sums, scene.x + i * WIDTH, scene.labels + i, 1);
+        succeeds(lae_stats_create(CLASSES, WIDTH, &part[p]));
+        succeeds(lae_stats_take(&part[p], 0, &sums));
+        lae_sums_free(&sums);
+    }
+    assert_int_equal(lae_stats_known(&part[1]), CLASSES - 2);
+    for (size_t p = 0; p < 2; p++) {
+        succeeds(lae_stats_join(&part[p], &part[1 - p], &all));
+        is_joint(&all, part, &passes);
+        lae_stats_free(&all);
+    }
+    succeeds(lae_stats_create(CLASSES, WIDTH - 1, &other));
+    fails(lae_stats_join(&part[0], &other, &all), LAE_FAILED, "of width 36 do not go together");
+    assert_null(all.mean);
+    lae_stats_free(&other);
+    for (size_t p = 0; p < 2; p++)
+        lae_stats_free(&part[p]);
+    free_passes(&passes);
+    free_scene(&scene);
+}
+
 static void a_task_that_does_not_fit_changes_nothing(void **state)
 {
     (void)state;
@@ -1223,6 +1272,7 @@ int main(void)
         cmocka_unit_test(shapes_that_cannot_be_are_refused),
         cmocka_unit_test(means_and_scatter_are_those_of_two_passes),
         cmocka_unit_test(tasks_add_up),
+        cmocka_unit_test(parts_join_to_the_whole),
         cmocka_unit_test(a_task_that_does_not_fit_changes_nothing),
         cmocka_unit_test(without_spread_there_is_no_scatter),
         cmocka_unit_test(cholesky_agrees_with_gauss_jordan),

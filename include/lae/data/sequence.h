@@ -25,6 +25,14 @@ lae_status lae_sequence_create(const struct lae_data_options *options,
                                struct lae_sequence *sequence) LAE_MUST_CHECK;
 void lae_sequence_free(struct lae_sequence *sequence);
 
+/* Which of a task's training images, in the order of their list, are set aside for a choice between
+ * heads: held [images[LAE_TRAIN][task].count]. Of each class's n images the nearest whole number to
+ * share * n, share in (0, 1), but at least one of two or more, and never all; the same ones for
+ * every seed. Errors: memory. */
+lae_status lae_sequence_set_aside(const struct lae_sequence *sequence,
+                                  const struct lae_dataset *dataset, int task, double share,
+                                  bool *held) LAE_MUST_CHECK;
+
 /* The order in which the `count` images (below 2^32) of a task are visited in an epoch: positions
  * 0..count-1 into order, shuffled by Fisher and Yates with the numbers of (seed,
  * LAE_RANDOM_SHUFFLE, task, epoch, 0), or in order where shuffle is false. */
