@@ -1,7 +1,8 @@
 #include "lae/bench/bench.h"
 
 #include "lae/base/clock.h"
-#include "lae/learn/evaluator.h"
+#include "lae/learn/scoring.h"
+#include "lae/learn/state.h"
 #include "lae/learn/step.h"
 #include "lae/vit/flops.h"
 
@@ -196,7 +197,7 @@ static void forward_image(void *context, int number, size_t item)
     lae_vit_trunk(&s->job.vit, &s->job.pet, worker->pass, worker->image);
     lae_vit_branch(&s->job.vit, &s->job.pet, s->state.online, worker->pass, NULL, false,
                    worker->feature);
-    lae_evaluate_scores(&s->job, &s->state, 0, worker->feature, worker->logits[0]);
+    lae_score_linear(&s->job, s->state.classifiers, 0, worker->feature, worker->scores);
 }
 
 static lae_status forward(struct session *s)

@@ -14,12 +14,14 @@ static lae_status count(const struct lae_opened *opened, struct lae_workers *wor
                         struct lae_counts *counts)
 {
     const struct lae_job *job = &opened->job;
+    const struct lae_state *state = &opened->state;
     struct lae_evaluator *evaluator = NULL;
+    struct lae_learned learned = lae_state_learned(state, state->finished - 1);
     lae_status status = lae_workers_create(job, workers);
     if (status == NULL) status = lae_evaluator_create(job, workers, &evaluator);
     status = lae_dist_agree(job->dist, status);
     if (status == NULL)
-        status = lae_evaluate(evaluator, &opened->state, opened->state.finished - 1, counts,
+        status = lae_evaluate(evaluator, &learned, counts,
                               job->dist->rank == 0 ? show_progress : NULL, job->log);
     status = lae_opened_settle(opened, status); /* before what workers may use is freed */
     lae_evaluator_free(evaluator);
@@ -47,9 +49,10 @@ static lae_status evaluate(const struct lae_opened *opened)
     struct lae_workers workers = {0};
     struct lae_counts counts = {0};
     struct lae_metrics metrics = {0};
-    lae_status status = lae_counts_create(opened->state.finished, &counts);
-    if (status == NULL)
-        status = lae_metrics_create(opened->state.tasks, opened->state.offline != NULL, &metrics);
+    const struct lae_state *state = &opened->state;
+    struct lae_scorers scorers = state->metrics.scorers;
+    lae_status status = lae_counts_create(state->finished, &scorers, &counts);
+    if (status == NULL) status = lae_metrics_create(state->tasks, &scorers, &metrics);
     status = lae_dist_agree(opened->dist, status);
     if (status == NULL) status = count(opened, &workers, &counts);
     if (status == NULL && opened->dist->rank == 0) {

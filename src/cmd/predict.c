@@ -1,4 +1,4 @@
-/* The probabilities behind a checkpoint's accuracies, image by image, into an HDF5 file. */
+/* The scores behind a checkpoint's accuracies, image by image, into an HDF5 file. */
 #include "lae/cmd/cmd.h"
 #include "lae/files/atomic.h"
 #include "lae/learn/opened.h"
@@ -68,9 +68,9 @@ static lae_status write_out(const struct lae_opened *opened, enum lae_split spli
     lae_status status = lae_predictions_write(out, predictions);
     free(order);
     if (status == NULL)
-        lae_log_info(opened->job.log,
-                     "%s: %zu %s images, probabilities of the %zu classes seen by %s", out,
-                     predictions->count, predictions->split, predictions->classes, opened->path);
+        lae_log_info(opened->job.log, "%s: %zu %s images, scores of the %zu classes seen by %s",
+                     out, predictions->count, predictions->split, predictions->classes,
+                     opened->path);
     return status;
 }
 
@@ -113,7 +113,7 @@ static lae_status run(const struct lae_arguments *arguments, const struct lae_di
 const struct lae_command lae_command_predict = {
     .name = "predict",
     .usage = "CHECKPOINT OUT.h5 [--split test|validation|train] [KEY=VALUE ...]",
-    .help = "write the probabilities that a task file gives all images, as HDF5",
+    .help = "write the probabilities and scores that a task file gives all images, as HDF5",
     .positional = 2,
     .options = options,
     .keys = LAE_OPENED_KEYS,

@@ -61,6 +61,17 @@ static bool has_modules(const struct lae_pet_options *pet)
     return typed && pet->block_count > 0;
 }
 
+/* Whether a head is left: those made from statistics need some. */
+static lae_status check_heads(const struct lae_config *config)
+{
+    unsigned there = config->stats.modules;
+    if (!config->merge.method->has_offline) there &= ~(1U << LAE_OFFLINE);
+    if ((config->eval.heads & LAE_LINEAR_HEADS) != 0 || there != 0) return NULL;
+    return lae_bad_input(
+        "eval.heads has no linear, and stats.modules no module that there is, from "
+        "whose statistics the other heads are made");
+}
+
 static lae_status check_start(const struct lae_config *config)
 {
     if (config->train.start_from == LAE_START_ONLINE || config->merge.method->has_offline)
@@ -78,6 +89,7 @@ lae_status lae_config_validate(const struct lae_config *config, struct lae_log *
     LAE_TRY(check_data(&config->data));
     LAE_TRY(lae_merge_check(&config->merge));
     LAE_TRY(check_start(config));
+    LAE_TRY(check_heads(config));
     if (!has_modules(&config->pet))
         lae_log_warn(log, "pet.blocks, pet.attn.type and pet.mlp.type name no module: only the "
                           "classifiers learn");

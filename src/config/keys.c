@@ -175,8 +175,19 @@ static const struct lae_key keys[] = {
     {"merge.decay", &lae_key_real, "0.9999", true, AT(merge.decay),
      .help = "ema, ema_task: share of offline that stays", .max = 1},
 
+    {"stats.modules", &lae_key_names, "init,offline", true, AT(stats.modules),
+     .help = "class statistics are gathered after each task through these modules",
+     .optional = true, .member = lae_config_module_name},
+
     {"eval.every", &lae_key_choice, "task", false, AT(eval.every),
      .help = "when to measure accuracy", .choices = every_names},
+    {"eval.heads", &lae_key_names, "linear,ncm,lda", true, AT(eval.heads),
+     .help = "what is evaluated: the tasks' classifiers; heads made of stats.modules' statistics",
+     .member = lae_config_head_name},
+
+    {"heads.shrink", &lae_key_real, "0.1", true, AT(heads.shrink),
+     .help = "lda: the covariance's share that makes way for a multiple of the identity", .max = 1,
+     .above_min = true},
 
     {"checkpoint.every_seconds", &lae_key_real, "600", false, AT(checkpoint.every_seconds),
      .help = "save inside a task after so long; 0: never", .max = 1e9},

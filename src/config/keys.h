@@ -38,16 +38,17 @@ struct lae_key {
     bool above_min, below_max;     /* min or max itself is out of range */
     bool odd;                      /* whole numbers: even ones are refused */
     const char *zero;              /* whole numbers: a word for 0 */
-    bool optional;                 /* texts: may be null */
+    bool optional;                 /* texts: may be null; sets: may be empty, `none` */
     bool (*accepts)(const char *); /* texts: NULL takes any but the empty one */
     const char *wanted;            /* texts: what the message asks for */
     const char *const *choices;    /* names in the order of the enum, ended by NULL */
     enum lae_site site;            /* of a pet module's type */
+    const char *(*member)(size_t); /* sets: the name of that bit; NULL: there are no more */
 };
 
 extern const struct lae_key_type lae_key_text, lae_key_whole, lae_key_seed, lae_key_real,
     lae_key_truth, lae_key_choice, lae_key_channels, lae_key_class_order, lae_key_blocks,
-    lae_key_module, lae_key_method;
+    lae_key_module, lae_key_method, lae_key_names;
 
 /* All rows, ended by one whose name is NULL. */
 const struct lae_key *lae_keys(void);

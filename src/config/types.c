@@ -522,3 +522,70 @@ static void want_method(const struct lae_key *key, FILE *out)
 
 const struct lae_key_type lae_key_method = {false, read_method, write_method, want_method,
                                             method_words};
+
+/* ---- sets of names: unsigned, a bit a name */
+
+static lae_status read_names(const struct lae_key *key, const struct lae_written *value,
+                             struct lae_config *config)
+{
+    unsigned set = 0;
+    const struct lae_scalar *scalar = scalar_of(value);
+    bool none = scalar != NULL && key->optional && strcmp(scalar->text, "none") == 0;
+    bool list = value->kind == LAE_WRITTEN_LIST;
+    if (value->kind == LAE_WRITTEN_MAPPING || (list && value->count == 0 && !key->optional))
+        return lae_key_refuse(key, value, 0);
+    for (size_t i = 0; i < value->count && !none; i++) {
+        size_t bit = 0;
+        while (key->member(bit) != NULL && strcmp(key->member(bit), value->items[i].text) != 0)
+            bit++;
+        if (key->member(bit) == NULL) return lae_key_refuse(key, value, list ? i + 1 : 0);
+        if ((set >> bit & 1) != 0)
+            return lae_bad_input("%s has %s twice; the second is item %zu", key->name,
+                                 key->member(bit), i + 1);
+        set |= 1U << bit;
+    }
+    *(unsigned *)place(key, config) = set;
+    return NULL;
+}
+
+static void write_names(const struct lae_key *key, const struct lae_config *config, FILE *out)
+{
+    unsigned set = *(const unsigned *)place_of(key, config);
+    bool first = true;
+    fputc('[', out);
+    for (size_t bit = 0; key->member(bit) != NULL; bit++)
+        if ((set >> bit & 1) != 0) write_next(out, &first, key->member(bit));
+    fputc(']', out);
+}
+
+static void names_words(const struct lae_key *key, FILE *out)
+{
+    bool first = true;
+    for (size_t bit = 0; key->member(bit) != NULL; bit++)
+        write_next(out, &first, key->member(bit));
+    if (key->optional) write_next(out, &first, "none");
+}
+
+static void want_names(const struct lae_key *key, FILE *out)
+{
+    bool first = true;
+    fputs("a list of ", out);
+    for (size_t bit = 0; key->member(bit) != NULL; bit++)
+        write_next(out, &first, key->member(bit));
+    if (key->optional) fputs(", or none", out);
+}
+
+const struct lae_key_type lae_key_names = {true, read_names, write_names, want_names, names_words};
+
+const char *lae_config_module_name(size_t number)
+{
+    static const char *const names[LAE_MODULES] = {"init", "online", "offline"};
+    return number < LAE_MODULES ? names[number] : NULL;
+}
+
+const char *lae_config_head_name(size_t number)
+{
+    if (number == 0) return "linear";
+    const struct lae_head_method *method = &lae_head_methods()[number - 1];
+    return method->lifted || strcmp(method->name, "aligned") == 0 ? NULL : method->name;
+}

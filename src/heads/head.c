@@ -20,6 +20,8 @@ static const struct lae_head_method methods[] = {
      false, lae_head_aligned_fit, lae_head_aligned_scores},
     {0},
 };
+_Static_assert(sizeof methods / sizeof methods[0] <= LAE_MAX_HEADS + 1,
+               "LAE_MAX_HEADS counts them");
 
 const struct lae_head_method *lae_head_methods(void)
 {
@@ -67,19 +69,20 @@ static lae_status check_fit(const struct lae_head_method *method, const struct l
     return NULL;
 }
 
-static lae_status allocate(const struct lae_head_method *method, const struct lae_stats *stats,
-                           const struct lae_lift *lift, struct lae_head *head)
+lae_status lae_head_create(const struct lae_head_method *method, const struct lae_lift *lift,
+                           size_t classes, size_t width, struct lae_head *head)
 {
     *head = (struct lae_head){
         .method = method,
         .lift = lift,
-        .classes = stats->classes,
-        .width = stats->width,
-        .weight = lae_aligned_calloc(stats->classes * stats->width, sizeof *head->weight),
-        .bias = lae_aligned_calloc(stats->classes, sizeof *head->bias),
+        .classes = classes,
+        .width = width,
+        .weight = lae_aligned_calloc(classes * width, sizeof *head->weight),
+        .bias = lae_aligned_calloc(classes, sizeof *head->bias),
     };
     if (head->weight != NULL && head->bias != NULL) return NULL;
-    return lae_out_of_memory(stats->classes * (stats->width + 1) * sizeof(float), "a head");
+    lae_head_free(head);
+    return lae_out_of_memory(classes * (width + 1) * sizeof(float), "a head");
 }
 
 static bool is_finite(const float *x, size_t count)
@@ -104,8 +107,8 @@ lae_status lae_head_fit(const struct lae_head_options *options, const struct lae
 {
     *head = (struct lae_head){0};
     LAE_TRY(check_fit(options->method, stats, lift));
-    lae_status status = allocate(options->method, stats, lift, head);
-    if (status == NULL) status = options->method->fit(options, stats, head);
+    LAE_TRY(lae_head_create(options->method, lift, stats->classes, stats->width, head));
+    lae_status status = options->method->fit(options, stats, head);
     if (status == NULL) status = check_head(head);
     if (status != NULL) {
         lae_head_free(head);

@@ -1,9 +1,7 @@
 #include "lae/learn/evaluator.h"
 
 #include "lae/base/arena.h"
-#include "lae/nn/linear.h"
 
-#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -26,24 +24,9 @@ struct lae_evaluator {
     struct test_image *images; /* [count] this rank's, with room for those of all tasks */
     struct kept *kept;         /* [tasks] */
     /* Of the evaluation at hand: */
-    const struct lae_state *state;
-    int task;
-    bool offline;        /* offline differs from online */
+    struct lae_scoring scoring;
     size_t count, first; /* first: of the part at hand */
 };
-
-void lae_evaluate_scores(const struct lae_job *job, const struct lae_state *state, int task,
-                         const float *feature, float *p)
-{
-    size_t d = job->vit.dims.width, seen = 0;
-    for (int k = 0; k <= task; k++) {
-        size_t n = lae_task_classes(job, k);
-        const float *weight = state->classifiers[k];
-        lae_linear(p + seen, n, feature, weight, weight + n * d, 1, d, n);
-        seen += n;
-    }
-    job->vit.kernels->softmax(p, 1, seen, seen, 1.0F);
-}
 
 /* The lowest of the indices of the largest of p[first..end). */
 static int argmax(const float *p, int first, int end)
@@ -54,45 +37,32 @@ static int argmax(const float *p, int first, int end)
     return best;
 }
 
-/* A worker's counts: for each module and task, right and right within the task. */
-static int64_t *count_of(int64_t *sum, int tasks, enum lae_module module, int task)
+/* A worker's counts: for each scorer and task, right and right within the task. */
+static int64_t *count_of(int64_t *sum, int tasks, int scorer, int task)
 {
-    return sum + 2 * ((int)module * tasks + task);
+    return sum + 2 * (scorer * tasks + task);
 }
 
-/* After the counts: how many scores were not finite. */
-static int64_t *offenders_of(int64_t *sum, int tasks)
-{
-    return count_of(sum, tasks, LAE_MODULES, 0);
-}
-
-static void judge(const struct lae_evaluator *e, int64_t *sum, enum lae_module module,
-                  const float *p, int label, int task)
+static void judge(const struct lae_evaluator *e, int64_t *count, const float *p, int label,
+                  int task)
 {
     const int *first = e->job->sequence.first_class;
-    int64_t *count = count_of(sum, e->task + 1, module, task);
-    if (!isfinite(p[0])) *offenders_of(sum, e->task + 1) += 1; /* one logit, and all p are NaN */
-    count[0] += argmax(p, 0, first[e->task + 1]) == label;
+    count[0] += argmax(p, 0, (int)e->scoring.seen) == label;
     count[1] += argmax(p, first[task], first[task + 1]) == label;
 }
 
-/* Online's feature of one of this rank's images, computed if it is not known. */
-static const float *online_feature(struct lae_evaluator *e, struct lae_worker *worker, size_t image)
+/* Features of one of this rank's images; online's are kept where that was asked for. */
+static bool find_features(struct lae_evaluator *e, struct lae_worker *worker, size_t image)
 {
-    const struct lae_job *job = e->job;
-    struct kept *kept = &e->kept[e->task];
-    float *feature = worker->feature;
-    if (kept->features != NULL) feature = kept->features + image * job->vit.dims.width;
-    if (!kept->known)
-        lae_vit_branch(&job->vit, &job->pet, e->state->online, worker->pass, NULL, false, feature);
-    return feature;
-}
-
-static const float *offline_feature(const struct lae_evaluator *e, struct lae_worker *worker)
-{
-    lae_vit_branch(&e->job->vit, &e->job->pet, e->state->offline, worker->pass, NULL, false,
-                   worker->feature);
-    return worker->feature;
+    struct kept *kept = &e->kept[e->scoring.learned.task];
+    size_t d = e->job->vit.dims.width, bytes = d * sizeof(float);
+    float *online = worker->features + LAE_ONLINE * d;
+    if (kept->known) memcpy(online, kept->features + image * d, bytes);
+    unsigned there = kept->known ? 1U << LAE_ONLINE : 0;
+    if (!lae_scoring_features(&e->scoring, worker, LAE_TEST, e->images[image].index, there))
+        return false;
+    if (kept->features != NULL && !kept->known) memcpy(kept->features + image * d, online, bytes);
+    return true;
 }
 
 static void evaluate_image(void *context, int number, size_t item)
@@ -101,26 +71,21 @@ static void evaluate_image(void *context, int number, size_t item)
     const struct lae_job *job = e->job;
     struct lae_worker *worker = &e->workers->items[number];
     const struct test_image *image = &e->images[e->first + item];
+    int tasks = e->scoring.learned.task + 1, scorers = e->scoring.scorers.count;
     int label =
         job->sequence.output_index[lae_dataset_label(&job->dataset, LAE_TEST, image->index)];
-    float *online = worker->logits[0], *offline = worker->logits[1];
+    int64_t *offenders = count_of(worker->sum, tasks, scorers, 0); /* after the counts */
 
-    if (e->offline || !e->kept[e->task].known) {
-        if (!lae_worker_load(worker, job, LAE_TEST, image->index, NULL)) {
-            *offenders_of(worker->sum, e->task + 1) += 1;
-            return;
-        }
-        lae_vit_trunk(&job->vit, &job->pet, worker->pass, worker->image);
+    if (!find_features(e, worker, e->first + item)) {
+        *offenders += 1;
+        return;
     }
-    const float *feature = online_feature(e, worker, e->first + item);
-    lae_evaluate_scores(job, e->state, e->task, feature, online);
-    judge(e, worker->sum, LAE_ONLINE, online, label, image->task);
-    if (!e->offline) return;
-    lae_evaluate_scores(job, e->state, e->task, offline_feature(e, worker), offline);
-    judge(e, worker->sum, LAE_OFFLINE, offline, label, image->task);
-    for (int i = 0; i < job->sequence.first_class[e->task + 1]; i++)
-        if (offline[i] > online[i]) online[i] = offline[i];
-    judge(e, worker->sum, LAE_ENSEMBLE, online, label, image->task);
+    lae_scoring_rows(&e->scoring, worker->features, worker->scores);
+    for (int i = 0; i < scorers; i++) {
+        const float *p = worker->scores + (size_t)i * (size_t)job->sequence.classes;
+        judge(e, count_of(worker->sum, tasks, i, image->task), p, label, image->task);
+        *offenders += lae_score_is_nan(p, e->scoring.seen);
+    }
 }
 
 /* This rank's share of the test images of tasks 0..task: every size-th of them. */
@@ -129,7 +94,7 @@ static void deal(struct lae_evaluator *e, struct lae_counts *counts)
     const struct lae_task_images *parts = e->job->sequence.images[LAE_TEST];
     size_t at = 0, size = (size_t)e->job->dist->size, rank = (size_t)e->job->dist->rank;
     e->count = e->first = 0;
-    for (int k = 0; k <= e->task; k++) {
+    for (int k = 0; k < counts->tasks; k++) {
         counts->images[k] = (int64_t)parts[k].count;
         for (size_t i = 0; i < parts[k].count; i++, at++)
             if (at % size == rank)
@@ -139,25 +104,24 @@ static void deal(struct lae_evaluator *e, struct lae_counts *counts)
 
 static lae_status collect(const struct lae_evaluator *e, struct lae_counts *counts)
 {
-    int tasks = e->task + 1;
-    size_t words = (size_t)(2 * LAE_MODULES * tasks) + 1;
+    int tasks = counts->tasks, scorers = counts->scorers.count;
+    size_t words = (size_t)(2 * scorers * tasks) + 1;
     int64_t *sum = e->workers->items[0].sum;
     for (int i = 1; i < e->workers->count; i++)
         for (size_t j = 0; j < words; j++)
             sum[j] += e->workers->items[i].sum[j];
     lae_dist_sum(e->job->dist, sum, words);
-    int64_t offenders = *offenders_of(sum, tasks);
+    int64_t offenders = *count_of(sum, tasks, scorers, 0);
     if (offenders > 0) LAE_TRY(lae_workers_agree(e->job, e->workers));
     if (offenders > 0)
         return lae_failed("evaluation after task %d: %lld scores of images are not finite; "
                           "lower train.lr, or check model.weights, data.mean and data.std",
                           tasks, (long long)offenders);
-    for (int module = 0; module < LAE_MODULES; module++)
+    for (int i = 0; i < scorers; i++)
         for (int k = 0; k < tasks; k++) {
-            enum lae_module source = e->offline ? (enum lae_module)module : LAE_ONLINE;
-            const int64_t *count = count_of(sum, tasks, source, k);
-            counts->right[module][k] = count[0];
-            counts->local[module][k] = count[1];
+            const int64_t *count = count_of(sum, tasks, i, k);
+            counts->right[i][k] = count[0];
+            counts->local[i][k] = count[1];
         }
     return NULL;
 }
@@ -183,17 +147,17 @@ static bool compute(struct lae_evaluator *e, lae_evaluate_progress *progress, vo
     return lae_dist_meet(e->job->dist, &request) && request == LAE_REQUEST_NONE && done;
 }
 
-lae_status lae_evaluate(struct lae_evaluator *e, const struct lae_state *state, int task,
+lae_status lae_evaluate(struct lae_evaluator *e, const struct lae_learned *learned,
                         struct lae_counts *counts, lae_evaluate_progress *progress, void *context)
 {
-    e->state = state;
-    e->task = task;
-    e->offline = state->offline != NULL && task > 0;
+    lae_scoring_close(&e->scoring);
+    LAE_TRY(lae_scoring_open(e->job, learned, &counts->scorers, &e->scoring));
     deal(e, counts);
     for (int i = 0; i < e->workers->count; i++)
         memset(e->workers->items[i].sum, 0, e->workers->words * sizeof(int64_t));
     if (!compute(e, progress, context)) return lae_stopped();
-    e->kept[task].known = e->kept[task].features != NULL;
+    struct kept *kept = &e->kept[learned->task];
+    kept->known = kept->features != NULL && (kept->known || e->scoring.needs[LAE_ONLINE]);
     return collect(e, counts);
 }
 
@@ -234,6 +198,7 @@ void lae_evaluator_free(struct lae_evaluator *evaluator)
     for (int task = 0; evaluator->kept != NULL && task < evaluator->job->sequence.tasks; task++)
         free(evaluator->kept[task].features);
     free(evaluator->kept);
+    lae_scoring_close(&evaluator->scoring);
     free(evaluator->images);
     free(evaluator);
 }

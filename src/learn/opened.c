@@ -97,9 +97,12 @@ lae_status lae_checkpoint_beside(const char *path, const struct lae_checkpoint *
 
 /* ---- the configuration */
 
+#define HEADS_KEY "eval.heads="
+
 static bool may_be_set(const char *setting)
 {
-    static const char *const free_keys[] = {"data.path=", "model.weights=", "compute."};
+    static const char *const free_keys[] = {"data.path=", "model.weights=", HEADS_KEY, "heads.",
+                                            "compute."};
     for (size_t i = 0; i < sizeof free_keys / sizeof free_keys[0]; i++)
         if (strncmp(setting, free_keys[i], strlen(free_keys[i])) == 0) return true;
     return false;
@@ -206,8 +209,22 @@ static lae_status read_place(const char *place, char *const *settings, int count
     return lae_digest_file(path, 0, opened->digest);
 }
 
+/* Heads that were asked for by name need statistics. */
+static lae_status check_heads(const struct lae_opened *opened, char *const *settings, int count)
+{
+    bool linear = opened->config.eval.heads == LAE_LINEAR_HEADS;
+    for (int i = 0; i < count && !linear && opened->state.gathers == 0; i++)
+        if (strncmp(settings[i], HEADS_KEY, strlen(HEADS_KEY)) == 0)
+            return lae_bad_input("%s: heads other than linear are made from class statistics, and "
+                                 "%s has no /stats (stats.modules was none, or an older version "
+                                 "wrote it)",
+                                 settings[i], opened->path);
+    return NULL;
+}
+
 /* [collective] */
-static lae_status open_state(struct lae_opened *opened, const struct lae_checkpoint *checkpoint)
+static lae_status open_state(struct lae_opened *opened, const struct lae_checkpoint *checkpoint,
+                             char *const *settings, int count)
 {
     const struct lae_job *job = &opened->job;
     LAE_TRY(lae_dist_agree(job->dist, lae_state_create(job, &opened->state)));
@@ -216,6 +233,7 @@ static lae_status open_state(struct lae_opened *opened, const struct lae_checkpo
         warn_of_others(opened, checkpoint);
         status = lae_status_prefix(snapshot_restore(job, checkpoint, &opened->state), "%s",
                                    opened->path);
+        if (status == NULL) status = check_heads(opened, settings, count);
     }
     LAE_TRY(lae_dist_agree(job->dist, status));
     return lae_state_send(job, &opened->state);
@@ -223,7 +241,7 @@ static lae_status open_state(struct lae_opened *opened, const struct lae_checkpo
 
 /* [collective] */
 static lae_status open_all(struct lae_opened *opened, const struct lae_checkpoint *checkpoint,
-                           struct lae_log *log)
+                           char *const *settings, int count, struct lae_log *log)
 {
     const struct lae_dist *dist = opened->dist;
     LAE_TRY(lae_job_share_config(dist, &opened->config));
@@ -231,7 +249,7 @@ static lae_status open_all(struct lae_opened *opened, const struct lae_checkpoin
         lae_watchdog_start(dist, opened->config.compute.watchdog_seconds, log, &opened->watchdog));
     opened->begun = true;
     LAE_TRY(lae_job_open(&opened->config, dist, log, &opened->job));
-    return open_state(opened, checkpoint);
+    return open_state(opened, checkpoint, settings, count);
 }
 
 lae_status lae_opened_open(const char *place, char *const *settings, int count,
@@ -243,7 +261,7 @@ lae_status lae_opened_open(const char *place, char *const *settings, int count,
     lae_status status = NULL;
     if (dist->rank == 0) status = read_place(place, settings, count, log, opened, &checkpoint);
     status = lae_dist_agree(dist, status);
-    if (status == NULL) status = open_all(opened, &checkpoint, log);
+    if (status == NULL) status = open_all(opened, &checkpoint, settings, count, log);
     lae_checkpoint_free(&checkpoint);
     return status;
 }

@@ -4,13 +4,12 @@
  *     image    0 ......... block ......... 2 block ......... ranks * block ......... N
  *              | rank 0    | rank 1        | ...            | rank 0 ...           | (rest: zeros)
  *
- * One image's row holds its modules' probabilities one after the other.
+ * One image's row holds its scorers' scores one after the other.
  */
 #include "lae/learn/predictor.h"
 
 #include "lae/base/arena.h"
 
-#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -18,42 +17,33 @@
 
 struct predictor {
     const struct lae_job *job;
-    const struct lae_state *state;
+    struct lae_scoring scoring;
     struct lae_workers workers;
     enum lae_split split;
-    int task;
     size_t images, classes; /* of the part; seen */
-    size_t modules;         /* 1 or 3 */
+    size_t scorers;
     size_t rounds, block;
     size_t first; /* image of this rank's block at hand */
-    float *mine;  /* [block, modules, classes] */
-    float *all;   /* rank 0: [ranks * block, modules, classes] */
+    float *mine;  /* [block, scorers, classes] */
+    float *all;   /* rank 0: [ranks * block, scorers, classes] */
 };
-
-static void module_scores(const struct predictor *p, struct lae_worker *worker, const float *theta,
-                          float *row)
-{
-    lae_vit_branch(&p->job->vit, &p->job->pet, theta, worker->pass, NULL, false, worker->feature);
-    lae_evaluate_scores(p->job, p->state, p->task, worker->feature, row);
-    if (!isfinite(row[0])) worker->sum[0]++; /* one logit, and all of them are NaN */
-}
 
 static void predict_image(void *context, int number, size_t item)
 {
     struct predictor *p = context;
     struct lae_worker *worker = &p->workers.items[number];
-    float *online = p->mine + item * p->modules * p->classes;
-    if (!lae_worker_load(worker, p->job, p->split, (uint32_t)(p->first + item), NULL)) {
+    size_t all = (size_t)p->job->sequence.classes;
+    uint32_t image = (uint32_t)(p->first + item);
+    if (!lae_scoring_features(&p->scoring, worker, p->split, image, 0)) {
         worker->sum[0]++;
         return;
     }
-    lae_vit_trunk(&p->job->vit, &p->job->pet, worker->pass, worker->image);
-    module_scores(p, worker, p->state->online, online);
-    if (p->modules == 1) return;
-    float *offline = online + p->classes, *ensemble = offline + p->classes;
-    module_scores(p, worker, p->state->offline, offline);
-    for (size_t c = 0; c < p->classes; c++)
-        ensemble[c] = offline[c] > online[c] ? offline[c] : online[c];
+    lae_scoring_rows(&p->scoring, worker->features, worker->scores);
+    for (size_t i = 0; i < p->scorers; i++) {
+        const float *scores = worker->scores + i * all;
+        worker->sum[0] += lae_score_is_nan(scores, p->classes);
+        memcpy(p->mine + (item * p->scorers + i) * p->classes, scores, p->classes * sizeof *scores);
+    }
 }
 
 static bool is_asked_to_stop(void *predictor)
@@ -78,9 +68,9 @@ static void store_rows(const struct predictor *p, size_t round, struct lae_predi
 {
     size_t rows = (size_t)p->job->dist->size * p->block, begin = round * rows;
     for (size_t i = 0; i < rows && begin + i < p->images; i++)
-        for (size_t m = 0; m < p->modules; m++)
-            memcpy(out->p[m] + (begin + i) * p->classes, p->all + (i * p->modules + m) * p->classes,
-                   p->classes * sizeof(float));
+        for (size_t k = 0; k < p->scorers; k++)
+            memcpy(out->items[k].scores + (begin + i) * p->classes,
+                   p->all + (i * p->scorers + k) * p->classes, p->classes * sizeof(float));
 }
 
 static lae_status check_scores(struct predictor *p)
@@ -99,7 +89,7 @@ static lae_status check_scores(struct predictor *p)
 static lae_status compute(struct predictor *p, lae_evaluate_progress *progress, void *context,
                           struct lae_predictions *out)
 {
-    size_t row = p->modules * p->classes;
+    size_t row = p->scorers * p->classes;
     for (size_t round = 0; round < p->rounds; round++) {
         if (progress != NULL) progress(context, (double)round / (double)p->rounds);
         if (!compute_block(p, round)) return lae_stopped();
@@ -117,14 +107,17 @@ static lae_status prepare_output(const struct predictor *p, struct lae_predictio
     bool complete = true;
     out->count = p->images;
     out->classes = p->classes;
-    for (size_t m = 0; m < p->modules; m++) {
-        out->p[m] = malloc(values * sizeof(float));
-        complete = complete && out->p[m] != NULL;
+    out->items = calloc(p->scorers, sizeof *out->items);
+    out->item_count = out->items != NULL ? p->scorers : 0;
+    for (size_t i = 0; i < out->item_count; i++) {
+        out->items[i].name = strdup(p->scoring.scorers.items[i].name);
+        out->items[i].scores = malloc(values * sizeof(float));
+        complete = complete && out->items[i].name != NULL && out->items[i].scores != NULL;
     }
     out->labels = malloc(p->images * sizeof *out->labels);
     out->index = malloc(p->images * sizeof *out->index);
-    if (!complete || out->labels == NULL || out->index == NULL)
-        return lae_out_of_memory(p->modules * values * sizeof(float), "the predictions");
+    if (!complete || out->items == NULL || out->labels == NULL || out->index == NULL)
+        return lae_out_of_memory(p->scorers * values * sizeof(float), "the predictions");
     for (size_t i = 0; i < p->images; i++) {
         int label = job->sequence.output_index[lae_dataset_label(&job->dataset, p->split, i)];
         out->labels[i] = label < (int)p->classes ? label : -1;
@@ -135,7 +128,7 @@ static lae_status prepare_output(const struct predictor *p, struct lae_predictio
 
 static lae_status prepare(struct predictor *p, struct lae_predictions *out)
 {
-    size_t ranks = (size_t)p->job->dist->size, floats = p->block * p->modules * p->classes;
+    size_t ranks = (size_t)p->job->dist->size, floats = p->block * p->scorers * p->classes;
     LAE_TRY(lae_workers_create(p->job, &p->workers));
     p->mine = lae_aligned_calloc(floats, sizeof(float));
     if (p->mine == NULL) return lae_out_of_memory(floats * sizeof(float), "predictions");
@@ -151,19 +144,20 @@ lae_status lae_predict(const struct lae_job *job, const struct lae_state *state,
 {
     size_t ranks = (size_t)job->dist->size;
     struct predictor p = {.job = job,
-                          .state = state,
                           .split = split,
-                          .task = state->finished - 1,
                           .images = job->dataset.count[split],
-                          .modules = state->offline != NULL ? LAE_MODULES : 1};
+                          .scorers = (size_t)state->metrics.scorers.count};
+    struct lae_learned learned = lae_state_learned(state, state->finished - 1);
     *predictions = (struct lae_predictions){0};
-    p.classes = (size_t)job->sequence.first_class[p.task + 1];
+    p.classes = (size_t)job->sequence.first_class[state->finished];
     p.rounds = (p.images + ranks * BLOCK - 1) / (ranks * BLOCK);
     p.block = (p.images + ranks * p.rounds - 1) / (ranks * p.rounds);
-    lae_status status = lae_dist_agree(job->dist, prepare(&p, predictions));
+    lae_status status = lae_scoring_open(job, &learned, &state->metrics.scorers, &p.scoring);
+    if (status == NULL) status = lae_dist_agree(job->dist, prepare(&p, predictions));
     if (status == NULL) status = compute(&p, progress, context, predictions);
     if (lae_status_code(status) == LAE_STOPPED) lae_team_drain(job->team); /* they use all of it */
     lae_workers_free(&p.workers);
+    lae_scoring_close(&p.scoring);
     free(p.mine);
     free(p.all);
     return status;

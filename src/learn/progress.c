@@ -10,7 +10,7 @@
 #define TRAIN_COST 3.0     /* of an image forward and backward, in forward passes */
 #define WINDOW_SECONDS 2.0 /* over which images a second are averaged */
 
-enum { TRAINING, EVALUATION, DONE };
+enum { TRAINING, STATISTICS, EVALUATION, DONE };
 
 static double training_work(const struct lae_job *job, int task)
 {
@@ -25,14 +25,40 @@ static double training_work(const struct lae_job *job, int task)
     return per_epoch * cost;
 }
 
+static int count_modules(unsigned modules)
+{
+    int count = 0;
+    for (int m = 0; m < LAE_MODULES; m++)
+        count += (int)(modules >> m & 1);
+    return count;
+}
+
+/* Modules of `modules` that differ: there may be no offline, and at first it is online. */
+static unsigned different(const struct lae_job *job, int task, unsigned modules)
+{
+    unsigned offline = 1U << LAE_OFFLINE, online = 1U << LAE_ONLINE;
+    if ((modules & offline) == 0) return modules;
+    if (!job->config->merge.method->has_offline) return modules & ~offline;
+    return task == 0 ? (modules & ~offline) | online : modules;
+}
+
+static double statistics_work(const struct lae_job *job, int task)
+{
+    unsigned modules = different(job, task, job->config->stats.modules);
+    return (double)job->sequence.images[LAE_TRAIN][task].count * count_modules(modules);
+}
+
 static double evaluation_work(const struct lae_job *job, int task)
 {
     double images = 0.0;
     for (int k = 0; k <= task; k++)
         images += (double)job->sequence.images[LAE_TEST][k].count;
-    int modules = task > 0 && job->config->merge.method->has_offline ? 2 : 1;
-    int times = job->config->eval.every == LAE_EVAL_EPOCH ? job->config->train.epochs : 1;
-    return images * modules * times;
+    unsigned linear = 1U << LAE_ONLINE | 1U << LAE_OFFLINE, heads = job->config->eval.heads;
+    unsigned last = (heads & LAE_LINEAR_HEADS) != 0 ? linear : 0;
+    if ((heads & ~LAE_LINEAR_HEADS) != 0) last |= job->config->stats.modules;
+    int before = job->config->eval.every == LAE_EVAL_EPOCH ? job->config->train.epochs - 1 : 0;
+    return images * (before * count_modules(different(job, task, linear)) +
+                     count_modules(different(job, task, last)));
 }
 
 void lae_progress_begin(struct lae_progress *progress, const struct lae_job *job, int first,
@@ -46,11 +72,13 @@ void lae_progress_begin(struct lae_progress *progress, const struct lae_job *job
 void lae_progress_task(struct lae_progress *progress, const struct lae_job *job, int task, int stop)
 {
     progress->task_work[TRAINING] = training_work(job, task);
+    progress->task_work[STATISTICS] = statistics_work(job, task);
     progress->task_work[EVALUATION] = evaluation_work(job, task);
     progress->task_work[DONE] = 0.0;
     progress->later_work = 0.0;
     for (int later = task + 1; later < stop; later++)
-        progress->later_work += training_work(job, later) + evaluation_work(job, later);
+        progress->later_work +=
+            training_work(job, later) + statistics_work(job, later) + evaluation_work(job, later);
 }
 
 void lae_progress_step(struct lae_progress *progress, const struct lae_step_report *report,
@@ -68,9 +96,12 @@ void lae_progress_step(struct lae_progress *progress, const struct lae_step_repo
     progress->window_images = 0.0;
 }
 
-void lae_progress_evaluating(struct lae_progress *progress, double share)
+void lae_progress_passing(struct lae_progress *progress, enum lae_pass pass, double share)
 {
-    double at = progress->task_work[TRAINING] + share * progress->task_work[EVALUATION];
+    const double *work = progress->task_work;
+    double at = pass == LAE_PASS_STATISTICS
+                    ? work[TRAINING] + share * work[STATISTICS]
+                    : work[TRAINING] + work[STATISTICS] + share * work[EVALUATION];
     if (at > progress->task_work[DONE]) {
         progress->done += at - progress->task_work[DONE];
         progress->task_work[DONE] = at;
@@ -88,8 +119,8 @@ void lae_progress_left(const struct lae_progress *progress, double *task, double
 {
     double elapsed = lae_progress_elapsed(progress);
     double rate = elapsed > 0.0 ? progress->done / elapsed : 0.0;
-    double left =
-        progress->task_work[TRAINING] + progress->task_work[EVALUATION] - progress->task_work[DONE];
+    const double *work = progress->task_work;
+    double left = work[TRAINING] + work[STATISTICS] + work[EVALUATION] - work[DONE];
     *task = rate > 0.0 ? fmax(left, 0.0) / rate : NAN;
     *run = rate > 0.0 ? (fmax(left, 0.0) + progress->later_work) / rate : NAN;
 }

@@ -12,7 +12,7 @@
 
 #define NAME_TEXT 64
 
-/* The arrays of one module's metrics. */
+/* The arrays of one scorer's metrics. */
 struct array {
     const char *name;
     bool matrix; /* [T, T]; else [T] */
@@ -21,39 +21,68 @@ static const struct array arrays[] = {
     {"accuracy", true}, {"accuracy_local", true}, {"seen", false}};
 enum { ARRAYS = sizeof arrays / sizeof arrays[0] };
 
-static double *array_of(const struct lae_metrics *metrics, int module, int array)
+static double *array_of(const struct lae_metrics *metrics, int scorer, int array)
 {
-    double *const all[ARRAYS] = {metrics->accuracy[module], metrics->local[module],
-                                 metrics->seen[module]};
+    double *const all[ARRAYS] = {metrics->accuracy[scorer], metrics->local[scorer],
+                                 metrics->seen[scorer]};
     return all[array];
 }
 
-static lae_status take_metric(const struct lae_metrics *metrics, int module, int array,
+static lae_status take_metric(const struct lae_metrics *metrics, int scorer, int array,
                               struct lae_metric *out)
 {
     char name[NAME_TEXT];
     size_t n = (size_t)metrics->tasks, count = arrays[array].matrix ? n * n : n;
-    snprintf(name, sizeof name, "%s/%s", lae_module_name((enum lae_module)module),
-             arrays[array].name);
+    snprintf(name, sizeof name, "%s/%s", metrics->scorers.items[scorer].name, arrays[array].name);
     *out = (struct lae_metric){.name = strdup(name),
                                .rank = arrays[array].matrix ? 2 : 1,
                                .shape = {n, n},
                                .values = malloc(count * sizeof(double))};
     if (out->name == NULL || out->values == NULL)
         return lae_out_of_memory(count * sizeof(double), name);
-    memcpy(out->values, array_of(metrics, module, array), count * sizeof(double));
+    memcpy(out->values, array_of(metrics, scorer, array), count * sizeof(double));
     return NULL;
 }
 
 static lae_status take_metrics(const struct lae_metrics *metrics, struct lae_checkpoint *checkpoint)
 {
-    checkpoint->metrics = calloc(LAE_MODULES * ARRAYS, sizeof *checkpoint->metrics);
+    checkpoint->metrics = calloc(LAE_MAX_SCORERS * ARRAYS, sizeof *checkpoint->metrics);
     if (checkpoint->metrics == NULL) return lae_out_of_memory(1024, "the metrics");
-    for (int module = 0; module < LAE_MODULES; module++)
-        for (int array = 0; array < ARRAYS && metrics->present[module]; array++) {
+    for (int scorer = 0; scorer < metrics->scorers.count; scorer++)
+        for (int array = 0; array < ARRAYS; array++) {
             struct lae_metric *next = &checkpoint->metrics[checkpoint->metric_count++];
-            LAE_TRY(take_metric(metrics, module, array, next));
+            LAE_TRY(take_metric(metrics, scorer, array, next));
         }
+    return NULL;
+}
+
+static lae_status take_stats(const struct lae_stats *stats, const char *name,
+                             struct lae_class_stats *out)
+{
+    size_t means = stats->classes * stats->width, scatter = stats->width * stats->width;
+    *out = (struct lae_class_stats){.name = strdup(name),
+                                    .classes = stats->classes,
+                                    .width = stats->width,
+                                    .count = malloc(stats->classes * sizeof *out->count),
+                                    .mean = malloc(means * sizeof *out->mean),
+                                    .scatter = malloc(scatter * sizeof *out->scatter)};
+    if (out->name == NULL || out->count == NULL || out->mean == NULL || out->scatter == NULL)
+        return lae_out_of_memory((means + scatter) * sizeof(float), "class statistics");
+    for (size_t c = 0; c < stats->classes; c++)
+        out->count[c] = (int32_t)stats->count[c];
+    memcpy(out->mean, stats->mean, means * sizeof *out->mean);
+    memcpy(out->scatter, stats->scatter, scatter * sizeof *out->scatter);
+    return NULL;
+}
+
+static lae_status take_statistics(const struct lae_state *state, struct lae_checkpoint *checkpoint)
+{
+    checkpoint->stats = calloc(LAE_MODULES, sizeof *checkpoint->stats);
+    if (checkpoint->stats == NULL) return lae_out_of_memory(64, "class statistics");
+    for (size_t m = 0; m < LAE_MODULES; m++)
+        if ((state->gathers >> m & 1) != 0)
+            LAE_TRY(take_stats(&state->stats[m], lae_config_module_name(m),
+                               &checkpoint->stats[checkpoint->stats_count++]));
     return NULL;
 }
 
@@ -212,45 +241,63 @@ lae_status snapshot_take(const struct lae_job *job, const struct lae_state *stat
     LAE_TRY(lae_config_print_result(job->config, &checkpoint->config));
     LAE_TRY(take_parameters(job, state, checkpoint));
     LAE_TRY(take_metrics(&state->metrics, checkpoint));
+    LAE_TRY(take_statistics(state, checkpoint));
     LAE_TRY(take_inside(state, &checkpoint->inside));
     if (state->offline != NULL && task > 0 && merged)
         LAE_TRY(take_merge(&job->pet.table, state->merge, checkpoint));
     return take_provenance(job, state, hosts, checkpoint);
 }
 
-static const struct lae_metric *find_metric(const struct lae_checkpoint *checkpoint, int module,
-                                            int array)
+static const struct lae_metric *find_metric(const struct lae_checkpoint *checkpoint,
+                                            const char *scorer, int array)
 {
     char name[NAME_TEXT];
-    snprintf(name, sizeof name, "%s/%s", lae_module_name((enum lae_module)module),
-             arrays[array].name);
+    snprintf(name, sizeof name, "%s/%s", scorer, arrays[array].name);
     for (size_t i = 0; i < checkpoint->metric_count; i++)
         if (strcmp(checkpoint->metrics[i].name, name) == 0) return &checkpoint->metrics[i];
+    return NULL;
+}
+
+/* Those of all scorers that the checkpoint has metrics of. */
+static struct lae_scorers find_scorers(const struct lae_checkpoint *checkpoint)
+{
+    struct lae_scorers all = lae_scorers_all(), found = {0};
+    for (int i = 0; i < all.count; i++)
+        if (find_metric(checkpoint, all.items[i].name, 0) != NULL)
+            found.items[found.count++] = all.items[i];
+    return found;
+}
+
+static lae_status restore_metric(const struct lae_checkpoint *checkpoint, int array, int scorer,
+                                 struct lae_metrics *metrics)
+{
+    const char *name = metrics->scorers.items[scorer].name;
+    const struct lae_metric *stored = find_metric(checkpoint, name, array);
+    size_t n = (size_t)metrics->tasks;
+    bool matrix = arrays[array].matrix;
+    bool fits = stored != NULL && stored->rank == (matrix ? 2 : 1) && stored->shape[0] == n &&
+                (!matrix || stored->shape[1] == n);
+    if (!fits)
+        return lae_bad_input("/metrics/%s/%s is missing or has another shape than %zu tasks ask "
+                             "for",
+                             name, arrays[array].name, n);
+    memcpy(array_of(metrics, scorer, array), stored->values, (matrix ? n * n : n) * sizeof(double));
     return NULL;
 }
 
 lae_status lae_metrics_from_checkpoint(const struct lae_checkpoint *checkpoint,
                                        struct lae_metrics *metrics)
 {
-    bool offline = find_metric(checkpoint, LAE_OFFLINE, 0) != NULL;
-    LAE_TRY(lae_metrics_create(checkpoint->task_count, offline, metrics));
-    size_t n = (size_t)checkpoint->task_count;
-    for (int module = 0; module < LAE_MODULES; module++)
-        for (int array = 0; array < ARRAYS && metrics->present[module]; array++) {
-            const struct lae_metric *stored = find_metric(checkpoint, module, array);
-            bool matrix = arrays[array].matrix;
-            bool fits = stored != NULL && stored->rank == (matrix ? 2 : 1) &&
-                        stored->shape[0] == n && (!matrix || stored->shape[1] == n);
-            if (!fits) {
-                lae_metrics_free(metrics);
-                return lae_bad_input(
-                    "/metrics/%s/%s is missing or has another shape than %zu tasks ask for",
-                    lae_module_name((enum lae_module)module), arrays[array].name, n);
-            }
-            memcpy(array_of(metrics, module, array), stored->values,
-                   (matrix ? n * n : n) * sizeof(double));
-        }
-    return NULL;
+    struct lae_scorers scorers = find_scorers(checkpoint);
+    *metrics = (struct lae_metrics){0};
+    if (scorers.count == 0) return lae_bad_input("/metrics has none of a scorer that is known");
+    LAE_TRY(lae_metrics_create(checkpoint->task_count, &scorers, metrics));
+    lae_status status = NULL;
+    for (int scorer = 0; scorer < scorers.count; scorer++)
+        for (int array = 0; array < ARRAYS && status == NULL; array++)
+            status = restore_metric(checkpoint, array, scorer, metrics);
+    if (status != NULL) lae_metrics_free(metrics);
+    return status;
 }
 
 static lae_status restore_classifier(const struct lae_job *job, const struct lae_set *head,
@@ -323,6 +370,13 @@ static lae_status restore_inside(const struct lae_job *job, const struct lae_che
     return NULL;
 }
 
+static bool all_finite(const float *values, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        if (!isfinite(values[i])) return false;
+    return true;
+}
+
 /* The merge's statistics are written with the evaluation that is still owed. */
 static void restore_merge(const struct lae_table *table, const struct lae_checkpoint *checkpoint,
                           struct lae_merge_stats *stats)
@@ -340,6 +394,84 @@ static void restore_merge(const struct lae_table *table, const struct lae_checkp
             .norm_merged = record->norm_merged,
         };
     }
+}
+
+/* Counts of the classes that the file's tasks have, and no others; numbers that heads can be made
+ * from. */
+static lae_status check_stats(const struct lae_job *job, const struct lae_checkpoint *checkpoint,
+                              const struct lae_class_stats *stats)
+{
+    const int *first = job->sequence.first_class;
+    bool inside = checkpoint->inside.present;
+    size_t known = (size_t)first[checkpoint->task + (inside ? 0 : 1)], images = 0, d = stats->width;
+    if (stats->classes != (size_t)job->sequence.classes || d != job->vit.dims.width)
+        return lae_bad_input("/stats/%s is of %zu classes and %zu features; %d and %zu are wanted",
+                             stats->name, stats->classes, d, job->sequence.classes,
+                             job->vit.dims.width);
+    for (size_t c = 0; c < known; c++)
+        images += (size_t)stats->count[c];
+    if (known > 0 && images == 0)
+        return lae_bad_input("/stats/%s/count has no image of the classes learned", stats->name);
+    for (size_t c = (size_t)first[checkpoint->task + 1]; c < stats->classes; c++)
+        if (stats->count[c] != 0)
+            return lae_bad_input("/stats/%s/count has images of class %zu, which is to come",
+                                 stats->name, c);
+    if (!all_finite(stats->mean, stats->classes * d) || !all_finite(stats->scatter, d * d))
+        return lae_bad_input("/stats/%s: a mean or a scatter is not finite", stats->name);
+    return NULL;
+}
+
+static const struct lae_class_stats *find_stats(const struct lae_checkpoint *checkpoint,
+                                                const char *name)
+{
+    for (size_t i = 0; i < checkpoint->stats_count; i++)
+        if (strcmp(checkpoint->stats[i].name, name) == 0) return &checkpoint->stats[i];
+    return NULL;
+}
+
+static lae_status restore_stats(const struct lae_job *job, const struct lae_checkpoint *checkpoint,
+                                const char *name, struct lae_stats *stats)
+{
+    const struct lae_class_stats *stored = find_stats(checkpoint, name);
+    if (stored == NULL)
+        return lae_bad_input("/stats/%s is missing, which stats.modules asks for", name);
+    LAE_TRY(check_stats(job, checkpoint, stored));
+    size_t d = stats->width;
+    for (size_t c = 0; c < stats->classes; c++)
+        stats->count[c] = stored->count[c];
+    memcpy(stats->mean, stored->mean, stats->classes * d * sizeof *stats->mean);
+    memcpy(stats->scatter, stored->scatter, d * d * sizeof *stats->scatter);
+    return NULL;
+}
+
+/* What was begun before there were class statistics goes on without them. */
+static lae_status restore_statistics(const struct lae_job *job,
+                                     const struct lae_checkpoint *checkpoint,
+                                     struct lae_state *state)
+{
+    if (state->gathers != 0 && checkpoint->stats_count == 0) {
+        lae_log_warn(job->log, "the file has no /stats, an older version having written it: there "
+                               "will be no heads but linear");
+        return lae_state_drop_statistics(job, state);
+    }
+    for (size_t m = 0; m < LAE_MODULES; m++)
+        if ((state->gathers >> m & 1) != 0)
+            LAE_TRY(restore_stats(job, checkpoint, lae_config_module_name(m), &state->stats[m]));
+    return NULL;
+}
+
+/* What is known of the scorers asked for. */
+static lae_status restore_metrics(const struct lae_checkpoint *checkpoint, struct lae_state *state)
+{
+    struct lae_metrics stored;
+    LAE_TRY(lae_metrics_from_checkpoint(checkpoint, &stored));
+    bool online = lae_scorers_find(&stored.scorers, "online") >= 0;
+    bool offline = lae_scorers_find(&stored.scorers, "offline") >= 0;
+    lae_metrics_copy(&state->metrics, &stored);
+    lae_metrics_free(&stored);
+    if (!online || offline == (state->offline != NULL)) return NULL;
+    return lae_bad_input("/metrics: the offline module's are there or missing against "
+                         "merge.method");
 }
 
 static lae_status restore_vector(const char *group, const struct lae_set *set,
@@ -451,15 +583,8 @@ lae_status snapshot_restore(const struct lae_job *job, const struct lae_checkpoi
     if (checkpoint->inside.present) LAE_TRY(restore_inside(job, checkpoint, state));
     restore_merge(&job->pet.table, checkpoint, state->merge);
     LAE_TRY(restore_software(job, checkpoint, state));
-    struct lae_metrics stored;
-    LAE_TRY(lae_metrics_from_checkpoint(checkpoint, &stored));
-    if (stored.present[LAE_OFFLINE] != state->metrics.present[LAE_OFFLINE]) {
-        lae_metrics_free(&stored);
-        return lae_bad_input("/metrics: the offline module's are there or missing against "
-                             "merge.method");
-    }
-    lae_metrics_free(&state->metrics);
-    state->metrics = stored;
+    LAE_TRY(restore_statistics(job, checkpoint, state));
+    LAE_TRY(restore_metrics(checkpoint, state));
     state->finished = checkpoint->task + (checkpoint->inside.present ? 0 : 1);
     const struct lae_fact *seconds = snapshot_fact(checkpoint, "seconds");
     state->seconds = seconds != NULL && seconds->text == NULL ? seconds->number : 0.0;

@@ -16,11 +16,29 @@ static float *new_vector(size_t count)
     return lae_aligned_calloc(count, sizeof(float));
 }
 
+struct lae_scorers lae_state_scorers(const struct lae_job *job, const struct lae_state *state)
+{
+    return lae_scorers_of(job->config->eval.heads, state->offline != NULL, state->gathers);
+}
+
+/* Empty class statistics, which rank 0 alone has, and the metrics of what is evaluated. */
+static lae_status create_records(const struct lae_job *job, struct lae_state *state)
+{
+    size_t classes = (size_t)job->sequence.classes, width = job->vit.dims.width;
+    for (int m = 0; m < LAE_MODULES; m++)
+        if ((state->gathers >> m & 1) != 0 && job->dist->rank == 0)
+            LAE_TRY(lae_stats_create(classes, width, &state->stats[m]));
+    struct lae_scorers scorers = lae_state_scorers(job, state);
+    return lae_metrics_create(state->tasks, &scorers, &state->metrics);
+}
+
 lae_status lae_state_create(const struct lae_job *job, struct lae_state *state)
 {
     size_t pet = job->pet.table.total;
     bool offline = job->config->merge.method->has_offline;
-    *state = (struct lae_state){.tasks = job->sequence.tasks};
+    *state =
+        (struct lae_state){.tasks = job->sequence.tasks, .gathers = job->config->stats.modules};
+    if (!offline) state->gathers &= ~(1U << LAE_OFFLINE);
     state->init = new_vector(pet);
     state->online = new_vector(pet);
     state->offline = offline ? new_vector(pet) : NULL;
@@ -36,7 +54,21 @@ lae_status lae_state_create(const struct lae_job *job, struct lae_state *state)
     lae_pet_init(&job->pet, job->config->run.seed, state->init);
     memcpy(state->online, state->init, pet * sizeof(float));
     if (offline) memcpy(state->offline, state->init, pet * sizeof(float));
-    return lae_metrics_create(state->tasks, offline, &state->metrics);
+    return create_records(job, state);
+}
+
+static void free_records(struct lae_state *state)
+{
+    for (int m = 0; m < LAE_MODULES; m++)
+        lae_stats_free(&state->stats[m]);
+    lae_metrics_free(&state->metrics);
+}
+
+lae_status lae_state_drop_statistics(const struct lae_job *job, struct lae_state *state)
+{
+    free_records(state);
+    state->gathers = 0;
+    return create_records(job, state);
 }
 
 void lae_state_free(struct lae_state *state)
@@ -52,7 +84,7 @@ void lae_state_free(struct lae_state *state)
     free(state->history);
     free(state->merge);
     free(state->earlier_software);
-    lae_metrics_free(&state->metrics);
+    free_records(state);
     lae_adam_free(&state->pet);
     lae_adam_free(&state->classifier);
     *state = (struct lae_state){0};
@@ -125,19 +157,30 @@ static lae_status send_classifiers(const struct lae_job *job, struct lae_state *
     return NULL;
 }
 
+/* Rank 0 may have found that there are no statistics. */
+static lae_status send_metrics(const struct lae_job *job, struct lae_state *state)
+{
+    unsigned gathers = state->gathers;
+    lae_status status = NULL;
+    lae_dist_broadcast(job->dist, &gathers, sizeof gathers);
+    if (gathers != state->gathers) status = lae_state_drop_statistics(job, state);
+    LAE_TRY(lae_dist_agree(job->dist, status));
+    for (int i = 0; i < state->metrics.scorers.count; i++)
+        lae_dist_broadcast(job->dist, state->metrics.accuracy[i],
+                           lae_metrics_size(&state->metrics) * sizeof(double));
+    return NULL;
+}
+
 lae_status lae_state_send(const struct lae_job *job, struct lae_state *state)
 {
-    size_t bytes = job->pet.table.total * sizeof(float), n = (size_t)state->tasks;
+    size_t bytes = job->pet.table.total * sizeof(float);
     lae_dist_broadcast(job->dist, &state->finished, sizeof state->finished);
     lae_dist_broadcast(job->dist, &state->at, sizeof state->at);
     LAE_TRY(send_classifiers(job, state));
     lae_dist_broadcast(job->dist, state->init, bytes);
     lae_dist_broadcast(job->dist, state->online, bytes);
     if (state->offline != NULL) lae_dist_broadcast(job->dist, state->offline, bytes);
-    for (int module = 0; module < LAE_MODULES; module++)
-        if (state->metrics.present[module])
-            lae_dist_broadcast(job->dist, state->metrics.accuracy[module],
-                               (2 * n * n + n) * sizeof(double));
+    LAE_TRY(send_metrics(job, state));
     lae_dist_broadcast(job->dist, &state->seconds, sizeof state->seconds);
     if (state->at.inside) {
         if (job->dist->rank != 0)
@@ -174,6 +217,25 @@ lae_status lae_state_accumulate(const struct lae_job *job, struct lae_state *sta
     LAE_TRY(lae_dist_agree(job->dist, status));
     lae_dist_broadcast(job->dist, vectors.offline, bytes);
     return NULL;
+}
+
+struct lae_learned lae_state_learned(const struct lae_state *state, int task)
+{
+    const float *offline = state->offline != NULL && task == 0 ? state->online : state->offline;
+    return (struct lae_learned){
+        .task = task,
+        .module = {[LAE_INIT] = state->init, [LAE_ONLINE] = state->online, [LAE_OFFLINE] = offline},
+        .classifiers = state->classifiers,
+        .stats = state->stats};
+}
+
+bool lae_state_has_gathered(const struct lae_job *job, const struct lae_state *state, int task)
+{
+    const int *first = job->sequence.first_class;
+    for (int m = 0; m < LAE_MODULES; m++)
+        for (int c = first[task]; state->stats[m].count != NULL && c < first[task + 1]; c++)
+            if (state->stats[m].count[c] != 0) return true;
+    return false;
 }
 
 lae_status lae_state_digest(const struct lae_job *job, const struct lae_state *state, char text[65])

@@ -81,7 +81,7 @@ static double classify(const struct lae_step *step, struct lae_worker *worker, s
 {
     size_t d = step->job->vit.dims.width, n = step->classes;
     const float *weight = step->batch.classifier, *bias = weight + n * d;
-    float *logits = worker->logits[0];
+    float *logits = worker->scores;
     float *d_weight = worker->gradient + step->job->pet.table.total;
     lae_linear(logits, n, worker->feature, weight, bias, 1, d, n);
     double loss = cross_entropy(logits, n, label, correct);

@@ -3,6 +3,7 @@
 #include "lae/base/clock.h"
 #include "lae/learn/evaluator.h"
 #include "lae/learn/plan.h"
+#include "lae/learn/statistics.h"
 #include "lae/learn/step.h"
 #include "lae/optim/adam.h"
 
@@ -17,8 +18,10 @@ struct trainer {
     struct lae_workers workers;
     struct lae_gradient gradient;
     struct lae_evaluator *evaluator;
-    uint32_t *order; /* an epoch's positions in the task's images */
-    uint32_t *batch; /* [batch_size] image numbers */
+    struct lae_gatherer *gatherer;
+    enum lae_pass pass; /* under way */
+    uint32_t *order;    /* an epoch's positions in the task's images */
+    uint32_t *batch;    /* [batch_size] image numbers */
     struct lae_position at;
     lae_status unheard;  /* of the observer at rank 0; the others hear of it when an epoch ends */
     double began;        /* monotonic seconds when this call began */
@@ -148,20 +151,26 @@ static lae_status save_inside(struct trainer *t)
     return NULL;
 }
 
-static void evaluating(void *context, double share)
+static void passing(void *context, double share)
 {
     struct trainer *t = context;
-    if (t->observer->evaluating != NULL)
-        t->observer->evaluating(t->observer->context, &t->at, share);
+    if (t->observer->passing != NULL)
+        t->observer->passing(t->observer->context, &t->at, t->pass, share);
 }
 
-/* Evaluates on the tasks so far; the numbers go to the observer, and to the record if asked. */
-static lae_status evaluate(struct trainer *t, bool record)
+/* Evaluates on the tasks so far; the numbers go to the observer, and to the record where the task
+ * is done. Before that its classes have no statistics, and its own classifiers alone can tell. */
+static lae_status evaluate(struct trainer *t, bool done)
 {
+    const struct lae_state *state = t->state;
     struct lae_counts counts;
-    LAE_TRY(agree(t, lae_counts_create(t->at.task + 1, &counts)));
-    lae_status status = lae_evaluate(t->evaluator, t->state, t->at.task, &counts, evaluating, t);
-    if (status == NULL && record) lae_metrics_record(&t->state->metrics, &counts);
+    struct lae_scorers scorers =
+        done ? state->metrics.scorers : lae_scorers_of(LAE_LINEAR_HEADS, state->offline != NULL, 0);
+    struct lae_learned learned = lae_state_learned(state, t->at.task);
+    t->pass = LAE_PASS_EVALUATION;
+    LAE_TRY(agree(t, lae_counts_create(t->at.task + 1, &scorers, &counts)));
+    lae_status status = lae_evaluate(t->evaluator, &learned, &counts, passing, t);
+    if (status == NULL && done) lae_metrics_record(&t->state->metrics, &counts);
     if (status == NULL && t->observer->evaluated != NULL)
         status = t->observer->evaluated(t->observer->context, &t->at, &counts);
     lae_counts_free(&counts);
@@ -227,10 +236,22 @@ static lae_status accumulate(struct trainer *t)
     return agree(t, status);
 }
 
+/* Class statistics of the task, unless they were in before it was interrupted. */
+static lae_status gather(struct trainer *t)
+{
+    struct lae_state *state = t->state;
+    bool gathered = lae_state_has_gathered(t->job, state, t->at.task);
+    struct lae_learned learned = lae_state_learned(state, t->at.task);
+    lae_dist_broadcast(t->job->dist, &gathered, sizeof gathered);
+    t->pass = LAE_PASS_STATISTICS;
+    return gathered ? NULL : lae_gather(t->gatherer, &learned, state->stats, passing, t);
+}
+
 static lae_status run_task(struct trainer *t)
 {
     LAE_TRY(learn_task(t));
     LAE_TRY(accumulate(t));
+    LAE_TRY(gather(t));
     LAE_TRY(evaluate(t, true));
     t->state->finished++;
     t->state->at = (struct lae_cursor){0};
@@ -296,6 +317,7 @@ static lae_status prepare(struct trainer *t)
     LAE_TRY(lae_workers_create(t->job, &t->workers));
     LAE_TRY(lae_gradient_create(&t->workers, t->job, &t->gradient));
     LAE_TRY(lae_evaluator_create(t->job, &t->workers, &t->evaluator));
+    LAE_TRY(lae_gatherer_create(t->job, &t->workers, t->state->gathers, &t->gatherer));
     size_t batch = (size_t)t->job->config->train.batch_size;
     t->order = calloc(images, sizeof *t->order);
     t->batch = calloc(batch, sizeof *t->batch);
@@ -310,6 +332,7 @@ static void release(struct trainer *t)
 {
     lae_status_free(t->unheard);
     lae_evaluator_free(t->evaluator);
+    lae_gatherer_free(t->gatherer);
     lae_gradient_free(&t->gradient);
     lae_workers_free(&t->workers);
     free(t->order);

@@ -38,13 +38,13 @@ static void allocate(const struct lae_job *job, const struct lae_workers *worker
     worker->image = lae_aligned_calloc(3 * side * side, sizeof(float));
     worker->feature = lae_aligned_calloc(width, sizeof(float));
     worker->d_feature = lae_aligned_calloc(width, sizeof(float));
-    worker->logits[0] = lae_aligned_calloc(classes, sizeof(float));
-    worker->logits[1] = lae_aligned_calloc(classes, sizeof(float));
+    worker->features = lae_aligned_calloc(LAE_MODULES * width, sizeof(float));
+    worker->scores = lae_aligned_calloc(LAE_MAX_SCORERS * classes, sizeof(float));
     worker->gradient = lae_aligned_calloc(workers->longest, sizeof(float));
     worker->sum = lae_aligned_calloc(workers->words, sizeof(int64_t));
     bool complete = worker->rgb != NULL && worker->image != NULL && worker->feature != NULL &&
-                    worker->d_feature != NULL && worker->logits[0] != NULL &&
-                    worker->logits[1] != NULL && worker->gradient != NULL && worker->sum != NULL;
+                    worker->d_feature != NULL && worker->features != NULL &&
+                    worker->scores != NULL && worker->gradient != NULL && worker->sum != NULL;
     if (!complete)
         worker->status = lae_out_of_memory(workers->longest * 12, "the buffers of a thread");
 }
@@ -67,7 +67,7 @@ static void create_worker(void *context, int number, size_t item)
 static void set_lengths(const struct lae_job *job, struct lae_workers *workers)
 {
     workers->longest = job->pet.table.total + lae_longest_classifier(job);
-    size_t counts = (size_t)job->sequence.tasks * 8;
+    size_t counts = (size_t)job->sequence.tasks * 2 * LAE_MAX_SCORERS;
     workers->words = (workers->longest > counts ? workers->longest : counts) + 8;
 }
 
@@ -109,8 +109,8 @@ void lae_workers_free(struct lae_workers *workers)
         free(worker->image);
         free(worker->feature);
         free(worker->d_feature);
-        free(worker->logits[0]);
-        free(worker->logits[1]);
+        free(worker->features);
+        free(worker->scores);
         free(worker->gradient);
         free(worker->sum);
     }

@@ -163,10 +163,12 @@ static lae_status step(void *context, const struct lae_step_report *report)
     return last_of_epoch ? lae_jsonl_epoch(&c->jsonl, report, c->progress.images_per_s) : NULL;
 }
 
-static void evaluating(void *context, const struct lae_position *position, double share)
+static void passing(void *context, const struct lae_position *position, enum lae_pass pass,
+                    double share)
 {
     struct lae_console *c = context;
-    if (position->epoch + 1 == position->epochs) lae_progress_evaluating(&c->progress, share);
+    const char *what = pass == LAE_PASS_STATISTICS ? "class statistics" : "evaluating";
+    if (position->epoch + 1 == position->epochs) lae_progress_passing(&c->progress, pass, share);
     bool live = live_is_due(c), plain = plain_is_due(c);
     if (!live && !plain) return;
     char forms[2][LINE], task_text[32], run_text[32];
@@ -174,10 +176,10 @@ static void evaluating(void *context, const struct lae_position *position, doubl
     lae_progress_left(&c->progress, &task, &run);
     lae_progress_duration(task, task_text);
     lae_progress_duration(run, run_text);
-    snprintf(forms[0], LINE, "task %d/%d  evaluating, %.0f %% done  left: task %s, run %s",
-             position->task + 1, position->tasks, 100.0 * share, task_text, run_text);
-    snprintf(forms[1], LINE, "task %d/%d  evaluating, %.0f %% done", position->task + 1,
-             position->tasks, 100.0 * share);
+    snprintf(forms[0], LINE, "task %d/%d  %s, %.0f %% done  left: task %s, run %s",
+             position->task + 1, position->tasks, what, 100.0 * share, task_text, run_text);
+    snprintf(forms[1], LINE, "task %d/%d  %s, %.0f %% done", position->task + 1, position->tasks,
+             what, 100.0 * share);
     if (live)
         draw_longest(c, forms, 2);
     else
@@ -186,13 +188,13 @@ static void evaluating(void *context, const struct lae_position *position, doubl
 
 /* Of epochs inside a task to the log; of the task there will be a table. */
 static void note_evaluation(struct lae_console *c, const struct lae_position *position,
-                            const struct lae_counts *counts, bool offline)
+                            const struct lae_counts *counts)
 {
-    char text[128];
-    int used = snprintf(text, sizeof text, "online %6.2f", lae_counts_seen(counts, LAE_ONLINE));
-    if (offline)
-        snprintf(text + used, sizeof text - (size_t)used, "   offline %6.2f   ensemble %6.2f",
-                 lae_counts_seen(counts, LAE_OFFLINE), lae_counts_seen(counts, LAE_ENSEMBLE));
+    char text[LINE] = "";
+    size_t used = 0;
+    for (int i = 0; i < counts->scorers.count && used < sizeof text; i++)
+        used += (size_t)snprintf(text + used, sizeof text - used, "%s%s %6.2f", i > 0 ? "   " : "",
+                                 counts->scorers.items[i].name, lae_counts_seen(counts, i));
     lae_log_note(c->log, "task %d/%d  epoch %d/%d  %d classes  %s", position->task + 1,
                  position->tasks, position->epoch + 1, position->epochs,
                  c->job->sequence.first_class[position->task + 1], text);
@@ -202,10 +204,9 @@ static lae_status evaluated(void *context, const struct lae_position *position,
                             const struct lae_counts *counts)
 {
     struct lae_console *c = context;
-    bool offline = c->job->config->merge.method->has_offline;
-    if (position->epoch + 1 < position->epochs) note_evaluation(c, position, counts, offline);
-    LAE_TRY(lae_jsonl_evaluation(&c->jsonl, position, counts, offline));
-    return lae_tensorboard_evaluation(&c->events, position, counts, offline);
+    if (position->epoch + 1 < position->epochs) note_evaluation(c, position, counts);
+    LAE_TRY(lae_jsonl_evaluation(&c->jsonl, position, counts));
+    return lae_tensorboard_evaluation(&c->events, position, counts);
 }
 
 static lae_status merged(void *context, const struct lae_position *position,
@@ -238,7 +239,7 @@ lae_status lae_console_open(struct lae_console *console, struct lae_log *log,
     *observer = (struct lae_observer){.context = console,
                                       .begin = begin,
                                       .step = step,
-                                      .evaluating = evaluating,
+                                      .passing = passing,
                                       .evaluated = evaluated,
                                       .merged = merged,
                                       .task_done = task_done};

@@ -116,6 +116,25 @@ static lae_status add_metrics(struct arrays *arrays, const struct lae_checkpoint
     return NULL;
 }
 
+static lae_status add_stats(struct arrays *arrays, const struct lae_class_stats *stats)
+{
+    char group[NAME_TEXT];
+    double *count = malloc(stats->classes * sizeof *count);
+    if (count == NULL) return lae_out_of_memory(stats->classes * sizeof *count, "a comparison");
+    for (size_t c = 0; c < stats->classes; c++)
+        count[c] = stats->count[c];
+    snprintf(group, sizeof group, "/stats/%s", stats->name);
+    lae_status status = add_doubles(arrays, group, "count", count, stats->classes);
+    free(count);
+    LAE_TRY(status);
+    size_t c = stats->classes, d = stats->width;
+    LAE_TRY(add(arrays, group, "mean",
+                (struct array){.rank = 2, .shape = {c, d}, .count = c * d, .floats = stats->mean}));
+    return add(
+        arrays, group, "scatter",
+        (struct array){.rank = 2, .shape = {d, d}, .count = d * d, .floats = stats->scatter});
+}
+
 static lae_status add_merge(struct arrays *arrays, const struct lae_checkpoint *checkpoint)
 {
     for (size_t i = 0; i < checkpoint->merge_count; i++) {
@@ -164,6 +183,8 @@ static lae_status list_checkpoint(const struct lae_checkpoint *checkpoint, struc
     LAE_TRY(add_set(arrays, "/head", &checkpoint->head));
     LAE_TRY(add_history(arrays, checkpoint));
     LAE_TRY(add_metrics(arrays, checkpoint));
+    for (size_t i = 0; i < checkpoint->stats_count; i++)
+        LAE_TRY(add_stats(arrays, &checkpoint->stats[i]));
     LAE_TRY(add_merge(arrays, checkpoint));
     return add_inside(arrays, &checkpoint->inside);
 }

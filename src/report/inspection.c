@@ -191,6 +191,18 @@ lae_status lae_inspection_config(const struct lae_checkpoint *checkpoint,
     return status;
 }
 
+/* ---- class statistics */
+
+struct lae_statistics_facts lae_statistics_facts_of(const struct lae_class_stats *stats)
+{
+    struct lae_statistics_facts facts = {0};
+    for (size_t c = 0; c < stats->classes; c++) {
+        facts.images += stats->count[c];
+        facts.classes += stats->count[c] != 0;
+    }
+    return facts;
+}
+
 /* ---- backbones */
 
 struct lae_backbone_facts lae_backbone_facts_of(const struct lae_weights *weights)

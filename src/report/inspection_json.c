@@ -74,13 +74,25 @@ static lae_status add_accuracy(json_t *object, const struct lae_checkpoint *chec
     int finished = checkpoint->task + (checkpoint->inside.present ? 0 : 1);
     LAE_TRY(lae_metrics_from_checkpoint(checkpoint, &metrics));
     json_t *accuracy = json_object();
-    for (int module = 0; module < LAE_MODULES && finished > 0; module++)
-        if (metrics.present[module])
-            json_object_set_new(accuracy, lae_module_name((enum lae_module)module),
-                                number(metrics.seen[module][finished - 1]));
+    for (int i = 0; i < metrics.scorers.count && finished > 0; i++)
+        json_object_set_new(accuracy, metrics.scorers.items[i].name,
+                            number(metrics.seen[i][finished - 1]));
     json_object_set_new(object, "accuracy", accuracy);
     lae_metrics_free(&metrics);
     return NULL;
+}
+
+static json_t *statistics_of(const struct lae_checkpoint *checkpoint)
+{
+    json_t *object = json_object();
+    for (size_t i = 0; i < checkpoint->stats_count; i++) {
+        struct lae_statistics_facts facts = lae_statistics_facts_of(&checkpoint->stats[i]);
+        json_object_set_new(object, checkpoint->stats[i].name,
+                            json_pack("{sI sI sI}", "images", (json_int_t)facts.images, "classes",
+                                      (json_int_t)facts.classes, "features",
+                                      (json_int_t)checkpoint->stats[i].width));
+    }
+    return object;
 }
 
 static json_t *tensors_of(const struct lae_inspection *inspection)
@@ -122,6 +134,7 @@ static lae_status add_checkpoint(json_t *object, const struct lae_inspection *in
     LAE_TRY(add_config(object, c));
     json_object_set_new(object, "provenance", provenance_of(c));
     LAE_TRY(add_accuracy(object, c));
+    json_object_set_new(object, "statistics", statistics_of(c));
     json_object_set_new(object, "tensors", tensors_of(inspection));
     if (inspection->opposite != NULL)
         json_object_set_new(object, "opposite", opposite_of(inspection));

@@ -94,14 +94,27 @@ static lae_status print_accuracy(FILE *out, const struct lae_checkpoint *checkpo
     struct lae_metrics metrics;
     int finished = checkpoint->task + (checkpoint->inside.present ? 0 : 1);
     LAE_TRY(lae_metrics_from_checkpoint(checkpoint, &metrics));
-    if (finished > 0) fprintf(out, "\naccuracy over seen classes, %%");
-    for (int module = 0; module < LAE_MODULES && finished > 0; module++)
-        if (metrics.present[module])
-            fprintf(out, "   %s %.2f", lae_module_name((enum lae_module)module),
-                    metrics.seen[module][finished - 1]);
+    for (int i = 0; i < metrics.scorers.count && finished > 0; i++) {
+        const struct lae_scorer *scorer = &metrics.scorers.items[i];
+        bool begins = i == 0 || scorer->method != scorer[-1].method; /* a line a head */
+        if (i == 0) fprintf(out, "\naccuracy over seen classes, %%");
+        if (i > 0 && begins) fprintf(out, "\n%29s", "");
+        fprintf(out, "   %s ", scorer->name);
+        print_number(out, "%*.2f", 1, metrics.seen[i][finished - 1]);
+    }
     if (finished > 0) fputc('\n', out);
     lae_metrics_free(&metrics);
     return NULL;
+}
+
+static void print_statistics(FILE *out, const struct lae_checkpoint *checkpoint)
+{
+    for (size_t i = 0; i < checkpoint->stats_count; i++) {
+        struct lae_statistics_facts facts = lae_statistics_facts_of(&checkpoint->stats[i]);
+        fprintf(out, "class statistics through %s: %lld images of %zu classes, %zu features\n",
+                checkpoint->stats[i].name, (long long)facts.images, facts.classes,
+                checkpoint->stats[i].width);
+    }
 }
 
 static void print_tensor(FILE *out, const struct lae_tensor_facts *t, int name, int shape)
@@ -160,6 +173,7 @@ static lae_status print_checkpoint(FILE *out, const struct lae_inspection *inspe
     LAE_TRY(print_config(out, inspection->checkpoint));
     print_provenance(out, inspection->checkpoint);
     LAE_TRY(print_accuracy(out, inspection->checkpoint));
+    print_statistics(out, inspection->checkpoint);
     if (inspection->tensor_count > 0) print_tensors(out, inspection);
     if (inspection->opposite != NULL) print_opposite(out, inspection);
     return NULL;

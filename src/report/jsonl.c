@@ -96,26 +96,25 @@ lae_status lae_jsonl_epoch(struct lae_jsonl *jsonl, const struct lae_step_report
                          "images_per_s", number(images_per_s), "seconds", number(report->seconds)));
 }
 
-static json_t *evaluation_of(const struct lae_counts *counts, enum lae_module module)
+static json_t *evaluation_of(const struct lae_counts *counts, int scorer)
 {
     json_t *tasks = json_array(), *local = json_array();
     for (int k = 0; k < counts->tasks; k++) {
         double images = (double)counts->images[k];
-        json_array_append_new(tasks, number(100.0 * (double)counts->right[module][k] / images));
-        json_array_append_new(local, number(100.0 * (double)counts->local[module][k] / images));
+        json_array_append_new(tasks, number(100.0 * (double)counts->right[scorer][k] / images));
+        json_array_append_new(local, number(100.0 * (double)counts->local[scorer][k] / images));
     }
-    return json_pack("{so so so}", "seen", number(lae_counts_seen(counts, module)), "tasks", tasks,
+    return json_pack("{so so so}", "seen", number(lae_counts_seen(counts, scorer)), "tasks", tasks,
                      "tasks_local", local);
 }
 
 lae_status lae_jsonl_evaluation(struct lae_jsonl *jsonl, const struct lae_position *position,
-                                const struct lae_counts *counts, bool offline)
+                                const struct lae_counts *counts)
 {
     json_t *line = json_pack("{ss si si}", "event", "evaluation", "task", position->task, "epoch",
                              position->epoch);
-    for (int module = 0; module < (offline ? LAE_MODULES : 1); module++)
-        json_object_set_new(line, lae_module_name((enum lae_module)module),
-                            evaluation_of(counts, (enum lae_module)module));
+    for (int i = 0; i < counts->scorers.count; i++)
+        json_object_set_new(line, counts->scorers.items[i].name, evaluation_of(counts, i));
     return write_line(jsonl, line);
 }
 
@@ -139,11 +138,9 @@ lae_status lae_jsonl_task(struct lae_jsonl *jsonl, const struct lae_state *state
 {
     json_t *line = json_pack("{ss si so}", "event", "task", "task", state->finished - 1, "seconds",
                              number(state->seconds));
-    for (int module = 0; module < LAE_MODULES; module++) {
-        if (!state->metrics.present[module]) continue;
-        struct lae_summary s =
-            lae_metrics_summary(&state->metrics, (enum lae_module)module, state->finished);
-        json_object_set_new(line, lae_module_name((enum lae_module)module),
+    for (int i = 0; i < state->metrics.scorers.count; i++) {
+        struct lae_summary s = lae_metrics_summary(&state->metrics, i, state->finished);
+        json_object_set_new(line, state->metrics.scorers.items[i].name,
                             json_pack("{so so so so}", "last", number(s.last),
                                       "average_incremental", number(s.average_incremental),
                                       "forgetting", number(s.forgetting), "backward_transfer",

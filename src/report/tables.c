@@ -1,135 +1,196 @@
 #include "lae/report/tables.h"
 
 #include <math.h>
-#include <string.h>
+#include <stdbool.h>
 
-static void print_number(FILE *out, double value)
+/* Scorers whose columns stand beside each other in one table: those of the tasks' own classifiers,
+ * or some of the heads'. All in 98 columns. */
+struct block {
+    int first, count; /* of the metrics' scorers */
+    int width;        /* of a column */
+};
+
+enum { TITLE = 30, LINEAR_WIDTH = 11, HEAD_WIDTH = 17, MOST_HEADS = 4 };
+
+static struct block block_from(const struct lae_scorers *scorers, int first)
 {
-    if (isnan(value))
-        fprintf(out, "%11s", "-");
-    else
-        fprintf(out, "%11.2f", value);
+    bool linear = scorers->items[first].method == NULL;
+    struct block block = {.first = first, .width = linear ? LINEAR_WIDTH : HEAD_WIDTH};
+    while (first + block.count < scorers->count && (linear || block.count < MOST_HEADS) &&
+           (scorers->items[first + block.count].method == NULL) == linear)
+        block.count++;
+    return block;
 }
 
-static void print_rule(FILE *out, int columns)
+static void print_number(FILE *out, int width, double value)
 {
-    for (int i = 0; i < 30 + 11 * columns; i++)
+    if (isnan(value))
+        fprintf(out, "%*s", width, "-");
+    else
+        fprintf(out, "%*.2f", width, value);
+}
+
+static void print_rule(FILE *out, const struct block *block)
+{
+    for (int i = 0; i < TITLE + block->width * block->count; i++)
         fputc('-', out);
     fputc('\n', out);
 }
 
-/* The modules' names above their columns; returns how many. */
-static int print_header(FILE *out, const struct lae_metrics *metrics, const char *title)
+/* The scorers' names above their columns. */
+static void print_header(FILE *out, const struct lae_metrics *metrics, const struct block *block,
+                         const char *title)
 {
-    int columns = 0;
-    fprintf(out, "\n%-30s", title);
-    for (int module = 0; module < LAE_MODULES; module++) {
-        if (!metrics->present[module]) continue;
-        fprintf(out, "%11s", lae_module_name((enum lae_module)module));
-        columns++;
+    fprintf(out, "\n%-*s", TITLE, title);
+    for (int i = 0; i < block->count; i++)
+        fprintf(out, "%*s", block->width, metrics->scorers.items[block->first + i].name);
+    fputc('\n', out);
+    print_rule(out, block);
+}
+
+/* values[scorer][at] of each of the block's. */
+static void print_row(FILE *out, const struct block *block, const char *title,
+                      double *const *values, int at)
+{
+    fprintf(out, "%-*s", TITLE, title);
+    for (int i = 0; i < block->count; i++)
+        print_number(out, block->width, values[block->first + i][at]);
+    fputc('\n', out);
+}
+
+/* ---- a run ---- */
+
+enum { LAST, AVERAGE, FORGETTING, TRANSFER, SUMMARIES };
+
+static void summarize(const struct lae_metrics *metrics, int scorer, int finished,
+                      double values[SUMMARIES])
+{
+    struct lae_summary s = lae_metrics_summary(metrics, scorer, finished);
+    values[LAST] = s.last;
+    values[AVERAGE] = s.average_incremental;
+    values[FORGETTING] = s.forgetting;
+    values[TRANSFER] = s.backward_transfer;
+}
+
+/* Of the tasks' own classifiers, after each task. */
+static void print_course(FILE *out, const struct lae_metrics *metrics, const struct block *block,
+                         int finished)
+{
+    static const char *const titles[SUMMARIES] = {"last accuracy", "average incremental accuracy",
+                                                  "forgetting, points",
+                                                  "backward transfer, points"};
+    print_header(out, metrics, block, "accuracy over seen classes, %");
+    for (int task = 0; task < finished; task++) {
+        char title[64];
+        snprintf(title, sizeof title, "  after task %d", task);
+        print_row(out, block, title, metrics->seen, task);
     }
-    fputc('\n', out);
-    print_rule(out, columns);
-    return columns;
+    print_rule(out, block);
+    for (int k = 0; k < SUMMARIES; k++) {
+        fprintf(out, "%-*s", TITLE, titles[k]);
+        for (int i = 0; i < block->count; i++) {
+            double values[SUMMARIES];
+            summarize(metrics, block->first + i, finished, values);
+            print_number(out, block->width, values[k]);
+        }
+        fputc('\n', out);
+    }
 }
 
-static void print_seen(FILE *out, const struct lae_metrics *metrics, int task)
+/* Of the heads, a line each. */
+static void print_heads(FILE *out, const struct lae_metrics *metrics, int first, int finished)
 {
-    fprintf(out, "  after task %-17d", task);
-    for (int module = 0; module < LAE_MODULES; module++)
-        if (metrics->present[module]) print_number(out, metrics->seen[module][task]);
-    fputc('\n', out);
-}
-
-/* One row of the summaries, each [LAE_MODULES]. */
-static void print_summary(FILE *out, const struct lae_metrics *metrics, const char *title,
-                          const double values[LAE_MODULES])
-{
-    fprintf(out, "%-30s", title);
-    for (int module = 0; module < LAE_MODULES; module++)
-        if (metrics->present[module]) print_number(out, values[module]);
-    fputc('\n', out);
+    const struct block columns = {.count = SUMMARIES, .width = LINEAR_WIDTH};
+    if (first == metrics->scorers.count) return;
+    fprintf(out, "\n%-*s%11s%11s%11s%11s\n", TITLE, "heads, %", "last", "average", "forgetting",
+            "transfer");
+    print_rule(out, &columns);
+    for (int i = first; i < metrics->scorers.count; i++) {
+        double values[SUMMARIES];
+        summarize(metrics, i, finished, values);
+        fprintf(out, "  %-*s", TITLE - 2, metrics->scorers.items[i].name);
+        for (int k = 0; k < SUMMARIES; k++)
+            print_number(out, columns.width, values[k]);
+        fputc('\n', out);
+    }
 }
 
 void lae_tables_run(FILE *out, const struct lae_metrics *metrics, int finished)
 {
-    double last[LAE_MODULES], average[LAE_MODULES], forgetting[LAE_MODULES], transfer[LAE_MODULES];
-    int columns = print_header(out, metrics, "accuracy over seen classes, %");
-    for (int module = 0; module < LAE_MODULES; module++) {
-        if (!metrics->present[module]) continue;
-        struct lae_summary s = lae_metrics_summary(metrics, (enum lae_module)module, finished);
-        last[module] = s.last;
-        average[module] = s.average_incremental;
-        forgetting[module] = s.forgetting;
-        transfer[module] = s.backward_transfer;
-    }
-    for (int task = 0; task < finished; task++)
-        print_seen(out, metrics, task);
-    print_rule(out, columns);
-    print_summary(out, metrics, "last accuracy", last);
-    print_summary(out, metrics, "average incremental accuracy", average);
-    print_summary(out, metrics, "forgetting, points", forgetting);
-    print_summary(out, metrics, "backward transfer, points", transfer);
+    struct block linear = block_from(&metrics->scorers, 0);
+    bool heads_alone = metrics->scorers.items[0].method != NULL;
+    if (!heads_alone) print_course(out, metrics, &linear, finished);
+    print_heads(out, metrics, heads_alone ? 0 : linear.count, finished);
     fflush(out);
 }
 
-static void print_task_rows(FILE *out, const struct lae_metrics *metrics,
-                            double *const values[LAE_MODULES], int task, const int *first_class)
+/* ---- one evaluation ---- */
+
+static void print_task_rows(FILE *out, const struct lae_metrics *metrics, const struct block *block,
+                            double *const *values, int task, const int *first_class)
 {
     for (int k = 0; k <= task; k++) {
         char title[64];
-        double row[LAE_MODULES] = {0};
         snprintf(title, sizeof title, "  task %d, classes %d to %d", k, first_class[k],
                  first_class[k + 1] - 1);
-        for (int module = 0; module < LAE_MODULES; module++)
-            if (metrics->present[module])
-                row[module] = values[module][task * metrics->tasks + k];
-        print_summary(out, metrics, title, row);
+        print_row(out, block, title, values, task * metrics->tasks + k);
     }
 }
 
 void lae_tables_tasks(FILE *out, const struct lae_metrics *metrics, int task,
                       const int *first_class)
 {
-    double seen[LAE_MODULES] = {0};
-    int columns = print_header(out, metrics, "accuracy, %");
-    print_task_rows(out, metrics, metrics->accuracy, task, first_class);
-    print_rule(out, columns);
-    for (int module = 0; module < LAE_MODULES; module++)
-        if (metrics->present[module]) seen[module] = metrics->seen[module][task];
-    print_summary(out, metrics, "all seen classes", seen);
-    print_header(out, metrics, "among the task's classes, %");
-    print_task_rows(out, metrics, metrics->local, task, first_class);
+    for (int first = 0; first < metrics->scorers.count;) {
+        struct block block = block_from(&metrics->scorers, first);
+        first += block.count;
+        print_header(out, metrics, &block, "accuracy, %");
+        print_task_rows(out, metrics, &block, metrics->accuracy, task, first_class);
+        print_rule(out, &block);
+        print_row(out, &block, "all seen classes", metrics->seen, task);
+        print_header(out, metrics, &block, "among the task's classes, %");
+        print_task_rows(out, metrics, &block, metrics->local, task, first_class);
+    }
     fflush(out);
 }
 
+/* ---- differences ---- */
+
 /* Returns 1 where they differ. */
-static int print_difference(FILE *out, const char *module, const char *what, double now,
+static int print_difference(FILE *out, const char *scorer, const char *what, double now,
                             double then, const char *there)
 {
     if (now == then || (isnan(now) && isnan(then))) return 0;
-    fprintf(out, "  %s, %s: %.4f; %.4f in %s\n", module, what, now, then, there);
+    fprintf(out, "  %s, %s: %.4f; %.4f in %s\n", scorer, what, now, then, there);
     return 1;
+}
+
+/* Of scorer number `m`, and what `stored` has of it as number `s`. */
+static int print_differences(FILE *out, const struct lae_metrics *metrics, int m,
+                             const struct lae_metrics *stored, int s, int task, const char *there)
+{
+    int differences = 0, row = task * metrics->tasks;
+    const char *name = metrics->scorers.items[m].name;
+    for (int k = 0; k <= task; k++) {
+        char what[64];
+        snprintf(what, sizeof what, "task %d", k);
+        differences += print_difference(out, name, what, metrics->accuracy[m][row + k],
+                                        stored->accuracy[s][row + k], there);
+        snprintf(what, sizeof what, "task %d among its classes", k);
+        differences += print_difference(out, name, what, metrics->local[m][row + k],
+                                        stored->local[s][row + k], there);
+    }
+    return differences + print_difference(out, name, "all seen classes", metrics->seen[m][task],
+                                          stored->seen[s][task], there);
 }
 
 int lae_tables_differences(FILE *out, const struct lae_metrics *metrics,
                            const struct lae_metrics *stored, int task, const char *there)
 {
-    int differences = 0, row = task * metrics->tasks;
-    for (int m = 0; m < LAE_MODULES; m++) {
-        if (!metrics->present[m]) continue;
-        const char *name = lae_module_name((enum lae_module)m);
-        for (int k = 0; k <= task; k++) {
-            char what[64];
-            snprintf(what, sizeof what, "task %d", k);
-            differences += print_difference(out, name, what, metrics->accuracy[m][row + k],
-                                            stored->accuracy[m][row + k], there);
-            snprintf(what, sizeof what, "task %d among its classes", k);
-            differences += print_difference(out, name, what, metrics->local[m][row + k],
-                                            stored->local[m][row + k], there);
-        }
-        differences += print_difference(out, name, "all seen classes", metrics->seen[m][task],
-                                        stored->seen[m][task], there);
+    int differences = 0;
+    for (int m = 0; m < metrics->scorers.count; m++) {
+        int s = lae_scorers_find(&stored->scorers, metrics->scorers.items[m].name);
+        bool known = s >= 0 && !isnan(stored->seen[s][task]);
+        if (known) differences += print_differences(out, metrics, m, stored, s, task, there);
     }
     fflush(out);
     return differences;

@@ -17,9 +17,9 @@ struct columns {
 static int name_width(const struct lae_metrics *metrics)
 {
     size_t width = strlen("accuracy, %");
-    for (int m = 0; m < LAE_MODULES; m++)
-        if (metrics->present[m] && strlen(lae_module_name((enum lae_module)m)) > width)
-            width = strlen(lae_module_name((enum lae_module)m));
+    for (int i = 0; i < metrics->scorers.count; i++)
+        if (strlen(metrics->scorers.items[i].name) > width)
+            width = strlen(metrics->scorers.items[i].name);
     return (int)width;
 }
 
@@ -78,13 +78,13 @@ static void write_header(FILE *out, const struct lae_paint *paint, int name,
     fprintf(out, "%s\n", paint->off);
 }
 
-static void write_row(FILE *out, const struct lae_task_table *table, enum lae_module module,
-                      int name, const struct columns *columns)
+static void write_row(FILE *out, const struct lae_task_table *table, int scorer, int name,
+                      const struct columns *columns)
 {
     const struct lae_metrics *metrics = table->metrics;
-    const double *accuracy = metrics->accuracy[module] + table->task * metrics->tasks;
-    struct lae_summary summary = lae_metrics_summary(metrics, module, table->task + 1);
-    fprintf(out, "%-*s", name, lae_module_name(module));
+    const double *accuracy = metrics->accuracy[scorer] + table->task * metrics->tasks;
+    struct lae_summary summary = lae_metrics_summary(metrics, scorer, table->task + 1);
+    fprintf(out, "%-*s", name, metrics->scorers.items[scorer].name);
     write_number(out, 8, 2, summary.last);
     write_number(out, 9, 2, summary.average_incremental);
     write_number(out, 11, 2, summary.forgetting);
@@ -105,6 +105,6 @@ void lae_task_table_write(FILE *out, int width, const struct lae_paint *paint, c
     struct columns columns = fit(tasks, width - name - SUMMARY_WIDTH);
     write_title(out, width, paint, table);
     write_header(out, paint, name, &columns, tasks);
-    for (int m = 0; m < LAE_MODULES; m++)
-        if (table->metrics->present[m]) write_row(out, table, (enum lae_module)m, name, &columns);
+    for (int i = 0; i < table->metrics->scorers.count; i++)
+        write_row(out, table, i, name, &columns);
 }

@@ -72,24 +72,23 @@ lae_status lae_tensorboard_steps(struct lae_event_file *events,
     return end(&record, events, step_of(&report->position));
 }
 
-static void add_module(struct record *record, const struct lae_counts *counts,
-                       enum lae_module module)
+static void add_scorer(struct record *record, const struct lae_counts *counts, int scorer)
 {
-    const char *name = lae_module_name(module);
-    add(record, lae_counts_seen(counts, module), "accuracy/%s", name);
+    const char *name = counts->scorers.items[scorer].name;
+    add(record, lae_counts_seen(counts, scorer), "accuracy/%s", name);
     for (int k = 0; k < counts->tasks; k++)
-        add(record, 100.0 * (double)counts->right[module][k] / (double)counts->images[k],
+        add(record, 100.0 * (double)counts->right[scorer][k] / (double)counts->images[k],
             "accuracy_task_%02d/%s", k, name);
 }
 
 lae_status lae_tensorboard_evaluation(struct lae_event_file *events,
                                       const struct lae_position *position,
-                                      const struct lae_counts *counts, bool offline)
+                                      const struct lae_counts *counts)
 {
     struct record record;
-    LAE_TRY(begin(&record, LAE_MODULES * ((size_t)counts->tasks + 1)));
-    for (int module = 0; module < (offline ? LAE_MODULES : 1); module++)
-        add_module(&record, counts, (enum lae_module)module);
+    LAE_TRY(begin(&record, (size_t)counts->scorers.count * ((size_t)counts->tasks + 1)));
+    for (int i = 0; i < counts->scorers.count; i++)
+        add_scorer(&record, counts, i);
     return end(&record, events, step_of(position));
 }
 
@@ -133,12 +132,10 @@ lae_status lae_tensorboard_task(struct lae_event_file *events, const struct lae_
                                 const struct lae_state *state)
 {
     struct record record;
-    LAE_TRY(begin(&record, 3 * LAE_MODULES));
-    for (int module = 0; module < LAE_MODULES; module++) {
-        if (!state->metrics.present[module]) continue;
-        const char *name = lae_module_name((enum lae_module)module);
-        struct lae_summary summary =
-            lae_metrics_summary(&state->metrics, (enum lae_module)module, state->finished);
+    LAE_TRY(begin(&record, 3 * LAE_MAX_SCORERS));
+    for (int i = 0; i < state->metrics.scorers.count; i++) {
+        const char *name = state->metrics.scorers.items[i].name;
+        struct lae_summary summary = lae_metrics_summary(&state->metrics, i, state->finished);
         add(&record, summary.average_incremental, "average_incremental/%s", name);
         add(&record, summary.forgetting, "forgetting/%s", name);
         add(&record, summary.backward_transfer, "backward_transfer/%s", name);

@@ -21,6 +21,17 @@ static void free_metrics(struct lae_checkpoint *checkpoint)
     free(checkpoint->metrics);
 }
 
+static void free_stats(struct lae_checkpoint *checkpoint)
+{
+    for (size_t i = 0; i < checkpoint->stats_count; i++) {
+        free(checkpoint->stats[i].name);
+        free(checkpoint->stats[i].count);
+        free(checkpoint->stats[i].mean);
+        free(checkpoint->stats[i].scatter);
+    }
+    free(checkpoint->stats);
+}
+
 static void free_merge(struct lae_checkpoint *checkpoint)
 {
     for (size_t i = 0; i < checkpoint->merge_count; i++)
@@ -50,6 +61,7 @@ void lae_checkpoint_free(struct lae_checkpoint *checkpoint)
     free(checkpoint->history);
     lae_set_free(&checkpoint->inside.adam);
     free_metrics(checkpoint);
+    free_stats(checkpoint);
     free_merge(checkpoint);
     free_provenance(checkpoint);
     *checkpoint = (struct lae_checkpoint){0};

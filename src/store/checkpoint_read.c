@@ -165,6 +165,77 @@ static lae_status read_metric(struct lae_hdf5 *file, const char *name, bool is_g
     return lae_hdf5_read(file, name, LAE_HDF5_DOUBLE, count, metric->values);
 }
 
+/* A float dataset [rows, columns] as a new array. */
+static lae_status read_matrix(struct lae_hdf5 *file, const char *group, const char *leaf,
+                              size_t rows, size_t columns, float **values)
+{
+    int rank;
+    size_t shape[LAE_MAX_RANK];
+    char name[LAE_HDF5_NAME];
+    LAE_TRY(lae_hdf5_join(name, group, leaf));
+    LAE_TRY(lae_hdf5_shape(file, name, LAE_HDF5_FLOAT, &rank, shape));
+    if (rank != 2 || shape[0] != rows || shape[1] != columns) {
+        char text[LAE_SHAPE_TEXT];
+        return lae_bad_input("%s: /%s: has shape %s; [%zu, %zu] is wanted", file->path, name,
+                             lae_shape_text(rank, shape, text), rows, columns);
+    }
+    *values = malloc(rows * columns * sizeof **values);
+    if (*values == NULL) return lae_out_of_memory(rows * columns * sizeof **values, name);
+    return lae_hdf5_read(file, name, LAE_HDF5_FLOAT, rows * columns, *values);
+}
+
+/* The number of features, which is that of the mean's columns. */
+static lae_status read_width(struct lae_hdf5 *file, const char *group, size_t *width)
+{
+    int rank;
+    size_t shape[LAE_MAX_RANK] = {0};
+    char name[LAE_HDF5_NAME];
+    LAE_TRY(lae_hdf5_join(name, group, "mean"));
+    LAE_TRY(lae_hdf5_shape(file, name, LAE_HDF5_FLOAT, &rank, shape));
+    *width = shape[rank > 1 ? 1 : 0];
+    return NULL;
+}
+
+static lae_status read_counts(struct lae_hdf5 *file, const char *name, size_t classes,
+                              int32_t **count)
+{
+    int rank;
+    size_t shape[LAE_MAX_RANK];
+    LAE_TRY(lae_hdf5_shape(file, name, LAE_HDF5_INT32, &rank, shape));
+    if (rank != 1 || shape[0] != classes)
+        return lae_bad_input("%s: /%s: is no list of %zu counts", file->path, name, classes);
+    *count = malloc(classes * sizeof **count);
+    if (*count == NULL) return lae_out_of_memory(classes * sizeof **count, name);
+    LAE_TRY(lae_hdf5_read(file, name, LAE_HDF5_INT32, classes, *count));
+    for (size_t c = 0; c < classes; c++)
+        if ((*count)[c] < 0)
+            return lae_bad_input("%s: /%s: entry %zu is %d, no count", file->path, name, c,
+                                 (*count)[c]);
+    return NULL;
+}
+
+/* Statistics are where a dataset `count` is. */
+static lae_status read_stats(struct lae_hdf5 *file, const char *name, bool is_group, void *context)
+{
+    static const char leaf[] = "/count", room[] = "stats/";
+    size_t length = strlen(name), end = length > sizeof leaf ? length - strlen(leaf) : 0;
+    if (is_group || end <= strlen(room) || strcmp(name + end, leaf) != 0) return NULL;
+    struct lae_checkpoint *checkpoint = context;
+    struct lae_class_stats *items = grow(checkpoint->stats, checkpoint->stats_count, sizeof *items);
+    if (items == NULL) return lae_out_of_memory(sizeof *items, "class statistics");
+    checkpoint->stats = items;
+    struct lae_class_stats *stats = &items[checkpoint->stats_count++];
+    char group[LAE_HDF5_NAME];
+    snprintf(group, sizeof group, "%.*s", (int)end, name);
+    stats->name = strdup(group + strlen(room));
+    if (stats->name == NULL) return lae_out_of_memory(end, "the name of class statistics");
+    stats->classes = checkpoint->classes;
+    LAE_TRY(read_counts(file, name, stats->classes, &stats->count));
+    LAE_TRY(read_width(file, group, &stats->width));
+    LAE_TRY(read_matrix(file, group, "mean", stats->classes, stats->width, &stats->mean));
+    return read_matrix(file, group, "scatter", stats->width, stats->width, &stats->scatter);
+}
+
 /* The groups on the way to a tensor's have no attributes. */
 static lae_status read_record(struct lae_hdf5 *file, const char *name, bool is_group, void *context)
 {
@@ -205,6 +276,7 @@ static lae_status read_fact(struct lae_hdf5 *file, const char *attribute, bool i
 static lae_status read_records(struct lae_hdf5 *file, struct lae_checkpoint *checkpoint)
 {
     LAE_TRY(lae_hdf5_walk(file, "metrics", read_metric, checkpoint));
+    if (lae_hdf5_has(file, "stats")) LAE_TRY(lae_hdf5_walk(file, "stats", read_stats, checkpoint));
     if (lae_hdf5_has(file, "merge")) LAE_TRY(lae_hdf5_walk(file, "merge", read_record, checkpoint));
     if (!lae_hdf5_has(file, "provenance")) return NULL;
     return lae_hdf5_walk_attributes(file, "provenance", read_fact, checkpoint);

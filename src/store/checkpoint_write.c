@@ -42,6 +42,27 @@ static lae_status write_metrics(struct lae_hdf5 *file, const struct lae_checkpoi
     return NULL;
 }
 
+static lae_status write_stats(struct lae_hdf5 *file, const struct lae_class_stats *stats)
+{
+    char group[LAE_HDF5_NAME], name[LAE_HDF5_NAME];
+    const size_t mean[2] = {stats->classes, stats->width};
+    const size_t scatter[2] = {stats->width, stats->width};
+    LAE_TRY(lae_hdf5_join(group, "stats", stats->name));
+    LAE_TRY(lae_hdf5_join(name, group, "count"));
+    LAE_TRY(lae_hdf5_write_int32(file, name, 1, &stats->classes, stats->count));
+    LAE_TRY(lae_hdf5_join(name, group, "mean"));
+    LAE_TRY(lae_hdf5_write_float(file, name, 2, mean, stats->mean));
+    LAE_TRY(lae_hdf5_join(name, group, "scatter"));
+    return lae_hdf5_write_float(file, name, 2, scatter, stats->scatter);
+}
+
+static lae_status write_all_stats(struct lae_hdf5 *file, const struct lae_checkpoint *checkpoint)
+{
+    for (size_t i = 0; i < checkpoint->stats_count; i++)
+        LAE_TRY(write_stats(file, &checkpoint->stats[i]));
+    return NULL;
+}
+
 static lae_status write_record(struct lae_hdf5 *file, const struct lae_merge_record *record)
 {
     char name[LAE_HDF5_NAME];
@@ -96,6 +117,7 @@ static lae_status write_content(struct lae_hdf5 *file, const struct lae_checkpoi
     LAE_TRY(write_root(file, checkpoint));
     LAE_TRY(write_tensors(file, checkpoint));
     LAE_TRY(write_metrics(file, checkpoint));
+    LAE_TRY(write_all_stats(file, checkpoint));
     LAE_TRY(write_merge(file, checkpoint));
     LAE_TRY(write_inside(file, &checkpoint->inside));
     return write_provenance(file, checkpoint);

@@ -15,11 +15,10 @@ static lae_status write_attributes(struct lae_hdf5 *file, const struct lae_predi
 
 static lae_status write_content(struct lae_hdf5 *file, const struct lae_predictions *p)
 {
-    static const char *const names[LAE_PREDICTORS] = {"online", "offline", "ensemble"};
     const size_t shape[2] = {p->count, p->classes};
     LAE_TRY(write_attributes(file, p));
-    for (int i = 0; i < LAE_PREDICTORS; i++)
-        if (p->p[i] != NULL) LAE_TRY(lae_hdf5_write_float(file, names[i], 2, shape, p->p[i]));
+    for (size_t i = 0; i < p->item_count; i++)
+        LAE_TRY(lae_hdf5_write_float(file, p->items[i].name, 2, shape, p->items[i].scores));
     LAE_TRY(lae_hdf5_write_int32(file, "labels", 1, shape, p->labels));
     return lae_hdf5_write_int32(file, "index", 1, shape, p->index);
 }
@@ -36,8 +35,11 @@ lae_status lae_predictions_write(const char *path, const struct lae_predictions 
 
 void lae_predictions_free(struct lae_predictions *predictions)
 {
-    for (int i = 0; i < LAE_PREDICTORS; i++)
-        free(predictions->p[i]);
+    for (size_t i = 0; i < predictions->item_count; i++) {
+        free(predictions->items[i].name);
+        free(predictions->items[i].scores);
+    }
+    free(predictions->items);
     free(predictions->labels);
     free(predictions->index);
     *predictions = (struct lae_predictions){0};

@@ -165,7 +165,14 @@ static const struct row {
     {"merge.decay", "1.5", ABOVE, NULL},
     {"merge.decay", "1-1e-4", TYPE, NULL},
 
+    {"stats.modules", "ensemble", TYPE, "{a: 1}"},
+    {"stats.modules", "init,init", TYPE, "[init, init]"},
     {"eval.every", "step", TYPE, "1"},
+    {"eval.heads", "linear,knn", TYPE, "[linear, knn]"},
+    {"eval.heads", "none", TYPE, "[]"},
+    {"heads.shrink", "0", BELOW, NULL},
+    {"heads.shrink", "1.5", ABOVE, NULL},
+    {"heads.shrink", "auto", TYPE, NULL},
     {"checkpoint.every_seconds", "-1", BELOW, NULL},
     {"checkpoint.every_seconds", "1e10", ABOVE, NULL},
     {"checkpoint.every_seconds", "10min", TYPE, NULL},
@@ -287,7 +294,8 @@ static void add_spelling(struct bad_list *list, const struct lae_key *key)
                       .word = bad_text(list, "did you mean \"%s\"?", key->name),
                       .also = bad_text(list, "unknown key \"%s\"", wrong),
                   });
-    const char *value = strchr(key->initial, ',') == NULL ? key->initial : "[0, 1]";
+    bool several = strchr(key->initial, ',') != NULL;
+    const char *value = several ? bad_text(list, "[%s]", key->initial) : key->initial;
     add_yaml(list, bad_text(list, "%s twice in a file", key->name), key->name,
              yaml_of(key->name, value, true),
              bad_text(list, "\"%s\" is given twice, here and in line %d", key->name,

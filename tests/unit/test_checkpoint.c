@@ -187,6 +187,23 @@ static void add_example_metric(struct lae_metric *metric, const char *name, int 
         metric->values[i] = i % 2 == 0 ? 100.0 / (double)(i + 3) : (double)NAN;
 }
 
+static void add_example_stats(struct lae_class_stats *stats, const char *name, size_t width)
+{
+    const size_t classes = 7;
+    *stats = (struct lae_class_stats){.name = strdup(name),
+                                      .classes = classes,
+                                      .width = width,
+                                      .count = calloc(classes, sizeof *stats->count),
+                                      .mean = calloc(classes * width, sizeof *stats->mean),
+                                      .scatter = calloc(width * width, sizeof *stats->scatter)};
+    for (size_t i = 0; i < classes; i++)
+        stats->count[i] = (int32_t)(1000000 * i);
+    for (size_t i = 0; i < classes * width; i++)
+        stats->mean[i] = 0.37f * (float)i - 3.0f;
+    for (size_t i = 0; i < width * width; i++)
+        stats->scatter[i] = 1e-20f * (float)(i + width);
+}
+
 static void make_example(struct lae_checkpoint *example)
 {
     *example = (struct lae_checkpoint){.task = 1, .task_count = 3, .classes_seen = 5, .classes = 7};
@@ -206,6 +223,10 @@ static void make_example(struct lae_checkpoint *example)
     add_example_metric(&example->metrics[0], "offline/accuracy", 2);
     add_example_metric(&example->metrics[1], "offline/seen", 1);
     add_example_metric(&example->metrics[2], "online/loss", 0);
+    example->stats_count = 2;
+    example->stats = calloc(2, sizeof *example->stats);
+    add_example_stats(&example->stats[0], "init", 8);
+    add_example_stats(&example->stats[1], "offline", 3);
     example->merge_count = 2;
     example->merge = calloc(2, sizeof *example->merge);
     example->merge[0] = (struct lae_merge_record){
@@ -256,6 +277,21 @@ static void assert_same_metrics(const struct lae_checkpoint *a, const struct lae
     }
 }
 
+static void assert_same_stats(const struct lae_checkpoint *a, const struct lae_checkpoint *b)
+{
+    assert_int_equal(a->stats_count, b->stats_count);
+    for (size_t i = 0; i < a->stats_count; i++) {
+        const struct lae_class_stats *x = &a->stats[i], *y = &b->stats[i];
+        size_t c = x->classes, d = x->width;
+        assert_string_equal(x->name, y->name);
+        assert_int_equal(c, y->classes);
+        assert_int_equal(d, y->width);
+        assert_memory_equal(x->count, y->count, c * sizeof *x->count);
+        assert_memory_equal(x->mean, y->mean, c * d * sizeof *x->mean);
+        assert_memory_equal(x->scatter, y->scatter, d * d * sizeof *x->scatter);
+    }
+}
+
 static void assert_same_records(const struct lae_checkpoint *a, const struct lae_checkpoint *b)
 {
     assert_int_equal(a->merge_count, b->merge_count);
@@ -288,6 +324,7 @@ static void assert_same(const struct lae_checkpoint *a, const struct lae_checkpo
     assert_same_set(&a->offline, &b->offline);
     assert_same_set(&a->head, &b->head);
     assert_same_metrics(a, b);
+    assert_same_stats(a, b);
     assert_same_records(a, b);
 }
 
@@ -816,6 +853,37 @@ static void metric_of_rank_three(hid_t file)
     put_dataset(file, "/metrics/odd", H5T_NATIVE_DOUBLE, 3, (hsize_t[]){1, 1, 1}, (double[]){1});
 }
 
+static void scatter_of_other_shape(hid_t file)
+{
+    forget(file, "/stats/offline/scatter");
+    put_dataset(file, "/stats/offline/scatter", H5T_NATIVE_FLOAT, 2, (hsize_t[]){2, 3},
+                (float[]){1, 2, 3, 4, 5, 6});
+}
+
+static void mean_of_one_number(hid_t file)
+{
+    forget(file, "/stats/init/mean");
+    put_dataset(file, "/stats/init/mean", H5T_NATIVE_FLOAT, 0, NULL, &(float){1});
+}
+
+static void no_scatter(hid_t file)
+{
+    forget(file, "/stats/init/scatter");
+}
+
+static void negative_count(hid_t file)
+{
+    forget(file, "/stats/init/count");
+    put_dataset(file, "/stats/init/count", H5T_NATIVE_INT, 1, (hsize_t[]){7},
+                (int[]){1, 2, 3, -4, 5, 6, 7});
+}
+
+static void counts_of_too_few_classes(hid_t file)
+{
+    forget(file, "/stats/init/count");
+    put_dataset(file, "/stats/init/count", H5T_NATIVE_INT, 1, (hsize_t[]){2}, (int[]){1, 2});
+}
+
 static void half_a_merge_record(hid_t file)
 {
     H5Adelete_by_name(file, "/merge/blocks/0/attn/adapter/scale", "conflict", H5P_DEFAULT);
@@ -896,6 +964,11 @@ static const struct oddity {
     {no_metrics, "/metrics"},
     {metric_of_text, "/metrics/odd"},
     {metric_of_rank_three, "/metrics/odd"},
+    {scatter_of_other_shape, "/stats/offline/scatter: has shape [2, 3]; [3, 3] is wanted"},
+    {mean_of_one_number, "/stats/init/mean"},
+    {no_scatter, "/stats/init/scatter"},
+    {negative_count, "/stats/init/count: entry 3 is -4"},
+    {counts_of_too_few_classes, "/stats/init/count: is no list of 7 counts"},
     {half_a_merge_record, "/merge/blocks/0/attn/adapter/scale: attribute conflict"},
     {task_as_text, "attribute task"},
     {task_of_two, "attribute task"},

@@ -88,6 +88,10 @@ static void check_default_run(const struct lae_config *config)
     assert_int_equal(config->run.seed, 1);
     assert_int_equal(config->run.tasks, 0);
     assert_int_equal(config->eval.every, LAE_EVAL_TASK);
+    assert_int_equal(config->eval.heads, LAE_LINEAR_HEADS | 2U | 4U);
+    assert_string_equal(lae_config_head_name(1), "ncm");
+    assert_string_equal(lae_config_head_name(2), "lda");
+    assert_int_equal(config->stats.modules, 1U << LAE_INIT | 1U << LAE_OFFLINE);
     assert_int_equal(config->compute.threads, 0);
     assert_int_equal(config->compute.backend, LAE_BACKEND_AUTO);
     assert_null(config->compute.blas_core);
@@ -262,7 +266,8 @@ static const char *const other_values[] = {
     "train.clip_norm=1", "train.start_from=offline", "merge.method=mean", "merge.density=1",
     "merge.scale=0.3", "merge.reduce=max", "merge.scope=tensor", "merge.weighting=tasks",
     "merge.vectors=tasks", "merge.base=previous", "merge.decay=0",
-    "eval.every=epoch", "checkpoint.every_seconds=0.5", "checkpoint.every_steps=2147483647",
+    "stats.modules=[online, init]", "eval.every=epoch", "eval.heads=[lda, linear]", "heads.shrink=1",
+    "checkpoint.every_seconds=0.5", "checkpoint.every_steps=2147483647",
     "report.every_steps=3", "compute.threads=2", "compute.backend=openblas", "compute.blas_core=Haswell",
     "compute.decode=each_time", "compute.watchdog_seconds=2.5",
 };
@@ -291,6 +296,25 @@ static void test_every_key_is_printed_and_read_again(void **state)
     assert_int_equal(config.pet.blocks[0], 0);
     assert_int_equal(config.pet.blocks[1], 11);
     assert_true(config.run.seed == UINT64_MAX);
+    lae_config_free(&config);
+}
+
+static void test_sets_of_names(void **state)
+{
+    (void)state;
+    struct lae_config config = fresh();
+    assert_ok(lae_config_set(&config, "stats.modules=none"));
+    assert_int_equal(config.stats.modules, 0);
+    assert_round_trip(&config);
+    assert_ok(lae_config_set(&config, "stats.modules=[]"));
+    assert_int_equal(config.stats.modules, 0);
+    assert_ok(lae_config_set(&config, "stats.modules=online"));
+    assert_int_equal(config.stats.modules, 1U << LAE_ONLINE);
+    /* One set, one way to print it. */
+    assert_ok(lae_config_set(&config, "eval.heads=lda,linear"));
+    char *text = print(&config);
+    assert_non_null(strstr(text, "heads: [linear, lda]"));
+    free(text);
     lae_config_free(&config);
 }
 
@@ -591,7 +615,15 @@ static const struct bad bad_values[] = {
     {"merge.vectors=two", "one of pair, tasks"},
     {"merge.base=zero", "one of init, first, previous"},
     {"merge.decay=1.0001", "merge.decay is 1.0001; it must be a number from 0 to 1"},
+    {"stats.modules=ensemble", "\"ensemble\"; it must be a list of init, online, offline, or none"},
+    {"stats.modules=init,none", "item 2 of stats.modules is \"none\""},
+    {"stats.modules=[online, init, online]", "has online twice; the second is item 3"},
+    {"stats.modules=null", "stats.modules is null"},
     {"eval.every=step", "one of task, epoch"},
+    {"eval.heads=knn", "eval.heads is \"knn\"; it must be a list of linear, ncm, lda"},
+    {"eval.heads=[]", "eval.heads is an empty list"},
+    {"eval.heads=none", "eval.heads is \"none\""},
+    {"heads.shrink=0", "heads.shrink is 0; it must be a number above 0 and at most 1"},
     {"checkpoint.every_seconds=-1", "checkpoint.every_seconds is -1"},
     {"checkpoint.every_steps=2147483648", "from 0 to 2147483647"},
     {"report.every_steps=-1", "from 0 to 2147483647"},
@@ -1097,6 +1129,9 @@ static const struct bad bad_together[] = {
     {GOOD "merge: {method: dare, reduce: max}", "merge.reduce is max, but merge.method (dare)"},
     {GOOD "merge: {method: none}\ntrain: {start_from: offline}",
      "train.start_from is offline, but merge.method (none)"},
+    {GOOD "eval: {heads: [ncm]}\nstats: {modules: []}", "eval.heads has no linear"},
+    {GOOD "merge: {method: none}\neval: {heads: [lda]}\nstats: {modules: [offline]}",
+     "eval.heads has no linear"},
 };
 #undef GOOD
 
@@ -1196,6 +1231,7 @@ int main(void)
         cmocka_unit_test(test_shipped_files),
         cmocka_unit_test(test_shipped_results_differ_in_what_they_say),
         cmocka_unit_test(test_every_key_is_printed_and_read_again),
+        cmocka_unit_test(test_sets_of_names),
         cmocka_unit_test(test_texts_survive_printing),
         cmocka_unit_test(test_numbers_are_exact),
         cmocka_unit_test(test_numbers_do_not_depend_on_the_locale),

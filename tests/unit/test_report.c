@@ -138,10 +138,10 @@ static void cut_line(void **state)
 static void fill(struct lae_metrics *metrics)
 {
     for (int t = 0; t < metrics->tasks; t++)
-        for (int module = 0; module < LAE_MODULES; module++) {
-            metrics->seen[module][t] = 90.0 - t + module;
+        for (int i = 0; i < metrics->scorers.count; i++) {
+            metrics->seen[i][t] = 90.0 - t + i;
             for (int k = 0; k <= t; k++)
-                metrics->accuracy[module][t * metrics->tasks + k] = 90.0 - 10.0 * t + k + module;
+                metrics->accuracy[i][t * metrics->tasks + k] = 90.0 - 10.0 * t + k + i;
         }
 }
 
@@ -163,7 +163,8 @@ static void task_table(void **state)
     (void)state;
     static const struct lae_paint paint = {"<b>", "<g>", "<a>", "<f>", "</>"};
     struct lae_metrics metrics;
-    assert_null(lae_metrics_create(6, true, &metrics));
+    struct lae_scorers scorers = lae_scorers_of(LAE_LINEAR_HEADS, true, 0);
+    assert_null(lae_metrics_create(6, &scorers, &metrics));
     fill(&metrics);
     struct lae_task_table table = {.metrics = &metrics, .tasks = 6, .classes = 4, .seconds = NAN};
     task_table_is(&table, 80, &paint,
@@ -190,8 +191,9 @@ static void task_table(void **state)
                   "offline       87.00    89.00      25.00  51  52      55\n"
                   "ensemble      88.00    90.00      25.00  52  53      56\n");
     lae_metrics_free(&metrics);
-    assert_null(lae_metrics_create(6, false, &metrics));
-    metrics.accuracy[LAE_ONLINE][0] = metrics.seen[LAE_ONLINE][0] = 100.0;
+    scorers = lae_scorers_of(LAE_LINEAR_HEADS, false, 0);
+    assert_null(lae_metrics_create(6, &scorers, &metrics));
+    metrics.accuracy[0][0] = metrics.seen[0][0] = 100.0;
     table.task = 0;
     task_table_is(&table, 39, lae_paint_none(),
                   "task 1/6  learned in 1 min 01 s; 20\n"

@@ -21,6 +21,7 @@
 #include "lae/base/log.h"
 #include "lae/base/status.h"
 #include "lae/data/dataset.h"
+#include "lae/heads/head.h"
 #include "lae/merge/merge.h"
 #include "lae/nn/product.h"
 #include "lae/optim/adam.h"
@@ -32,6 +33,12 @@
 enum lae_eval_every { LAE_EVAL_TASK, LAE_EVAL_EPOCH };
 enum lae_decode { LAE_DECODE_AUTO, LAE_DECODE_ONCE, LAE_DECODE_EACH_TIME };
 enum lae_start_from { LAE_START_ONLINE, LAE_START_OFFLINE };
+
+/* Through what an image can be seen: the modules' initial values (which, but for prefixes, leave
+ * the backbone as it is), what was learned last, what was accumulated. */
+enum lae_module { LAE_INIT, LAE_ONLINE, LAE_OFFLINE, LAE_MODULES };
+
+#define LAE_LINEAR_HEADS 1U /* of eval.heads: the tasks' own classifiers */
 
 /* Texts are owned by the configuration, data.path and data.class_order too. */
 struct lae_config {
@@ -56,7 +63,13 @@ struct lae_config {
     struct lae_merge_options merge;
     struct {
         enum lae_eval_every every;
+        unsigned heads; /* LAE_LINEAR_HEADS, and 2 << n for row n of lae_head_methods() */
     } eval;
+    struct lae_head_options heads; /* but for the method */
+    struct {
+        unsigned
+            modules; /* 1 << enum lae_module each: class statistics are gathered through them */
+    } stats;
     struct {
         double every_seconds; /* state saved inside a task; 0: not by time */
         int every_steps;      /* 0: not by steps */
@@ -83,6 +96,11 @@ struct lae_config {
 lae_status lae_config_defaults(struct lae_config *config, const char *configs) LAE_MUST_CHECK;
 /* What multiplies, as compute.backend and model.precision say. */
 struct lae_arithmetic lae_config_arithmetic(const struct lae_config *config);
+
+/* The names that stats.modules and eval.heads take, by the number of their bit; NULL: there are no
+ * more. */
+const char *lae_config_module_name(size_t number);
+const char *lae_config_head_name(size_t number);
 
 void lae_config_free(struct lae_config *config);
 

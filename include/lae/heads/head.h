@@ -70,6 +70,8 @@ struct lae_head_method {
     void (*scores)(const struct lae_head *head, const float *phi, float *out);
 };
 
+enum { LAE_MAX_HEADS = 6 }; /* rows of the table, at most */
+
 /* The table, ended by a row whose name is NULL. */
 const struct lae_head_method *lae_head_methods(void);
 
@@ -81,6 +83,10 @@ const struct lae_head_method *lae_head_find(const char *name);
  * are not finite; what does not fit together. *head is then empty. */
 lae_status lae_head_fit(const struct lae_head_options *options, const struct lae_stats *stats,
                         const struct lae_lift *lift, struct lae_head *head) LAE_MUST_CHECK;
+
+/* A head of zeros, to be filled. Errors: memory. */
+lae_status lae_head_create(const struct lae_head_method *method, const struct lae_lift *lift,
+                           size_t classes, size_t width, struct lae_head *head) LAE_MUST_CHECK;
 void lae_head_free(struct lae_head *head); /* zeroed: allowed */
 
 /* out[C] = scores of one image's feature phi [D]; -infinity for a class without images, so that

@@ -1,9 +1,9 @@
-/* Online, offline and their ensemble on the test images of all tasks so far (METHOD section 8). */
+/* Scorers on the test images of all tasks so far (METHOD section 8). */
 #ifndef LAE_LEARN_EVALUATOR_H
 #define LAE_LEARN_EVALUATOR_H
 
 #include "lae/learn/metrics.h"
-#include "lae/learn/state.h"
+#include "lae/learn/scoring.h"
 #include "lae/learn/workers.h"
 
 /* Called now and then with the share of images done, 0..1, on rank 0's main thread; may be NULL. */
@@ -22,17 +22,13 @@ void lae_evaluator_free(struct lae_evaluator *evaluator); /* NULL is allowed */
  * over all ranks. Not collective. Errors: memory. */
 lae_status lae_evaluator_keep_online(struct lae_evaluator *evaluator, int tasks) LAE_MUST_CHECK;
 
-/* Test images of tasks 0..task are dealt to the ranks; each is loaded once and shares the blocks
- * below the first adapted one. counts (made for task + 1 tasks) are written, the same on all ranks.
- * While task 0 is learned, offline is online. [collective] Errors, the same on all ranks: scores
- * that are not finite; LAE_STOPPED: a request to stop came; workers may still be at it, until
- * lae_team_drain. */
-lae_status lae_evaluate(struct lae_evaluator *evaluator, const struct lae_state *state, int task,
+/* Test images of tasks 0..learned->task are dealt to the ranks; each is loaded once and shares the
+ * blocks below the first adapted one. counts, made for as many tasks and for the scorers that are
+ * wanted, are written, the same on all ranks. `learned` is used until the next call or the end.
+ * [collective] Errors, the same on all ranks: a head that cannot be made; scores that are not
+ * finite; LAE_STOPPED: a request to stop came; workers may still be at it, until lae_team_drain. */
+lae_status lae_evaluate(struct lae_evaluator *evaluator, const struct lae_learned *learned,
                         struct lae_counts *counts, lae_evaluate_progress *progress,
                         void *context) LAE_MUST_CHECK;
-
-/* p [classes of tasks 0..task] = softmax of all classifiers' outputs on a feature. */
-void lae_evaluate_scores(const struct lae_job *job, const struct lae_state *state, int task,
-                         const float *feature, float *p);
 
 #endif

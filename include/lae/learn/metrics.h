@@ -3,31 +3,28 @@
 #define LAE_LEARN_METRICS_H
 
 #include "lae/base/status.h"
+#include "lae/learn/scorers.h"
 
-#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
-enum lae_module { LAE_ONLINE, LAE_OFFLINE, LAE_ENSEMBLE, LAE_MODULES };
-
-/* "online", "offline", "ensemble" */
-const char *lae_module_name(enum lae_module module);
-
 /* Integer counts of one evaluation after task `task`, over the test images of tasks 0..task. */
 struct lae_counts {
-    int tasks;                   /* task + 1 */
-    int64_t *images;             /* [tasks] */
-    int64_t *right[LAE_MODULES]; /* [tasks] argmax over all seen classes */
-    int64_t *local[LAE_MODULES]; /* [tasks] argmax over the image's task's classes */
+    int tasks; /* task + 1 */
+    struct lae_scorers scorers;
+    int64_t *images;                 /* [tasks] */
+    int64_t *right[LAE_MAX_SCORERS]; /* of a scorer [tasks]: argmax over all seen classes */
+    int64_t *local[LAE_MAX_SCORERS]; /* [tasks] argmax over the image's task's classes */
 };
 
 struct lae_metrics {
     int tasks; /* T */
-    bool present[LAE_MODULES];
-    double
-        *accuracy[LAE_MODULES]; /* [T, T]: row t after task t, column k of task k; NaN elsewhere */
-    double *local[LAE_MODULES]; /* [T, T] */
-    double *seen[LAE_MODULES];  /* [T] over all seen classes after task t */
+    struct lae_scorers scorers;
+    /* Of a scorer: */
+    double *accuracy[LAE_MAX_SCORERS]; /* [T, T]: row t after task t, column k of task k; NaN
+                                          elsewhere */
+    double *local[LAE_MAX_SCORERS];    /* [T, T] */
+    double *seen[LAE_MAX_SCORERS];     /* [T] over all seen classes after task t */
 };
 
 struct lae_summary {
@@ -37,18 +34,25 @@ struct lae_summary {
     double backward_transfer;   /* likewise */
 };
 
-lae_status lae_counts_create(int tasks, struct lae_counts *counts) LAE_MUST_CHECK;
+lae_status lae_counts_create(int tasks, const struct lae_scorers *scorers,
+                             struct lae_counts *counts) LAE_MUST_CHECK;
 void lae_counts_free(struct lae_counts *counts);
 
-/* Percent of all `counts->tasks` tasks' images that `module` got right. */
-double lae_counts_seen(const struct lae_counts *counts, enum lae_module module);
+/* Percent of all `counts->tasks` tasks' images that scorer number `scorer` got right. */
+double lae_counts_seen(const struct lae_counts *counts, int scorer);
 
-/* Without offline: no OFFLINE and ENSEMBLE. */
-lae_status lae_metrics_create(int tasks, bool offline, struct lae_metrics *metrics) LAE_MUST_CHECK;
+lae_status lae_metrics_create(int tasks, const struct lae_scorers *scorers,
+                              struct lae_metrics *metrics) LAE_MUST_CHECK;
 void lae_metrics_free(struct lae_metrics *metrics);
 
-/* Enters the evaluation after task counts->tasks - 1. */
+/* Enters the evaluation after task counts->tasks - 1: what it has of the metrics' scorers. */
 void lae_metrics_record(struct lae_metrics *metrics, const struct lae_counts *counts);
+
+/* Takes over all that `from`, of as many tasks, has of the metrics' scorers. */
+void lae_metrics_copy(struct lae_metrics *metrics, const struct lae_metrics *from);
+
+/* Values of the block that metrics->accuracy[scorer] begins, with local and seen. */
+size_t lae_metrics_size(const struct lae_metrics *metrics);
 
 /* After `finished` >= 1 tasks, of accuracy [tasks, tasks] and seen [tasks]. */
 struct lae_summary lae_summary_of(const double *accuracy, const double *seen, int tasks,
@@ -57,8 +61,7 @@ struct lae_summary lae_summary_of(const double *accuracy, const double *seen, in
 /* The highest accuracy on task k after any of the first `finished` tasks. */
 double lae_summary_best(const double *accuracy, int tasks, int finished, int k);
 
-/* Of `module` after `finished` >= 1 tasks. */
-struct lae_summary lae_metrics_summary(const struct lae_metrics *metrics, enum lae_module module,
-                                       int finished);
+/* Of scorer number `scorer` after `finished` >= 1 tasks. */
+struct lae_summary lae_metrics_summary(const struct lae_metrics *metrics, int scorer, int finished);
 
 #endif

@@ -14,6 +14,9 @@ struct lae_position {
     int64_t before;      /* steps of the tasks before it */
 };
 
+/* What goes once over many images and learns nothing. */
+enum lae_pass { LAE_PASS_STATISTICS, LAE_PASS_EVALUATION };
+
 struct lae_step_report {
     struct lae_position position;
     double epoch_loss;     /* mean over the epoch's steps so far */
@@ -31,8 +34,9 @@ struct lae_observer {
     lae_status (*begin)(void *context, const struct lae_job *job, const struct lae_state *state,
                         int stop);
     lae_status (*step)(void *context, const struct lae_step_report *report);
-    /* Share of an evaluation's images done. */
-    void (*evaluating)(void *context, const struct lae_position *position, double share);
+    /* Share of a pass's images done. */
+    void (*passing)(void *context, const struct lae_position *position, enum lae_pass pass,
+                    double share);
     lae_status (*evaluated)(void *context, const struct lae_position *position,
                             const struct lae_counts *counts);
     /* After the merge, before the evaluation; statistics are in the state. */

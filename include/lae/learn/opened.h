@@ -15,7 +15,7 @@
 #include "lae/store/checkpoint.h"
 
 /* What lae_opened_open lets the caller set. */
-#define LAE_OPENED_KEYS "data.path, model.weights and compute.*"
+#define LAE_OPENED_KEYS "data.path, model.weights, eval.heads, heads.* and compute.*"
 
 struct lae_opened {
     const struct lae_dist *dist;

@@ -1,16 +1,17 @@
-/* The probabilities that online, offline and their ensemble give every image of a part of the data
- * (METHOD section 8), gathered at rank 0 in the order of the images. */
+/* The scores that every image of a part of the data gets, gathered at rank 0 in the order of the
+ * images. */
 #ifndef LAE_LEARN_PREDICTOR_H
 #define LAE_LEARN_PREDICTOR_H
 
 #include "lae/learn/evaluator.h"
+#include "lae/learn/state.h"
 #include "lae/store/predictions.h"
 
-/* Fills predictions->p of the modules that the state has, their count and classes, labels and
- * index; at rank 0, on the others nothing. Images are prepared as test images are, also those of
- * the training part. `progress` may be NULL. [collective] Errors, the same on all ranks: memory;
- * scores that are not finite; LAE_STOPPED: a request to stop came. What is in *predictions can be
- * freed then, too. */
+/* Fills predictions' items, one for each scorer of the state's metrics, their count and classes,
+ * labels and index; at rank 0, on the others nothing. Images are prepared as test images are, also
+ * those of the training part. `progress` may be NULL. [collective] Errors, the same on all ranks:
+ * memory; scores that are not finite; LAE_STOPPED: a request to stop came. What is in *predictions
+ * can be freed then, too. */
 lae_status lae_predict(const struct lae_job *job, const struct lae_state *state,
                        enum lae_split split, lae_evaluate_progress *progress, void *context,
                        struct lae_predictions *predictions) LAE_MUST_CHECK;

@@ -1,14 +1,15 @@
 /* How far a run is and how long it will take, from the work done so far.
  *
  * Work is counted in forward passes of one image: an image trained with its modules costs about
- * three, one of a freeze epoch one, a test image one for each module that is evaluated. */
+ * three, one of a freeze epoch one; one that class statistics take in, or a test image, one for
+ * each module that looks at it. */
 #ifndef LAE_LEARN_PROGRESS_H
 #define LAE_LEARN_PROGRESS_H
 
 #include "lae/learn/observer.h"
 
 struct lae_progress {
-    double task_work[3]; /* of the task at hand: training, evaluation, already done */
+    double task_work[4]; /* of the task at hand: training, statistics, evaluation, already done */
     double later_work;   /* of the tasks after it */
     double done;         /* since the beginning */
     double began;        /* monotonic seconds */
@@ -27,8 +28,8 @@ void lae_progress_task(struct lae_progress *progress, const struct lae_job *job,
 void lae_progress_step(struct lae_progress *progress, const struct lae_step_report *report,
                        bool frozen);
 
-/* Call during an evaluation, with the share of its images done. */
-void lae_progress_evaluating(struct lae_progress *progress, double share);
+/* Call during what follows a task's training, with the share of its images done. */
+void lae_progress_passing(struct lae_progress *progress, enum lae_pass pass, double share);
 
 /* Seconds left for the task and for the run; NaN before anything is known. */
 void lae_progress_left(const struct lae_progress *progress, double *task, double *run);

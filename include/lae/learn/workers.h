@@ -5,6 +5,7 @@
 
 #include "lae/data/image.h"
 #include "lae/learn/job.h"
+#include "lae/learn/scorers.h"
 #include "lae/vit/pass.h"
 
 #include <stdint.h>
@@ -16,7 +17,8 @@ struct lae_worker {
     float *image;   /* [3, S, S] the model's input */
     float *feature; /* [D], and its gradient */
     float *d_feature;
-    float *logits[2];  /* [classes] of online and offline; also probabilities */
+    float *features;   /* [LAE_MODULES, D] of one image by several modules */
+    float *scores;     /* [LAE_MAX_SCORERS, classes] of one image; the step's logits */
     float *gradient;   /* [longest] one image's, see step.c */
     int64_t *sum;      /* [longest + few] exact, see step.c; the evaluator's counts */
     lae_status status; /* of its creation, then the first of the images that could not be loaded */

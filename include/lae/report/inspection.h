@@ -4,7 +4,8 @@
  *     {"path", "kind": "checkpoint", "task", "task_count", "classes_seen", "inside": {...} or null,
  *      "class_order": [...], "config": {KEY: VALUE, ...} (those that are not at their defaults,
  *      long values shortened), "provenance": {...},
- *      "accuracy": {"online", "offline", "ensemble"},
+ *      "accuracy": {SCORER: ..., ...},
+ *      "statistics": {MODULE: {"images", "classes", "features"}, ...},
  *      "tensors": [{"name", "shape", "norm", "from_init", "relative", "from_last", "cosine",
  *                   "kept_online", "kept_offline", "conflict"}, ..., the last of all together],
  *      "opposite": [[...], ...] (of a run), "diff": {...} (with another file)}
@@ -66,6 +67,13 @@ void lae_inspection_free(struct lae_inspection *inspection); /* what it owns */
  * Errors: memory; a damaged /config. */
 lae_status lae_inspection_config(const struct lae_checkpoint *checkpoint,
                                  struct lae_config_differences *keys) LAE_MUST_CHECK;
+
+/* What class statistics know. */
+struct lae_statistics_facts {
+    int64_t images;
+    size_t classes; /* that have images */
+};
+struct lae_statistics_facts lae_statistics_facts_of(const struct lae_class_stats *stats);
 
 /* What a backbone's tensors say of its shapes. */
 struct lae_backbone_facts {

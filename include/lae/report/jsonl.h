@@ -6,12 +6,14 @@
  *     {"event": "epoch", "task", "epoch", "step", "run_step", "loss", "accuracy", "lr",
  *      "images_per_s", "seconds"}
  *     {"event": "evaluation", "task", "epoch",
- *      "online": {"seen", "tasks": [], "tasks_local": []}, "offline", "ensemble"}
+ *      SCORER: {"seen", "tasks": [], "tasks_local": []}, ...}
  *     {"event": "merge", "task", "tensors": {NAME: {"kept_offline", "kept_online", "conflict",
  *                                                   "norm_offline", "norm_online", "norm_merged"}}}
  *     {"event": "task", "task", "seconds",
- *      "online": {"last", "average_incremental", "forgetting", "backward_transfer"}, ...}
+ *      SCORER: {"last", "average_incremental", "forgetting", "backward_transfer"}, ...}
  *
+ * SCORER is "online", "offline", "ensemble", or HEAD_MODULE such as "ncm_init" (see
+ * lae/learn/scorers.h); those but the first three only when a task is done.
  * Tasks, epochs and steps count from 0: "step" within the task, "run_step" within the run. Loss and
  * accuracy (percent, among the task's classes) are means over the last "steps" steps, or the epoch;
  * the rest is of the line's own step. What "begin" names comes next: lines before it of that task
@@ -44,7 +46,7 @@ lae_status lae_jsonl_steps(struct lae_jsonl *jsonl,
 lae_status lae_jsonl_epoch(struct lae_jsonl *jsonl, const struct lae_step_report *report,
                            double images_per_s) LAE_MUST_CHECK;
 lae_status lae_jsonl_evaluation(struct lae_jsonl *jsonl, const struct lae_position *position,
-                                const struct lae_counts *counts, bool offline) LAE_MUST_CHECK;
+                                const struct lae_counts *counts) LAE_MUST_CHECK;
 lae_status lae_jsonl_merge(struct lae_jsonl *jsonl, int task, const struct lae_table *table,
                            const struct lae_merge_stats *stats) LAE_MUST_CHECK;
 lae_status lae_jsonl_task(struct lae_jsonl *jsonl, const struct lae_state *state) LAE_MUST_CHECK;

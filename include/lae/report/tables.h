@@ -6,8 +6,9 @@
 
 #include <stdio.h>
 
-/* The closing table of a run after `finished` >= 1 tasks: accuracy over all seen classes after each
- * task, then last and average accuracy, forgetting and backward transfer; a column a module. */
+/* The closing tables of a run after `finished` >= 1 tasks. Of the tasks' own classifiers: accuracy
+ * over all seen classes after each task, then last and average accuracy, forgetting and backward
+ * transfer; a column a scorer. Of the heads: the latter, a line a scorer. */
 void lae_tables_run(FILE *out, const struct lae_metrics *metrics, int finished);
 
 /* The evaluation after task `task`: accuracy on each task's images, among all seen classes and
@@ -15,8 +16,8 @@ void lae_tables_run(FILE *out, const struct lae_metrics *metrics, int finished);
 void lae_tables_tasks(FILE *out, const struct lae_metrics *metrics, int task,
                       const int *first_class);
 
-/* A line for each number of the evaluation after task `task` that is not the same in both, which
- * have the same modules; returns how many. `there`: what `stored` is called. */
+/* A line for each number of the evaluation after task `task` that is not the same in both, as far
+ * as `stored` has its scorer; returns how many. `there`: what `stored` is called. */
 int lae_tables_differences(FILE *out, const struct lae_metrics *metrics,
                            const struct lae_metrics *stored, int task, const char *there);
 

@@ -1,4 +1,4 @@
-/* The compact table after a task: a row for each module with its accuracy over all seen classes,
+/* The compact table after a task: a row for each scorer with its accuracy over all seen classes,
  * the average and the forgetting so far, and its accuracy on each task's images.
  *
  *     task 4/10  learned in 17 s; 40 classes seen; in task_03.h5

@@ -2,9 +2,9 @@
  * 0; an evaluation lies at the last step before it.
  *
  *     train/{loss,accuracy,learning_rate,gradient_norm,images_per_second}
- *     accuracy/MODULE, accuracy_task_KK/MODULE      after a task, or an epoch (eval.every)
+ *     accuracy/SCORER, accuracy_task_KK/SCORER      after a task, or an epoch (eval.every)
  *     merge_{kept_online,kept_offline,conflict,norm_online,norm_offline,norm_merged}/block_I
- *     {average_incremental,forgetting,backward_transfer}/MODULE      after a task
+ *     {average_incremental,forgetting,backward_transfer}/SCORER      after a task
  */
 #ifndef LAE_REPORT_TENSORBOARD_H
 #define LAE_REPORT_TENSORBOARD_H
@@ -22,7 +22,7 @@ lae_status lae_tensorboard_steps(struct lae_event_file *events,
                                  const struct lae_interval_report *report) LAE_MUST_CHECK;
 lae_status lae_tensorboard_evaluation(struct lae_event_file *events,
                                       const struct lae_position *position,
-                                      const struct lae_counts *counts, bool offline) LAE_MUST_CHECK;
+                                      const struct lae_counts *counts) LAE_MUST_CHECK;
 lae_status lae_tensorboard_merge(struct lae_event_file *events, const struct lae_position *position,
                                  const struct lae_job *job,
                                  const struct lae_state *state) LAE_MUST_CHECK;

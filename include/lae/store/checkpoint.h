@@ -38,6 +38,15 @@ struct lae_merge_record {
     double kept_offline, kept_online, conflict, norm_offline, norm_online, norm_merged;
 };
 
+/* Class statistics through one module (see lae/heads/stats.h): group /stats/NAME. */
+struct lae_class_stats {
+    char *name;
+    size_t classes, width; /* C, D */
+    int32_t *count;        /* [C] */
+    float *mean;           /* [C, D] */
+    float *scatter;        /* [D, D] */
+};
+
 /* Where training stood inside a task: group /resume of resume.h5. */
 struct lae_inside {
     bool present;            /* false in the file of a finished task */
@@ -62,6 +71,8 @@ struct lae_checkpoint {
     struct lae_set *history;
     struct lae_metric *metrics;
     size_t metric_count;
+    struct lae_class_stats *stats;
+    size_t stats_count;
     struct lae_merge_record *merge;
     size_t merge_count;
     struct lae_fact *provenance;

@@ -2,8 +2,12 @@
  *
  *     /            attributes format="lae-predictions", format_version, split ("test", "validation"
  *                  or "train"), task, class_order [classes], checkpoint_sha256, data_sha256
- *     /online /offline /ensemble   float32 [N, classes seen]; offline and ensemble where there is
- *                  an offline module. The ensemble's rows are maxima of two and add up to 1 or more
+ *     /online /offline /ensemble   float32 [N, classes seen], probabilities; offline and ensemble
+ *                  where there is an offline module. The ensemble's rows are maxima of two and add
+ *                  up to 1 or more
+ *     /HEAD_MODULE the same of heads made from class statistics, but scores as they are: cosines of
+ *                  ncm; of lda logarithms of probabilities but for a number that is the same in a
+ *                  row. Minus infinity for a class without training images
  *     /labels      int32 [N] the right output index; -1: of a class not seen yet
  *     /index       int32 [N] the image's number in its part of the data
  *
@@ -19,12 +23,16 @@
 #define LAE_PREDICTIONS_FORMAT "lae-predictions"
 #define LAE_PREDICTIONS_VERSION 1
 
-enum { LAE_PREDICTORS = 3 }; /* online, offline, ensemble */
+struct lae_prediction {
+    char *name;
+    float *scores; /* [count, classes] */
+};
 
 struct lae_predictions {
-    size_t count, classes;    /* N, classes seen */
-    float *p[LAE_PREDICTORS]; /* [count, classes]; NULL: there is no such module */
-    int32_t *labels, *index;  /* [count] */
+    size_t count, classes;        /* N, classes seen */
+    struct lae_prediction *items; /* [item_count] */
+    size_t item_count;
+    int32_t *labels, *index; /* [count] */
     /* What the attributes say; not owned: */
     const char *split;
     int task;

@@ -1,0 +1,43 @@
+/* Scorers: each gives every image a score for every class seen, and so says which class it is of.
+ *
+ *     online  offline  ensemble      the tasks' own classifiers on a module's features: softmax;
+ *                                    ensemble: the larger of the two (METHOD section 8)
+ *     HEAD_MODULE, as ncm_init       a head made from class statistics (see lae/heads/head.h), on
+ *                                    the module's features
+ *
+ * A scorer's name is that of its group in /metrics, of its column in tables, and of its member in
+ * metrics.jsonl.
+ */
+#ifndef LAE_LEARN_SCORERS_H
+#define LAE_LEARN_SCORERS_H
+
+#include "lae/config/config.h"
+
+#include <stdbool.h>
+
+#define LAE_SCORER_NAME 32
+enum { LAE_MAX_SCORERS = 3 + LAE_MAX_HEADS * LAE_MODULES };
+
+struct lae_scorer {
+    char name[LAE_SCORER_NAME];
+    const struct lae_head_method *method; /* NULL: the tasks' own classifiers */
+    enum lae_module module;
+    bool ensemble; /* of the scorers online and offline, which stand right before it */
+};
+
+struct lae_scorers {
+    int count;
+    struct lae_scorer items[LAE_MAX_SCORERS];
+};
+
+/* Those of heads (as config.eval.heads), where there is an offline module or not, and statistics
+ * through `modules` (as config.stats.modules). */
+struct lae_scorers lae_scorers_of(unsigned heads, bool offline, unsigned modules);
+
+/* All that there can be, in the order in which they are shown. */
+struct lae_scorers lae_scorers_all(void);
+
+/* The place of that name; -1: there is none. */
+int lae_scorers_find(const struct lae_scorers *scorers, const char *name);
+
+#endif

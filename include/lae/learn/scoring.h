@@ -1,0 +1,53 @@
+/* From an image to the scores that scorers give it: features by modules, rows by heads. */
+#ifndef LAE_LEARN_SCORING_H
+#define LAE_LEARN_SCORING_H
+
+#include "lae/heads/head.h"
+#include "lae/learn/scorers.h"
+#include "lae/learn/workers.h"
+
+/* What was learned of tasks 0..task, from wherever it comes. Not owned. */
+struct lae_learned {
+    int task;
+    const float *module[LAE_MODULES]; /* [P]; NULL: there is none. Two that are the same vector are
+                                         computed once */
+    float *const *classifiers;        /* [task + 1] each weight [n, D], then bias [n] */
+    const struct lae_stats *stats;    /* rank 0: [LAE_MODULES] of all classes */
+};
+
+/* Scorers ready for use by any number of threads. */
+struct lae_scoring {
+    const struct lae_job *job;
+    struct lae_learned learned;
+    struct lae_scorers scorers;
+    size_t seen;                            /* classes of tasks 0..task */
+    bool needs[LAE_MODULES];                /* whose features are asked for */
+    struct lae_head heads[LAE_MAX_SCORERS]; /* of scorers that have a method; owned */
+};
+
+/* Makes the heads: rank 0 from the statistics, for all. [collective] Errors, the same on all ranks:
+ * as lae_head_fit's; memory. The struct can be closed then. */
+lae_status lae_scoring_open(const struct lae_job *job, const struct lae_learned *learned,
+                            const struct lae_scorers *scorers,
+                            struct lae_scoring *scoring) LAE_MUST_CHECK;
+void lae_scoring_close(struct lae_scoring *scoring); /* zeroed: allowed */
+
+/* Features of image `index` of a part, not augmented, by the modules that are needed, into
+ * worker->features. Those of modules in `there` (1 << enum lae_module each) are there already.
+ * False where the image cannot be had, see lae_worker_load. */
+bool lae_scoring_features(const struct lae_scoring *scoring, struct lae_worker *worker,
+                          enum lae_split split, uint32_t index, unsigned there) LAE_MUST_CHECK;
+
+/* rows [scorers.count, classes]: of each row the first `seen` are written, the scorer's scores for
+ * features [LAE_MODULES, D]. Softmax for the tasks' own classifiers, and a NaN where a score is not
+ * finite; else what lae_head_scores gives. */
+void lae_scoring_rows(const struct lae_scoring *scoring, const float *features, float *rows);
+
+/* p [classes of tasks 0..task] = softmax of the tasks' own classifiers' outputs on a feature. */
+void lae_score_linear(const struct lae_job *job, float *const *classifiers, int task,
+                      const float *feature, float *p);
+
+/* Whether any of p [count] is a NaN. */
+bool lae_score_is_nan(const float *p, size_t count);
+
+#endif

@@ -1,0 +1,146 @@
+#include "lae/learn/scoring.h"
+
+#include "lae/nn/linear.h"
+
+#include <math.h>
+#include <string.h>
+
+/* ---- heads ---- */
+
+/* Rank 0 has fitted its head. [collective] */
+static lae_status send_head(const struct lae_dist *dist, struct lae_head *head)
+{
+    lae_status status = NULL;
+    size_t shape[2] = {head->classes, head->width};
+    lae_dist_broadcast(dist, shape, sizeof shape);
+    if (dist->rank != 0) status = lae_head_create(head->method, NULL, shape[0], shape[1], head);
+    LAE_TRY(lae_dist_agree(dist, status));
+    lae_dist_broadcast(dist, head->weight, shape[0] * shape[1] * sizeof *head->weight);
+    lae_dist_broadcast(dist, head->bias, shape[0] * sizeof *head->bias);
+    return NULL;
+}
+
+/* The head of one scorer. [collective] */
+static lae_status open_head(const struct lae_scoring *scoring, const struct lae_scorer *scorer,
+                            struct lae_head *head)
+{
+    const struct lae_job *job = scoring->job;
+    lae_status status = NULL;
+    if (job->dist->rank == 0) {
+        struct lae_head_options options = job->config->heads;
+        options.method = scorer->method;
+        status = lae_head_fit(&options, &scoring->learned.stats[scorer->module], NULL, head);
+    } else {
+        *head = (struct lae_head){.method = scorer->method};
+    }
+    LAE_TRY(lae_dist_agree(job->dist, status));
+    return send_head(job->dist, head);
+}
+
+lae_status lae_scoring_open(const struct lae_job *job, const struct lae_learned *learned,
+                            const struct lae_scorers *scorers, struct lae_scoring *scoring)
+{
+    *scoring = (struct lae_scoring){
+        .job = job,
+        .learned = *learned,
+        .scorers = *scorers,
+        .seen = (size_t)job->sequence.first_class[learned->task + 1],
+    };
+    for (int i = 0; i < scorers->count; i++) {
+        const struct lae_scorer *scorer = &scoring->scorers.items[i];
+        scoring->needs[scorer->module] = true;
+        if (scorer->method != NULL) LAE_TRY(open_head(scoring, scorer, &scoring->heads[i]));
+    }
+    return NULL;
+}
+
+void lae_scoring_close(struct lae_scoring *scoring)
+{
+    for (int i = 0; i < scoring->scorers.count; i++)
+        lae_head_free(&scoring->heads[i]);
+    *scoring = (struct lae_scoring){0};
+}
+
+/* ---- features ---- */
+
+/* Another module of those in `there` with the same vector; -1: none. */
+static int same_module(const struct lae_learned *learned, int module, unsigned there)
+{
+    for (int m = 0; m < LAE_MODULES; m++)
+        if ((there >> m & 1) != 0 && learned->module[m] == learned->module[module]) return m;
+    return -1;
+}
+
+bool lae_scoring_features(const struct lae_scoring *scoring, struct lae_worker *worker,
+                          enum lae_split split, uint32_t index, unsigned there)
+{
+    const struct lae_job *job = scoring->job;
+    const struct lae_learned *learned = &scoring->learned;
+    size_t d = job->vit.dims.width;
+    bool trunk = false; /* is done */
+    for (int m = 0; m < LAE_MODULES; m++) {
+        float *feature = worker->features + (size_t)m * d;
+        int same = same_module(learned, m, there);
+        if (!scoring->needs[m] || (there >> m & 1) != 0) continue;
+        if (same < 0 && !trunk) {
+            if (!lae_worker_load(worker, job, split, index, NULL)) return false;
+            lae_vit_trunk(&job->vit, &job->pet, worker->pass, worker->image);
+            trunk = true;
+        }
+        if (same < 0)
+            lae_vit_branch(&job->vit, &job->pet, learned->module[m], worker->pass, NULL, false,
+                           feature);
+        else
+            memcpy(feature, worker->features + (size_t)same * d, d * sizeof *feature);
+        there |= 1U << m;
+    }
+    return true;
+}
+
+/* ---- rows ---- */
+
+void lae_score_linear(const struct lae_job *job, float *const *classifiers, int task,
+                      const float *feature, float *p)
+{
+    size_t d = job->vit.dims.width, seen = 0;
+    for (int k = 0; k <= task; k++) {
+        size_t n = lae_task_classes(job, k);
+        const float *weight = classifiers[k];
+        lae_linear(p + seen, n, feature, weight, weight + n * d, 1, d, n);
+        seen += n;
+    }
+    job->vit.kernels->softmax(p, 1, seen, seen, 1.0F);
+}
+
+/* row [seen] = the larger of the two rows before it. */
+static void larger_of_two(float *row, size_t classes, size_t seen)
+{
+    const float *online = row - 2 * classes, *offline = row - classes;
+    for (size_t c = 0; c < seen; c++)
+        row[c] = offline[c] > online[c] ? offline[c] : online[c];
+}
+
+void lae_scoring_rows(const struct lae_scoring *scoring, const float *features, float *rows)
+{
+    const struct lae_job *job = scoring->job;
+    size_t classes = (size_t)job->sequence.classes, d = job->vit.dims.width;
+    for (int i = 0; i < scoring->scorers.count; i++) {
+        const struct lae_scorer *scorer = &scoring->scorers.items[i];
+        const float *feature = features + (size_t)scorer->module * d;
+        float *row = rows + (size_t)i * classes;
+        if (scorer->ensemble)
+            larger_of_two(row, classes, scoring->seen);
+        else if (scorer->method != NULL)
+            lae_head_scores(&scoring->heads[i], feature, row);
+        else
+            lae_score_linear(job, scoring->learned.classifiers, scoring->learned.task, feature,
+                             row);
+    }
+}
+
+bool lae_score_is_nan(const float *p, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        if (isnan(p[i])) return true;
+    return false;
+}
