@@ -117,38 +117,71 @@ static void print_statistics(FILE *out, const struct lae_checkpoint *checkpoint)
     }
 }
 
+/* The length of a module's name in a tensor's: of "blocks/0/attn/adapter" in
+ * "blocks/0/attn/adapter/down/weight". 0 where there is none ("all"). */
+static int module_length(const char *name)
+{
+    int slashes = 0;
+    for (const char *c = name; *c != '\0'; c++)
+        if (*c == '/' && ++slashes == 4) return (int)(c - name);
+    return 0;
+}
+
+/* Within its module a tensor has the rest of its name, set in by two. */
+static int tensor_width(const char *name)
+{
+    int module = module_length(name);
+    return (int)strlen(name) - module + (module > 0 ? 1 : 0);
+}
+
 static void print_tensor(FILE *out, const struct lae_tensor_facts *t, int name, int shape)
 {
     char text[LAE_SHAPE_TEXT];
-    fprintf(out, "%-*s  %-*s", name, t->name, shape, lae_shape_text(t->rank, t->shape, text));
-    print_number(out, "%*.4g", 11, t->norm);
-    print_number(out, "%*.4g", 11, t->from_init);
-    print_number(out, "%*.3f", 10, t->relative);
-    print_number(out, "%*.4g", 11, t->from_last);
-    print_number(out, "%*.3f", 8, t->cosine);
-    print_number(out, "%*.1f", 8, 100.0 * t->kept_online);
-    print_number(out, "%*.1f", 8, 100.0 * t->kept_offline);
-    print_number(out, "%*.1f", 9, 100.0 * t->conflict);
+    int module = module_length(t->name);
+    if (module > 0)
+        fprintf(out, "  %-*s", name - 2, t->name + module + 1);
+    else
+        fprintf(out, "%-*s", name, t->name);
+    fprintf(out, " %-*s", shape, lae_shape_text(t->rank, t->shape, text));
+    print_number(out, "%*.3g", 9, t->norm);
+    print_number(out, "%*.3g", 8, t->from_init);
+    print_number(out, "%*.3f", 7, t->relative);
+    print_number(out, "%*.3g", 9, t->from_last);
+    print_number(out, "%*.2f", 7, t->cosine);
+    print_number(out, "%*.1f", 6, 100.0 * t->kept_online);
+    print_number(out, "%*.1f", 6, 100.0 * t->kept_offline);
+    print_number(out, "%*.1f", 6, 100.0 * t->conflict);
     fputc('\n', out);
 }
 
+static void print_tensor_header(FILE *out, int name, int shape)
+{
+    fprintf(out, "\n%-*s%9s%8s%7s%9s%7s%12s%6s\n", name + 1 + shape, "", "norm of", "moved", "over",
+            "moved in", "cosine", "kept, %", "signs");
+    fprintf(out, "%-*s %-*s%9s%8s%7s%9s%7s%6s%6s%6s\n", name, "tensor", shape, "shape", "online",
+            "in all", "|init|", "the task", "on,off", "on", "off", "apart");
+}
+
+/* Each module's tensors below its name: most modules' lines then have less than 80 characters. */
 static void print_tensors(FILE *out, const struct lae_inspection *inspection)
 {
-    int name = 6, shape = 5;
+    int name = 6, shape = 5, module = 0;
+    const char *before = "";
     for (size_t i = 0; i < inspection->tensor_count; i++) {
         const struct lae_tensor_facts *t = &inspection->tensors[i];
         char text[LAE_SHAPE_TEXT];
-        name = longer(name, t->name);
+        name = tensor_width(t->name) > name ? tensor_width(t->name) : name;
         shape = longer(shape, lae_shape_text(t->rank, t->shape, text));
     }
-    fprintf(out,
-            "\n%-*s%11s%11s%10s%11s%8s%16s%9s\n"
-            "%-*s  %-*s%11s%11s%10s%11s%8s%8s%8s%9s\n",
-            name + 2 + shape, "", "norm of", "moved", "over", "moved in", "cosine", "kept, %  ",
-            "signs", name, "tensor", shape, "shape", "online", "from init", "|init|", "this task",
-            "on, off", "online", "offline", "against");
-    for (size_t i = 0; i < inspection->tensor_count; i++)
+    print_tensor_header(out, name, shape);
+    for (size_t i = 0; i < inspection->tensor_count; i++) {
+        const char *own = inspection->tensors[i].name;
+        bool same = module_length(own) == module && strncmp(own, before, (size_t)module) == 0;
+        module = module_length(own);
+        if (!same && module > 0) fprintf(out, "%.*s\n", module, own);
         print_tensor(out, &inspection->tensors[i], name, shape);
+        before = own;
+    }
 }
 
 static void print_opposite(FILE *out, const struct lae_inspection *inspection)
@@ -226,7 +259,11 @@ static void print_differences(FILE *out, const struct lae_inspection *inspection
             fprintf(out, "   %s\n", item->text);
             continue;
         }
-        fprintf(out, "%10zu%10zu%15.3g", item->entries, item->differ, item->largest);
+        fprintf(out, "%10zu%10zu", item->entries, item->differ);
+        if (isinf(item->largest))
+            fprintf(out, "%15s", "one is NaN");
+        else
+            fprintf(out, "%15.3g", item->largest);
         print_number(out, "%*.3g", 15, item->relative);
         fputc('\n', out);
     }
