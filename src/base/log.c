@@ -182,6 +182,13 @@ void lae_log_note(struct lae_log *log, const char *format, ...)
     va_end(args);
 }
 
+FILE *lae_log_results(struct lae_log *log)
+{
+    if (log == NULL || log->screen == NULL) return stdout;
+    clear_live(log);
+    return lae_terminal_joins() ? log->screen : stdout;
+}
+
 void lae_log_live(struct lae_log *log, const char *format, ...)
 {
     if (log == NULL || !log->terminal) return;

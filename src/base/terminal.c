@@ -9,17 +9,48 @@
 
 #define USUAL_WIDTH 80
 
+/* What descriptor `fd` of process `pid` is, as "/dev/pts/0" or "pipe:[1234]". */
+static bool name_output(long pid, int fd, char name[256])
+{
+    char link[64];
+    snprintf(link, sizeof link, "/proc/%ld/fd/%d", pid, fd);
+    ssize_t length = readlink(link, name, 255);
+    if (length <= 0) return false;
+    name[length] = '\0';
+    return true;
+}
+
 int lae_terminal_find(int fd)
 {
     if (isatty(fd)) return fd;
     if (getenv("OMPI_COMM_WORLD_RANK") == NULL) return -1;
-    char link[64], target[256];
-    snprintf(link, sizeof link, "/proc/%ld/fd/%d", (long)getppid(), fd);
-    ssize_t length = readlink(link, target, sizeof target - 1);
-    if (length <= 0) return -1;
-    target[length] = '\0';
+    char target[256];
+    if (!name_output((long)getppid(), fd, target)) return -1;
     if (strncmp(target, "/dev/pts/", 9) != 0 && strncmp(target, "/dev/tty", 8) != 0) return -1;
     return open(target, O_WRONLY | O_NOCTTY | O_CLOEXEC);
+}
+
+/* Whether process `pid` is a launcher on this host, whose output is where the ranks' ends. */
+static bool is_launcher(long pid)
+{
+    static const char *const names[] = {"mpirun", "mpiexec", "orterun", "prterun"};
+    char path[64], name[32] = "";
+    snprintf(path, sizeof path, "/proc/%ld/comm", pid);
+    FILE *file = fopen(path, "re");
+    if (file == NULL) return false;
+    if (fscanf(file, "%31s", name) != 1) name[0] = '\0';
+    fclose(file);
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
+        if (strcmp(name, names[i]) == 0) return true;
+    return false;
+}
+
+bool lae_terminal_joins(void)
+{
+    char output[256], errors[256];
+    long pid = is_launcher((long)getppid()) ? (long)getppid() : (long)getpid();
+    return name_output(pid, STDOUT_FILENO, output) && name_output(pid, STDERR_FILENO, errors) &&
+           strcmp(output, errors) == 0;
 }
 
 void lae_terminal_close(int terminal)

@@ -36,12 +36,14 @@ static void report(const struct lae_opened *opened, const struct lae_metrics *me
     lae_log_info(opened->job.log, "%s: after task %d of %d, %d of %d classes seen, %s images",
                  opened->path, task, sequence->tasks - 1, sequence->first_class[task + 1],
                  sequence->classes, lae_dataset_evaluated(&opened->job.dataset));
-    lae_tables_tasks(stdout, metrics, task, sequence->first_class);
-    int differences = lae_tables_differences(stdout, metrics, &state->metrics, task, "the file");
+    FILE *out = lae_log_results(opened->job.log);
+    lae_tables_tasks(out, metrics, task, sequence->first_class);
+    int differences = lae_tables_differences(out, metrics, &state->metrics, task, "the file");
     if (differences == 0)
-        printf("\nthe same as stored in the file\n");
+        fprintf(out, "\nthe same as stored in the file\n");
     else
-        printf("\n%d number(s) are not as stored in the file\n", differences);
+        fprintf(out, "\n%d number(s) are not as stored in the file\n", differences);
+    fflush(out);
 }
 
 static lae_status evaluate(const struct lae_opened *opened)

@@ -51,7 +51,7 @@ static lae_status show_whole(const struct lae_rundir *dir, const struct lae_conf
     bool all = dir->finished == dir->task_count;
     lae_log_info(log, "%s is whole%s: %d of %d tasks are learned", dir->path,
                  all ? "" : " as far as run.tasks asks", dir->finished, dir->task_count);
-    lae_tables_run(stdout, &metrics, dir->finished);
+    lae_tables_run(lae_log_results(log), &metrics, dir->finished);
     lae_tell_evaluated(config, log);
     lae_metrics_free(&metrics);
     return NULL;
@@ -78,7 +78,7 @@ static lae_status train(struct lae_job *job, struct lae_rundir *dir, struct lae_
     if (status == NULL && job->dist->rank == 0) {
         lae_tell_evaluated(job->config, job->log);
         say_where(dir, job->log);
-        lae_tables_run(stdout, &state->metrics, state->finished);
+        lae_tables_run(lae_log_results(job->log), &state->metrics, state->finished);
     }
     return status;
 }

@@ -76,6 +76,7 @@ void lae_progress_task(struct lae_progress *progress, const struct lae_job *job,
     progress->task_work[EVALUATION] = evaluation_work(job, task);
     progress->task_work[DONE] = 0.0;
     progress->later_work = 0.0;
+    if (progress->images_per_s > 0.0) progress->window_began = NAN;
     for (int later = task + 1; later < stop; later++)
         progress->later_work +=
             training_work(job, later) + statistics_work(job, later) + evaluation_work(job, later);
@@ -87,6 +88,11 @@ void lae_progress_step(struct lae_progress *progress, const struct lae_step_repo
     double work = report->images * (frozen ? 1.0 : TRAIN_COST), now = lae_clock_seconds();
     progress->done += work;
     progress->task_work[DONE] += work;
+    if (isnan(progress->window_began)) {
+        progress->window_began = now;
+        progress->window_images = 0.0;
+        return;
+    }
     progress->window_images += report->images;
     double elapsed = now - progress->window_began;
     if (elapsed < WINDOW_SECONDS && progress->images_per_s > 0.0) return;

@@ -27,6 +27,12 @@ head -c 512 task_00.h5 | tr -d '\0' | grep -Eq '^lae-checkpoint 1 sha256 [0-9a-f
 [ "$(tail -c +513 task_00.h5 | sha256sum | cut -d' ' -f1)" = \
     "$(head -c 512 task_00.h5 | tr -d '\0' | cut -d' ' -f4)" ] || fail "the digest is another"
 
+# Results come after what was told before them, through one pipe as well.
+lae 2 evaluate "$runs/run" 2>&1 | cat >"$work/joined"
+[ "$(grep -n "classes seen" "$work/joined" | cut -d: -f1)" = 1 ] || { cat "$work/joined"; fail "order"; }
+grep -q "^the same as stored" "$work/joined" || { cat "$work/joined"; fail "evaluate through one pipe"; }
+lae 2 evaluate "$runs/run" 2>/dev/null | grep -q "^the same as stored" || fail "evaluate's output"
+
 lae 1 convert "$tiny" "$work/w.h5" 2>"$work/e" || { cat "$work/e"; fail "convert to HDF5"; }
 lae 1 convert "$work/w.h5" "$work/w.safetensors" 2>"$work/e" || fail "convert back"
 h5ls -r "$work/w.h5" | grep -q "/blocks/1/attn/qkv/weight" || fail "converted weights"

@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -57,6 +58,39 @@ static void the_width_is_asked_for(void **state)
     assert_int_equal(lae_terminal_find(pipes[1]), -1);
     close(pipes[0]);
     close(pipes[1]);
+}
+
+/* Descriptors 1 and 2 of a child of its own. */
+static int joins(int output, int errors)
+{
+    pid_t child = fork();
+    assert_true(child >= 0);
+    if (child == 0) {
+        dup2(output, STDOUT_FILENO);
+        dup2(errors, STDERR_FILENO);
+        _exit(lae_terminal_joins() ? 1 : 0);
+    }
+    int status = 0;
+    assert_int_equal(waitpid(child, &status, 0), child);
+    return WEXITSTATUS(status);
+}
+
+static void results_join_what_is_told_before(void **state)
+{
+    (void)state;
+    int a[2], b[2], master, terminal = open_terminal(80, &master);
+    assert_int_equal(pipe(a), 0);
+    assert_int_equal(pipe(b), 0);
+    assert_int_equal(joins(a[1], a[1]), 1);
+    assert_int_equal(joins(a[1], b[1]), 0);
+    assert_int_equal(joins(terminal, terminal), 1);
+    assert_int_equal(joins(a[1], terminal), 0);
+    for (int i = 0; i < 2; i++) {
+        close(a[i]);
+        close(b[i]);
+    }
+    close(terminal);
+    close(master);
 }
 
 static void colours_are_for_terminals_that_know_them(void **state)
@@ -153,6 +187,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_width_is_asked_for),
+        cmocka_unit_test(results_join_what_is_told_before),
         cmocka_unit_test(colours_are_for_terminals_that_know_them),
         cmocka_unit_test(texts_are_broken_at_blanks),
         cmocka_unit_test(blocks_are_for_screen_and_file),

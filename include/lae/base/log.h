@@ -44,6 +44,10 @@ typedef void lae_log_writer(FILE *out, int width, const struct lae_paint *paint,
                             const void *context);
 void lae_log_block(struct lae_log *log, lae_log_writer *write, const void *context);
 
+/* Where a command writes its results: standard output, or the screen where both end at one place,
+ * so that results come after what was told before. The live line is cleared. */
+FILE *lae_log_results(struct lae_log *log);
+
 /* The one live line of a terminal: replaces the one before. Does nothing off terminals. */
 void lae_log_live(struct lae_log *log, const char *format, ...) LAE_PRINTF(2, 3);
 

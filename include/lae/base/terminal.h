@@ -19,6 +19,11 @@ struct lae_paint {
 int lae_terminal_find(int fd);
 void lae_terminal_close(int terminal); /* -1 is allowed */
 
+/* Whether what is written to 1 and to 2 ends at one place, a terminal, pipe or file. Through a
+ * launcher, which copies what comes through two pipes, it may then come in another order than it
+ * was written in. */
+bool lae_terminal_joins(void);
+
 /* Whether lines can be drawn over (TERM is not "dumb"). */
 bool lae_terminal_can_redraw(int terminal);
 

@@ -13,14 +13,16 @@ struct lae_progress {
     double later_work;   /* of the tasks after it */
     double done;         /* since the beginning */
     double began;        /* monotonic seconds */
-    double window_began, window_images, images_per_s;
+    double window_began, window_images; /* NaN: with the end of the next step, which came after
+                                           other work */
+    double images_per_s;
 };
 
 /* The work of tasks first..stop-1. */
 void lae_progress_begin(struct lae_progress *progress, const struct lae_job *job, int first,
                         int stop);
 
-/* Call when a task begins. */
+/* Call when a task begins, before its first step is told. */
 void lae_progress_task(struct lae_progress *progress, const struct lae_job *job, int task,
                        int stop);
 
