@@ -7,8 +7,9 @@
 const struct lae_command *const *lae_commands(void)
 {
     static const struct lae_command *const commands[] = {
-        &lae_command_train,   &lae_command_evaluate, &lae_command_predict, &lae_command_inspect,
-        &lae_command_convert, &lae_command_synth,    &lae_command_bench,   NULL};
+        &lae_command_train, &lae_command_evaluate, &lae_command_predict,
+        &lae_command_merge, &lae_command_inspect,  &lae_command_convert,
+        &lae_command_synth, &lae_command_bench,    NULL};
     return commands;
 }
 

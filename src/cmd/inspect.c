@@ -176,22 +176,13 @@ static lae_status inspect(const struct lae_arguments *arguments, struct lae_log 
     return status;
 }
 
-/* Before anything is printed: whether the JSON can be written. */
-static lae_status check_json(const char *path)
-{
-    struct lae_atomic probe;
-    if (path == NULL) return NULL;
-    LAE_TRY(lae_status_prefix(lae_atomic_begin(&probe, path), "--json"));
-    lae_atomic_abandon(&probe);
-    return NULL;
-}
-
 static lae_status run(const struct lae_arguments *arguments, const struct lae_dist *dist,
                       struct lae_log *log)
 {
     (void)dist;
     struct subject subject = {0}, other = {0};
-    LAE_TRY(check_json(arguments->options[OPTION_JSON]));
+    const char *json = arguments->options[OPTION_JSON];
+    if (json != NULL) LAE_TRY(lae_status_prefix(lae_atomic_check(json), "--json"));
     lae_status status = inspect(arguments, log, &subject, &other);
     free_subject(&subject);
     free_subject(&other);

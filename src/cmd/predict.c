@@ -38,15 +38,12 @@ static lae_status read_split(const char *text, const struct lae_dataset *dataset
  */
 static lae_status check_out(const char *out, const char *checkpoint)
 {
-    struct lae_atomic probe;
     struct stat a, b;
     if (stat(out, &a) == 0 && stat(checkpoint, &b) == 0 && a.st_dev == b.st_dev &&
         a.st_ino == b.st_ino)
         return lae_bad_input("%s: is the checkpoint itself; give another file for the predictions",
                              out);
-    LAE_TRY(lae_atomic_begin(&probe, out));
-    lae_atomic_abandon(&probe);
-    return NULL;
+    return lae_atomic_check(out);
 }
 
 /* Rank 0's. */

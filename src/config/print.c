@@ -53,10 +53,6 @@ lae_status lae_config_print_result(const struct lae_config *config, char **text)
     return print_keys(config, true, text);
 }
 
-/* ---- differences */
-
-#define EXCERPT 48 /* bytes of a value in a message */
-
 static lae_status value_text(const struct lae_key *key, const struct lae_config *config,
                              char **value)
 {
@@ -65,6 +61,15 @@ static lae_status value_text(const struct lae_key *key, const struct lae_config 
     key->type->write(key, config, text.out);
     return lae_text_close(&text, value);
 }
+
+lae_status lae_config_value(const struct lae_config *config, const char *name, char **text)
+{
+    return value_text(lae_key_find(name), config, text);
+}
+
+/* ---- differences */
+
+#define EXCERPT 48 /* bytes of a value in a message */
 
 /* Shortens a long value in place to what is around byte `at`. Values that can change the result are
  * ASCII, so that any byte is a place to cut. */

@@ -69,6 +69,14 @@ lae_status lae_atomic_begin(struct lae_atomic *file, const char *path)
     return NULL;
 }
 
+lae_status lae_atomic_check(const char *path)
+{
+    struct lae_atomic probe;
+    LAE_TRY(lae_atomic_begin(&probe, path));
+    lae_atomic_abandon(&probe);
+    return NULL;
+}
+
 /* fsync, again when a signal broke into it (NFS waits interruptibly). */
 static int sync_file(int file)
 {

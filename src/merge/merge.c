@@ -64,6 +64,20 @@ lae_status lae_merge_check(const struct lae_merge_options *options)
     return NULL;
 }
 
+bool lae_merge_same(const struct lae_merge_options *a, const struct lae_merge_options *b)
+{
+    unsigned reads = a->method->reads;
+    return a->method == b->method &&
+           ((reads & LAE_MERGE_READS_DENSITY) == 0 || a->density == b->density) &&
+           ((reads & LAE_MERGE_READS_SCALE) == 0 || a->scale == b->scale) &&
+           ((reads & LAE_MERGE_READS_REDUCE) == 0 || a->reduce == b->reduce) &&
+           ((reads & LAE_MERGE_READS_SCOPE) == 0 || a->scope == b->scope) &&
+           ((reads & LAE_MERGE_READS_WEIGHTING) == 0 || a->weighting == b->weighting) &&
+           ((reads & LAE_MERGE_READS_DECAY) == 0 || a->decay == b->decay) &&
+           ((reads & LAE_MERGE_READS_VECTORS) == 0 ||
+            (a->vectors == b->vectors && a->base == b->base));
+}
+
 bool lae_merge_remembers(const struct lae_merge_options *options, int task)
 {
     if ((options->method->reads & LAE_MERGE_READS_VECTORS) == 0) return false;

@@ -8,12 +8,7 @@
 #include <string.h>
 #include <time.h>
 
-#define LIVE_SECONDS 0.1   /* between two drawings of the live line */
-#define PLAIN_SECONDS 20.0 /* between two plain lines where there is no terminal, at first */
-#define PLAIN_MOST 600.0   /* later */
-#define PLAIN_PER_RUN 60.0 /* the wait as part of the time so far */
 #define FORECAST_SECONDS 5.0
-#define LINE 256
 
 static lae_status begin(void *context, const struct lae_job *job, const struct lae_state *state,
                         int stop)
@@ -22,6 +17,7 @@ static lae_status begin(void *context, const struct lae_job *job, const struct l
     c->job = job;
     c->stop = stop;
     c->task = -1;
+    c->pace = lae_pace_begin(c->log);
     lae_progress_begin(&c->progress, job, state->finished, stop);
     LAE_TRY(lae_jsonl_begin(&c->jsonl, job, state));
     return lae_tensorboard_open(&c->events, c->events_path, job, state);
@@ -37,42 +33,13 @@ static void begin_task(struct lae_console *c, const struct lae_position *at)
     double now = lae_clock_seconds();
     c->task = at->task;
     c->task_began = at->step == 0 ? now : NAN;
-    if (c->plain_at == 0.0) c->plain_at = now;
     lae_progress_task(&c->progress, c->job, at->task, c->stop);
-}
-
-static bool live_is_due(struct lae_console *c)
-{
-    double now = lae_clock_seconds();
-    if (!c->log->terminal || now - c->live_at < LIVE_SECONDS) return false;
-    c->live_at = now;
-    return true;
-}
-
-/* Plain lines, for files and pipes: the longer a run, the fewer, some hundred in all. */
-static bool plain_is_due(struct lae_console *c)
-{
-    double now = lae_clock_seconds(), wait = lae_progress_elapsed(&c->progress) / PLAIN_PER_RUN;
-    wait = wait < PLAIN_SECONDS ? PLAIN_SECONDS : wait > PLAIN_MOST ? PLAIN_MOST : wait;
-    if (c->log->terminal || now - c->plain_at < wait) return false;
-    c->plain_at = now;
-    return true;
-}
-
-/* The longest form of the live line that fits, each [LINE]. */
-static void draw_longest(struct lae_console *c, char forms[][LINE], int count)
-{
-    size_t width = (size_t)lae_terminal_width(c->log->window);
-    int i = 0;
-    while (i + 1 < count && strlen(forms[i]) >= width)
-        i++;
-    lae_log_live(c->log, "%s", forms[i]);
 }
 
 static void draw_step(struct lae_console *c, const struct lae_step_report *report)
 {
     const struct lae_position *at = &report->position;
-    char forms[4][LINE], task[32], run[32], task_clock[32], run_clock[32];
+    char forms[4][LAE_LIVE_LINE], task[32], run[32], task_clock[32], run_clock[32];
     double task_left, run_left, loss = report->epoch_loss, accuracy = report->epoch_accuracy;
     long long step = (long long)at->step + 1, steps = (long long)at->steps;
     lae_progress_left(&c->progress, &task_left, &run_left);
@@ -80,32 +47,33 @@ static void draw_step(struct lae_console *c, const struct lae_step_report *repor
     lae_progress_duration(run_left, run);
     lae_progress_clock(task_left, task_clock);
     lae_progress_clock(run_left, run_clock);
-    snprintf(forms[0], LINE,
+    snprintf(forms[0], LAE_LIVE_LINE,
              "task %d/%d  epoch %d/%d  step %lld/%lld  loss %.3f  accuracy %.0f %%  %.0f images/s  "
              "left: task %s, run %s",
              at->task + 1, at->tasks, at->epoch + 1, at->epochs, step, steps, loss, accuracy,
              c->progress.images_per_s, task, run);
-    snprintf(forms[1], LINE,
+    snprintf(forms[1], LAE_LIVE_LINE,
              "task %d/%d  epoch %d/%d  step %lld/%lld  loss %.3f  acc %.0f %%  %.0f/s  left: task "
              "%s, run %s",
              at->task + 1, at->tasks, at->epoch + 1, at->epochs, step, steps, loss, accuracy,
              c->progress.images_per_s, task_clock, run_clock);
-    snprintf(forms[2], LINE,
+    snprintf(forms[2], LAE_LIVE_LINE,
              "%d/%d  epoch %d/%d  %lld/%lld  loss %.3f  acc %.0f %%  %.0f/s  left %s, %s",
              at->task + 1, at->tasks, at->epoch + 1, at->epochs, step, steps, loss, accuracy,
              c->progress.images_per_s, task_clock, run_clock);
-    snprintf(forms[3], LINE, "%d/%d  %lld/%lld  loss %.3f  left %s", at->task + 1, at->tasks, step,
-             steps, loss, run_clock);
-    draw_longest(c, forms, 4);
+    snprintf(forms[3], LAE_LIVE_LINE, "%d/%d  %lld/%lld  loss %.3f  left %s", at->task + 1,
+             at->tasks, step, steps, loss, run_clock);
+    lae_pace_draw(&c->pace, forms, 4);
 }
 
-static void write_step(struct lae_console *c, const struct lae_step_report *report, char line[LINE])
+static void write_step(struct lae_console *c, const struct lae_step_report *report,
+                       char line[LAE_LIVE_LINE])
 {
     const struct lae_position *at = &report->position;
     double task, run;
     char left[32];
     lae_progress_left(&c->progress, &task, &run);
-    snprintf(line, LINE,
+    snprintf(line, LAE_LIVE_LINE,
              "task %d/%d  epoch %d/%d%s  step %lld/%lld  loss %.4f  accuracy %.1f %%  "
              "%.0f images/s  run left %s",
              at->task + 1, at->tasks, at->epoch + 1, at->epochs,
@@ -146,14 +114,14 @@ static lae_status step(void *context, const struct lae_step_report *report)
 {
     struct lae_console *c = context;
     const struct lae_position *at = &report->position;
-    char line[LINE];
+    char line[LAE_LIVE_LINE];
     if (at->task != c->task) begin_task(c, at);
     lae_progress_step(&c->progress, report, frozen(c, at));
     foretell(c);
-    if (live_is_due(c)) draw_step(c, report);
+    if (lae_pace_live(&c->pace)) draw_step(c, report);
     LAE_TRY(record_step(c, report));
     bool last_of_epoch = (at->step + 1) % (at->steps / at->epochs) == 0;
-    bool plain = plain_is_due(c);
+    bool plain = lae_pace_plain(&c->pace);
     if (!plain && !last_of_epoch) return NULL;
     write_step(c, report, line);
     if (plain)
@@ -169,19 +137,19 @@ static void passing(void *context, const struct lae_position *position, enum lae
     struct lae_console *c = context;
     const char *what = pass == LAE_PASS_STATISTICS ? "class statistics" : "evaluating";
     if (position->epoch + 1 == position->epochs) lae_progress_passing(&c->progress, pass, share);
-    bool live = live_is_due(c), plain = plain_is_due(c);
+    bool live = lae_pace_live(&c->pace), plain = lae_pace_plain(&c->pace);
     if (!live && !plain) return;
-    char forms[2][LINE], task_text[32], run_text[32];
+    char forms[2][LAE_LIVE_LINE], task_text[32], run_text[32];
     double task, run;
     lae_progress_left(&c->progress, &task, &run);
     lae_progress_duration(task, task_text);
     lae_progress_duration(run, run_text);
-    snprintf(forms[0], LINE, "task %d/%d  %s, %.0f %% done  left: task %s, run %s",
+    snprintf(forms[0], LAE_LIVE_LINE, "task %d/%d  %s, %.0f %% done  left: task %s, run %s",
              position->task + 1, position->tasks, what, 100.0 * share, task_text, run_text);
-    snprintf(forms[1], LINE, "task %d/%d  %s, %.0f %% done", position->task + 1, position->tasks,
-             what, 100.0 * share);
+    snprintf(forms[1], LAE_LIVE_LINE, "task %d/%d  %s, %.0f %% done", position->task + 1,
+             position->tasks, what, 100.0 * share);
     if (live)
-        draw_longest(c, forms, 2);
+        lae_pace_draw(&c->pace, forms, 2);
     else
         lae_log_info(c->log, "%s", forms[0]);
 }

@@ -10,7 +10,7 @@
 #include <stdbool.h>
 
 #define LAE_MAX_POSITIONAL 4
-#define LAE_MAX_OPTIONS 8
+#define LAE_MAX_OPTIONS 16
 
 struct lae_command;
 
@@ -46,6 +46,7 @@ struct lae_command {
 
 extern const struct lae_command lae_command_train;
 extern const struct lae_command lae_command_evaluate;
+extern const struct lae_command lae_command_merge;
 extern const struct lae_command lae_command_predict;
 extern const struct lae_command lae_command_inspect;
 extern const struct lae_command lae_command_convert;

@@ -128,6 +128,10 @@ lae_status lae_config_print(const struct lae_config *config, char **text) LAE_MU
  * no limits on how far to run, nothing about how and where it is computed. */
 lae_status lae_config_print_result(const struct lae_config *config, char **text) LAE_MUST_CHECK;
 
+/* The value of the table's key `name` as printed, a new string; free(). Errors: memory. */
+lae_status lae_config_value(const struct lae_config *config, const char *name,
+                            char **text) LAE_MUST_CHECK;
+
 /* A key that two configurations disagree on; the values as printed, long ones shortened. */
 struct lae_config_difference {
     const char *key; /* of the table */

@@ -15,6 +15,9 @@ struct lae_atomic {
  * directory, `path` is a directory. */
 lae_status lae_atomic_begin(struct lae_atomic *file, const char *path) LAE_MUST_CHECK;
 
+/* Whether a file can be begun at `path`, long before it is written: the same errors. */
+lae_status lae_atomic_check(const char *path) LAE_MUST_CHECK;
+
 /* fsync of the temporary file, rename, fsync of the directory; frees. On an error (disk full, ...)
  * the temporary file is removed and what was at `path` before is untouched; only the directory's
  * own fsync can fail after the new file is in place. */

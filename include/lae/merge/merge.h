@@ -130,6 +130,9 @@ const struct lae_merge_method *lae_merge_find(const char *name);
 /* Options that each are good but do not go together are bad input; the message names the keys. */
 lae_status lae_merge_check(const struct lae_merge_options *options) LAE_MUST_CHECK;
 
+/* Whether two merges compute the same: by one method, with equal values of what it reads. */
+bool lae_merge_same(const struct lae_merge_options *a, const struct lae_merge_options *b);
+
 /* Whether merges after task `task` read theta_task. */
 bool lae_merge_remembers(const struct lae_merge_options *options, int task);
 

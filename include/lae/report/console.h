@@ -7,6 +7,7 @@
 #include "lae/learn/observer.h"
 #include "lae/learn/progress.h"
 #include "lae/report/jsonl.h"
+#include "lae/report/pace.h"
 #include "lae/report/tensorboard.h"
 
 struct lae_console {
@@ -17,9 +18,8 @@ struct lae_console {
     struct lae_interval interval;
     const struct lae_job *job;
     struct lae_progress progress;
-    int stop, task;    /* the task at hand; -1 before the first */
-    double plain_at;   /* when the last plain line was written to the screen */
-    double live_at;    /* when the live line was last drawn */
+    int stop, task; /* the task at hand; -1 before the first */
+    struct lae_pace pace;
     bool forecast;     /* how long it will take has been told */
     double task_began; /* NaN: before this console was there */
 };

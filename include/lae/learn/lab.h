@@ -1,0 +1,59 @@
+/* The merge lab: what other merges would have made of a run.
+ *
+ * Online never depends on the merge (but where train.start_from is offline), so that the offline
+ * modules of any merge follow from the online modules that the tasks left. A run is replayed with
+ * the learning left out: each task's online module and classifier come from its file, offline is
+ * accumulated and evaluated by what training uses, and the results are the same to the bit.
+ */
+#ifndef LAE_LEARN_LAB_H
+#define LAE_LEARN_LAB_H
+
+#include "lae/learn/metrics.h"
+#include "lae/learn/opened.h"
+#include "lae/merge/merge.h"
+
+struct lae_lab;
+
+/* What one merge made of the run. */
+struct lae_lab_result {
+    struct lae_merge_options merge;
+    struct lae_metrics metrics; /* after the run's finished tasks; owned */
+    double seconds;             /* of merging and evaluating; NaN: as the run stored it */
+};
+
+/* Opens a lab on a run. The configuration in `opened`, which must outlive the lab, will be that of
+ * the merge at hand. [collective] Errors, the same on all ranks: fewer than two tasks are finished;
+ * a task's file is missing; memory. */
+lae_status lae_lab_open(struct lae_opened *opened, struct lae_lab **lab) LAE_MUST_CHECK;
+void lae_lab_close(struct lae_lab *lab); /* NULL is allowed */
+
+/* What the run itself stored. Errors: memory. */
+lae_status lae_lab_stored(const struct lae_lab *lab, struct lae_lab_result *result) LAE_MUST_CHECK;
+
+/* Whether it is the run's own merge. */
+bool lae_lab_is_own(const struct lae_lab *lab, const struct lae_merge_options *merge);
+
+/* Passes of one image that `merges` merges take, from the lab's opening on. */
+double lae_lab_work(const struct lae_lab *lab, size_t merges);
+
+/* Called now and then with the passes done since the lab was opened, on rank 0's main thread. */
+typedef void lae_lab_progress(void *context, double done);
+
+/* Where a merge's task files are to be: of a run of that name in `root`. */
+struct lae_lab_place {
+    const char *root, *name;
+};
+
+/* Whether they can be there: made if it is not, and empty or of the same configuration.
+ * [collective] Errors are the same on all ranks. */
+lae_status lae_lab_check_place(struct lae_lab *lab, const struct lae_merge_options *merge,
+                               const struct lae_lab_place *place) LAE_MUST_CHECK;
+
+/* Merges and evaluates after each task; writes task files where `place` is not NULL. `progress` is
+ * used at rank 0, and may be NULL. [collective] Errors, the same on all ranks: memory, scores that
+ * are not finite, files that cannot be written; LAE_STOPPED: a request to stop came. */
+lae_status lae_lab_merge(struct lae_lab *lab, const struct lae_merge_options *merge,
+                         const struct lae_lab_place *place, lae_lab_progress *progress,
+                         void *context, struct lae_lab_result *result) LAE_MUST_CHECK;
+
+#endif

@@ -1,0 +1,37 @@
+/* Merges of one run beside each other: a table for people, JSON for programs. */
+#ifndef LAE_REPORT_COMPARISON_H
+#define LAE_REPORT_COMPARISON_H
+
+#include "lae/learn/lab.h"
+
+#include <stdio.h>
+
+#define LAE_COMPARISON_LABEL 128
+
+struct lae_comparison {
+    const struct lae_opened *opened;
+    const struct lae_lab_result *stored;  /* what the run itself stored */
+    const struct lae_lab_result *results; /* [count]; all have their merge */
+    size_t count;
+    size_t done;         /* the first so many have their metrics, too */
+    const char *written; /* the directory of their task files; NULL: there are none */
+};
+
+/* Merge number `row` in a few words, with what makes it another than the others: "ties, base init,
+ * density 0.2". Returns text. */
+const char *lae_comparison_label(const struct lae_comparison *comparison, size_t row,
+                                 char text[LAE_COMPARISON_LABEL]);
+
+/* The name of the directory of its task files: "03_ties". Returns text. */
+const char *lae_comparison_name(const struct lae_comparison *comparison, size_t row,
+                                char text[LAE_COMPARISON_LABEL]);
+
+/* A row for each merge that is done, and for the run's own as it stored it where that is none of
+ * them; then the differences between what the run stored and what was computed again. */
+void lae_comparison_print(FILE *out, const struct lae_comparison *comparison);
+
+/* The same and all accuracies, as a JSON object; atomically. Errors: memory, writing. */
+lae_status lae_comparison_write(const char *path,
+                                const struct lae_comparison *comparison) LAE_MUST_CHECK;
+
+#endif

@@ -1,0 +1,210 @@
+/* The merge lab: offline modules of other merges from the online modules that a run's tasks left.
+ */
+#include "lae/base/clock.h"
+#include "lae/cmd/cmd.h"
+#include "lae/files/atomic.h"
+#include "lae/learn/lab.h"
+#include "lae/learn/progress.h"
+#include "lae/learn/sweep.h"
+#include "lae/report/comparison.h"
+#include "lae/report/pace.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+enum { OPTION_JSON = LAE_SWEEP_OPTIONS, OPTION_WRITE };
+
+static const struct lae_option options[] = {
+    [LAE_SWEEP_METHOD] = {"method", "LIST", "merges to compare: ties,mean,... as in merge.method"},
+    [LAE_SWEEP_VECTORS] = {"vectors", "LIST", "which changes are joined: pair,tasks"},
+    [LAE_SWEEP_BASE] = {"base", "LIST", "what they are measured from: init,first,previous"},
+    [LAE_SWEEP_DENSITY] = {"density", "LIST", "ties, dare: shares of entries kept"},
+    [LAE_SWEEP_SCALE] = {"scale", "LIST", "factors of the merged change"},
+    [LAE_SWEEP_REDUCE] = {"reduce", "LIST", "how entries are joined: mean,sum,max"},
+    [LAE_SWEEP_SCOPE] = {"scope", "LIST", "what is trimmed together: global,tensor"},
+    [LAE_SWEEP_WEIGHTING] = {"weighting", "LIST", "how much a pair's offline counts: equal,tasks"},
+    [LAE_SWEEP_DECAY] = {"decay", "LIST", "ema_task: shares of offline that stay"},
+    [OPTION_JSON] = {"json", "FILE", "write all accuracies as JSON, too"},
+    [OPTION_WRITE] = {"write", "DIR", "write task files: a run in DIR for each merge"},
+    {NULL, NULL, NULL},
+};
+
+/* A command under way. */
+struct comparing {
+    struct lae_opened *opened;
+    struct lae_lab *lab;
+    const char *json, *write;
+    struct lae_sweep sweep;
+    struct lae_lab_result *results; /* [sweep.count] */
+    struct lae_lab_result stored;
+    struct lae_comparison comparison;
+    struct lae_pace pace;
+};
+
+/* ---- how far it is */
+
+static void show_progress(void *context, double done)
+{
+    struct comparing *c = context;
+    bool live = lae_pace_live(&c->pace), plain = lae_pace_plain(&c->pace);
+    if (!live && !plain) return;
+    char forms[2][LAE_LIVE_LINE], label[LAE_COMPARISON_LABEL], left[32];
+    double total = lae_lab_work(c->lab, c->sweep.count);
+    double elapsed = lae_clock_seconds() - c->pace.began;
+    size_t row = c->comparison.done;
+    lae_progress_duration(elapsed * (total - done) / done, left);
+    snprintf(forms[0], LAE_LIVE_LINE, "merge %zu/%zu  %s  %.0f %% of all done, left %s", row + 1,
+             c->sweep.count, lae_comparison_label(&c->comparison, row, label), 100.0 * done / total,
+             left);
+    snprintf(forms[1], LAE_LIVE_LINE, "merge %zu/%zu  %.0f %%, left %s", row + 1, c->sweep.count,
+             100.0 * done / total, left);
+    if (live)
+        lae_pace_draw(&c->pace, forms, 2);
+    else
+        lae_log_info(c->pace.log, "%s", forms[0]);
+}
+
+static void tell_row(struct comparing *c, size_t row)
+{
+    const struct lae_metrics *metrics = &c->results[row].metrics;
+    int finished = c->opened->state.finished;
+    char label[LAE_COMPARISON_LABEL], seconds[32];
+    struct lae_summary offline = lae_metrics_summary(metrics, LAE_OFFLINE, finished);
+    struct lae_summary ensemble = lae_metrics_summary(metrics, LAE_ENSEMBLE, finished);
+    lae_log_info(c->pace.log, "merge %2zu/%zu   offline %6.2f, ensemble %6.2f on average   %s   %s",
+                 row + 1, c->sweep.count, offline.average_incremental, ensemble.average_incremental,
+                 lae_comparison_label(&c->comparison, row, label),
+                 lae_progress_duration(c->results[row].seconds, seconds));
+}
+
+/* ---- the merges */
+
+static const struct lae_lab_place *place_of(const struct comparing *c, size_t row,
+                                            char name[LAE_COMPARISON_LABEL],
+                                            struct lae_lab_place *place)
+{
+    if (c->write == NULL) return NULL;
+    *place = (struct lae_lab_place){c->write, lae_comparison_name(&c->comparison, row, name)};
+    return place;
+}
+
+/* Before the first is computed: whether all can be written. */
+static lae_status check_places(struct comparing *c)
+{
+    for (size_t row = 0; row < c->sweep.count && c->write != NULL; row++) {
+        char name[LAE_COMPARISON_LABEL];
+        struct lae_lab_place place;
+        LAE_TRY(lae_status_prefix(
+            lae_lab_check_place(c->lab, &c->sweep.items[row], place_of(c, row, name, &place)),
+            "--write"));
+    }
+    return NULL;
+}
+
+static lae_status compute(struct comparing *c)
+{
+    LAE_TRY(check_places(c));
+    c->pace = lae_pace_begin(c->opened->job.log);
+    for (size_t row = 0; row < c->sweep.count; row++) {
+        char name[LAE_COMPARISON_LABEL];
+        struct lae_lab_place place;
+        LAE_TRY(lae_lab_merge(c->lab, &c->sweep.items[row], place_of(c, row, name, &place),
+                              show_progress, c, &c->results[row]));
+        c->comparison.done++;
+        if (c->opened->dist->rank == 0) tell_row(c, row);
+    }
+    return NULL;
+}
+
+static lae_status prepare(struct comparing *c, const struct lae_arguments *arguments)
+{
+    struct lae_opened *opened = c->opened;
+    LAE_TRY(
+        lae_sweep_create(&opened->config.merge, arguments->options, opened->job.log, &c->sweep));
+    c->results = calloc(c->sweep.count, sizeof *c->results);
+    if (c->results == NULL)
+        return lae_out_of_memory((double)c->sweep.count * sizeof *c->results, "the results");
+    for (size_t row = 0; row < c->sweep.count; row++)
+        c->results[row].merge = c->sweep.items[row];
+    return lae_lab_stored(c->lab, &c->stored);
+}
+
+static void tell_run(const struct comparing *c)
+{
+    const struct lae_opened *opened = c->opened;
+    const struct lae_job *job = &opened->job;
+    lae_log_info(job->log, "%s: after task %d of %d, %d of %d classes seen, %s images; merges: %zu",
+                 opened->path, opened->state.finished - 1, job->sequence.tasks - 1,
+                 job->sequence.first_class[opened->state.finished], job->sequence.classes,
+                 lae_dataset_evaluated(&job->dataset), c->sweep.count);
+    if (opened->config.train.start_from == LAE_START_OFFLINE)
+        lae_log_warn(job->log, "train.start_from is offline: this run's tasks began from what its "
+                               "own merge made; with another merge they would have learned "
+                               "something else than what is merged here");
+}
+
+/* Also of a comparison that was asked to stop: what is done is shown. */
+static lae_status report(struct comparing *c, lae_status status)
+{
+    bool stopped = lae_status_code(status) == LAE_STOPPED, first = c->opened->dist->rank == 0;
+    if (status != NULL && !stopped) return status;
+    if (first && c->comparison.done > 0) lae_comparison_print(stdout, &c->comparison);
+    if (!stopped && first && c->json != NULL)
+        status = lae_status_prefix(lae_comparison_write(c->json, &c->comparison), "--json");
+    if (!stopped) return lae_dist_agree(c->opened->dist, status);
+    lae_status_free(status);
+    return lae_status_new(LAE_STOPPED,
+                          "stopped on request after %zu of %zu merges; the same "
+                          "command begins again",
+                          c->comparison.done, c->sweep.count);
+}
+
+static lae_status compare(struct lae_opened *opened, const struct lae_arguments *arguments)
+{
+    struct comparing c = {.opened = opened,
+                          .json = arguments->options[OPTION_JSON],
+                          .write = arguments->options[OPTION_WRITE]};
+    lae_status status = lae_lab_open(opened, &c.lab);
+    if (status == NULL) status = lae_dist_agree(opened->dist, prepare(&c, arguments));
+    c.comparison = (struct lae_comparison){.opened = opened,
+                                           .stored = &c.stored,
+                                           .results = c.results,
+                                           .count = c.sweep.count,
+                                           .written = c.write};
+    if (status == NULL) {
+        if (opened->dist->rank == 0) tell_run(&c);
+        status = report(&c, compute(&c));
+    }
+    for (size_t row = 0; c.results != NULL && row < c.sweep.count; row++)
+        lae_metrics_free(&c.results[row].metrics);
+    lae_metrics_free(&c.stored.metrics);
+    free(c.results);
+    lae_sweep_free(&c.sweep);
+    lae_lab_close(c.lab);
+    return status;
+}
+
+static lae_status run(const struct lae_arguments *arguments, const struct lae_dist *dist,
+                      struct lae_log *log)
+{
+    struct lae_opened opened;
+    const char *json = arguments->options[OPTION_JSON];
+    lae_status status = json != NULL && dist->rank == 0 ? lae_atomic_check(json) : NULL;
+    LAE_TRY(lae_dist_agree(dist, lae_status_prefix(status, "--json")));
+    status = lae_opened_open(arguments->positional[0], arguments->settings,
+                             arguments->setting_count, dist, log, &opened);
+    if (status == NULL) status = compare(&opened, arguments);
+    lae_opened_close(&opened);
+    return status;
+}
+
+const struct lae_command lae_command_merge = {
+    .name = "merge",
+    .usage = "RUN [--method LIST] [--density LIST] ... [--json FILE] [--write DIR] "
+             "[KEY=VALUE ...]",
+    .help = "compare what other merges make of a run's online modules, without training",
+    .positional = 1,
+    .options = options,
+    .keys = LAE_OPENED_KEYS,
+    .run = run,
+};

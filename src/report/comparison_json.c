@@ -1,0 +1,125 @@
+/* A comparison of merges as JSON:
+ *
+ *     {"run", "finished", "tasks", "classes_seen", "images", "start_from",
+ *      "online": SCORES, "stored": MERGE,
+ *      "merges": [MERGE with "number", "own", "seconds" and "directory", ...]}
+ *     MERGE   {"method", OPTION: VALUE of those that the method reads, "offline": SCORES,
+ *              "ensemble": SCORES}
+ *     SCORES  {"average", "last", "forgetting", "backward_transfer", "seen": [T],
+ *              "accuracy": [T][T]}, in percent; null: not known
+ */
+#include "lae/report/comparison.h"
+
+#include "lae/files/atomic.h"
+#include "lae/files/map.h"
+#include "lae/learn/sweep.h"
+
+#include <jansson.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* What is not UTF-8 (a path may be anything) becomes null. */
+static json_t *text(const char *value)
+{
+    json_t *string = value != NULL ? json_string(value) : NULL;
+    return string != NULL ? string : json_null();
+}
+
+/* JSON has neither NaN nor infinity. */
+static json_t *number(double value)
+{
+    return isfinite(value) ? json_real(value) : json_null();
+}
+
+static json_t *numbers(const double *values, int count)
+{
+    json_t *array = json_array();
+    for (int i = 0; i < count; i++)
+        json_array_append_new(array, number(values[i]));
+    return array;
+}
+
+static json_t *scores(const struct lae_metrics *metrics, enum lae_module module, int finished)
+{
+    struct lae_summary s = lae_metrics_summary(metrics, module, finished);
+    json_t *matrix = json_array();
+    for (int task = 0; task < metrics->tasks; task++)
+        json_array_append_new(
+            matrix, numbers(metrics->accuracy[module] + task * metrics->tasks, metrics->tasks));
+    return json_pack("{s:o, s:o, s:o, s:o, s:o, s:o}", "average", number(s.average_incremental),
+                     "last", number(s.last), "forgetting", number(s.forgetting),
+                     "backward_transfer", number(s.backward_transfer), "seen",
+                     numbers(metrics->seen[module], metrics->tasks), "accuracy", matrix);
+}
+
+/* A number where it is one, else a word. */
+static json_t *option_value(const struct lae_merge_options *merge, enum lae_sweep_option option)
+{
+    char *written = NULL, *end;
+    lae_status_free(lae_sweep_value(merge, option, &written));
+    if (written == NULL) return NULL;
+    double value = strtod(written, &end);
+    json_t *json = *end == '\0' ? json_real(value) : json_string(written);
+    free(written);
+    return json;
+}
+
+static json_t *pack_merge(const struct lae_lab_result *result, int finished)
+{
+    json_t *merge = json_object();
+    for (int o = 0; o < LAE_SWEEP_OPTIONS; o++) {
+        enum lae_sweep_option option = (enum lae_sweep_option)o;
+        if (lae_sweep_reads(result->merge.method, option))
+            json_object_set_new(merge, lae_sweep_name(option),
+                                option_value(&result->merge, option));
+    }
+    for (int module = LAE_OFFLINE; module <= LAE_ENSEMBLE; module++)
+        if (result->metrics.present[module])
+            json_object_set_new(merge, lae_module_name((enum lae_module)module),
+                                scores(&result->metrics, (enum lae_module)module, finished));
+    return merge;
+}
+
+static json_t *pack_row(const struct lae_comparison *c, size_t row)
+{
+    const struct lae_lab_result *result = &c->results[row];
+    json_t *merge = pack_merge(result, c->opened->state.finished);
+    bool own = lae_merge_same(&result->merge, &c->stored->merge);
+    json_object_set_new(merge, "number", json_integer((json_int_t)row + 1));
+    json_object_set_new(merge, "own", json_boolean(own));
+    json_object_set_new(merge, "seconds", number(result->seconds));
+    if (c->written == NULL) return merge;
+    char name[LAE_COMPARISON_LABEL];
+    char *path = lae_path_join(c->written, lae_comparison_name(c, row, name));
+    json_object_set_new(merge, "directory", text(path));
+    free(path);
+    return merge;
+}
+
+static json_t *pack(const struct lae_comparison *c)
+{
+    const struct lae_job *job = &c->opened->job;
+    int finished = c->opened->state.finished;
+    json_t *merges = json_array();
+    for (size_t row = 0; row < c->done; row++)
+        json_array_append_new(merges, pack_row(c, row));
+    const char *start = job->config->train.start_from == LAE_START_OFFLINE ? "offline" : "online";
+    return json_pack("{s:o, s:i, s:i, s:i, s:s, s:s, s:o, s:o, s:o}", "run", text(c->opened->path),
+                     "finished", finished, "tasks", job->sequence.tasks, "classes_seen",
+                     job->sequence.first_class[finished], "images",
+                     lae_dataset_evaluated(&job->dataset), "start_from", start, "online",
+                     scores(&c->stored->metrics, LAE_ONLINE, finished), "stored",
+                     pack_merge(c->stored, finished), "merges", merges);
+}
+
+lae_status lae_comparison_write(const char *path, const struct lae_comparison *comparison)
+{
+    json_t *object = pack(comparison);
+    char *dump = object == NULL ? NULL : json_dumps(object, JSON_INDENT(1));
+    json_decref(object);
+    if (dump == NULL) return lae_out_of_memory(65536, "the comparison as JSON");
+    lae_status status = lae_atomic_write(path, dump, strlen(dump));
+    free(dump);
+    return status;
+}
