@@ -64,16 +64,21 @@ static void show_progress(void *context, double done)
         lae_log_info(c->pace.log, "%s", forms[0]);
 }
 
+/* The average incremental accuracies of a merge, by the scorers that see its offline module. */
 static void tell_row(struct comparing *c, size_t row)
 {
     const struct lae_metrics *metrics = &c->results[row].metrics;
-    int finished = c->opened->state.finished;
-    char label[LAE_COMPARISON_LABEL], seconds[32];
-    struct lae_summary offline = lae_metrics_summary(metrics, LAE_OFFLINE, finished);
-    struct lae_summary ensemble = lae_metrics_summary(metrics, LAE_ENSEMBLE, finished);
-    lae_log_info(c->pace.log, "merge %2zu/%zu   offline %6.2f, ensemble %6.2f on average   %s   %s",
-                 row + 1, c->sweep.count, offline.average_incremental, ensemble.average_incremental,
-                 lae_comparison_label(&c->comparison, row, label),
+    char label[LAE_COMPARISON_LABEL], seconds[32], averages[256] = "";
+    size_t used = 0;
+    for (int i = 0; i < metrics->scorers.count && used < sizeof averages; i++) {
+        const struct lae_scorer *scorer = &metrics->scorers.items[i];
+        struct lae_summary s = lae_metrics_summary(metrics, i, c->opened->state.finished);
+        if (scorer->module == LAE_OFFLINE)
+            used += (size_t)snprintf(averages + used, sizeof averages - used, "%s %.2f  ",
+                                     scorer->name, s.average_incremental);
+    }
+    lae_log_info(c->pace.log, "merge %zu/%zu  %s: %s %s", row + 1, c->sweep.count,
+                 lae_comparison_label(&c->comparison, row, label), averages,
                  lae_progress_duration(c->results[row].seconds, seconds));
 }
 
@@ -164,7 +169,7 @@ static lae_status compare(struct lae_opened *opened, const struct lae_arguments 
     struct comparing c = {.opened = opened,
                           .json = arguments->options[OPTION_JSON],
                           .write = arguments->options[OPTION_WRITE]};
-    lae_status status = lae_lab_open(opened, &c.lab);
+    lae_status status = lae_lab_open(opened, c.write != NULL, &c.lab);
     if (status == NULL) status = lae_dist_agree(opened->dist, prepare(&c, arguments));
     c.comparison = (struct lae_comparison){.opened = opened,
                                            .stored = &c.stored,

@@ -4,6 +4,7 @@
 #include "lae/base/clock.h"
 #include "lae/learn/evaluator.h"
 #include "lae/learn/rundir.h"
+#include "lae/learn/statistics.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -17,8 +18,9 @@ struct lae_lab {
     float *offline; /* [tasks, P] of a run whose method works after every step; else NULL */
     struct lae_workers workers;
     struct lae_evaluator *evaluator;
+    struct lae_gatherer *gatherer;
     int known;   /* tasks whose online module has been evaluated */
-    double done; /* passes of one image, of the evaluations made */
+    double done; /* work */
 };
 
 /* ---- what the tasks left */
@@ -83,6 +85,8 @@ static lae_status allocate(struct lae_lab *lab)
         return lae_out_of_memory((double)count * sizeof(float), "the tasks' modules");
     LAE_TRY(lae_workers_create(job, &lab->workers));
     LAE_TRY(lae_evaluator_create(job, &lab->workers, &lab->evaluator));
+    LAE_TRY(lae_gatherer_create(job, &lab->workers, job->config->stats.modules, &lab->gatherer));
+    if ((job->config->eval.heads & LAE_LINEAR_HEADS) == 0) return NULL;
     return lae_evaluator_keep_online(lab->evaluator, lab->tasks);
 }
 
@@ -100,7 +104,15 @@ static lae_status prepare(struct lae_lab *lab)
     return NULL;
 }
 
-lae_status lae_lab_open(struct lae_opened *opened, struct lae_lab **out)
+/* What is gathered and evaluated. Where files are to be written, they must have all that training
+ * writes; else what does not depend on the merge is left out. */
+static void choose_statistics(struct lae_config *config, bool write)
+{
+    bool linear_alone = config->eval.heads == LAE_LINEAR_HEADS;
+    if (!write) config->stats.modules = linear_alone ? 0 : 1U << LAE_OFFLINE;
+}
+
+lae_status lae_lab_open(struct lae_opened *opened, bool write, struct lae_lab **out)
 {
     struct lae_lab *lab = *out = calloc(1, sizeof *lab);
     LAE_TRY(lae_dist_agree(opened->dist,
@@ -108,12 +120,14 @@ lae_status lae_lab_open(struct lae_opened *opened, struct lae_lab **out)
     lab->opened = opened;
     lab->own = opened->config.merge;
     lab->tasks = opened->state.finished;
+    choose_statistics(&opened->config, write);
     return prepare(lab);
 }
 
 void lae_lab_close(struct lae_lab *lab)
 {
     if (lab == NULL) return;
+    lae_gatherer_free(lab->gatherer);
     lae_evaluator_free(lab->evaluator);
     lae_workers_free(&lab->workers);
     free(lab->online);
@@ -125,12 +139,8 @@ lae_status lae_lab_stored(const struct lae_lab *lab, struct lae_lab_result *resu
 {
     const struct lae_metrics *stored = &lab->opened->state.metrics;
     *result = (struct lae_lab_result){.merge = lab->own, .seconds = NAN};
-    LAE_TRY(lae_metrics_create(stored->tasks, stored->present[LAE_OFFLINE], &result->metrics));
-    size_t n = (size_t)stored->tasks;
-    for (int module = 0; module < LAE_MODULES; module++)
-        if (stored->present[module])
-            memcpy(result->metrics.accuracy[module], stored->accuracy[module],
-                   (2 * n * n + n) * sizeof(double));
+    LAE_TRY(lae_metrics_create(stored->tasks, &stored->scorers, &result->metrics));
+    lae_metrics_copy(&result->metrics, stored);
     return NULL;
 }
 
@@ -139,25 +149,48 @@ bool lae_lab_is_own(const struct lae_lab *lab, const struct lae_merge_options *m
     return lae_merge_same(merge, &lab->own);
 }
 
-/* ---- work */
+/* ---- work, in passes of one image through one module */
 
-/* Test images that are evaluated after task `task`. */
-static double evaluated_images(const struct lae_lab *lab, int task)
+static double count_images(const struct lae_lab *lab, enum lae_split split, int first, int task)
 {
     double images = 0.0;
-    for (int k = 0; k <= task; k++)
-        images += (double)lab->opened->job.sequence.images[LAE_TEST][k].count;
+    for (int k = first; k <= task; k++)
+        images += (double)lab->opened->job.sequence.images[split][k].count;
     return images;
+}
+
+static bool has_linear_heads(const struct lae_lab *lab)
+{
+    return (lab->opened->config.eval.heads & LAE_LINEAR_HEADS) != 0;
+}
+
+/* Of the statistics of task `task`; after the first task offline is online. */
+static double gathering_work(const struct lae_lab *lab, int task)
+{
+    int modules = 0;
+    for (int m = 0; m < LAE_MODULES; m++)
+        modules += (int)(lab->opened->config.stats.modules >> m & 1);
+    return modules * count_images(lab, LAE_TRAIN, task, task);
+}
+
+/* Of the evaluation after task `task`; `known`: online's features are. */
+static double evaluation_work(const struct lae_lab *lab, int task, bool known)
+{
+    unsigned heads = lab->opened->config.eval.heads, gathers = lab->opened->config.stats.modules;
+    bool init = heads != LAE_LINEAR_HEADS && (gathers >> LAE_INIT & 1) != 0;
+    bool online = has_linear_heads(lab) && !known, offline = task > 0 || !has_linear_heads(lab);
+    return (init + online + offline) * count_images(lab, LAE_TEST, 0, task);
 }
 
 double lae_lab_work(const struct lae_lab *lab, size_t merges)
 {
-    double online = evaluated_images(lab, 0), offline = 0.0;
-    for (int task = 1; task < lab->tasks; task++) {
-        online += evaluated_images(lab, task);
-        offline += evaluated_images(lab, task);
+    double first = 0.0, each = 0.0;
+    for (int task = 0; task < lab->tasks; task++) {
+        double known = evaluation_work(lab, task, true);
+        first += evaluation_work(lab, task, false) - known;
+        each += gathering_work(lab, task) + known;
     }
-    return online + (double)merges * offline;
+    return first + (double)merges * each;
 }
 
 /* ---- a run once more, without learning */
@@ -169,28 +202,45 @@ struct replay {
     struct lae_log log; /* the directory's log.txt */
     lae_lab_progress *progress;
     void *context;
-    double work; /* passes that the evaluation at hand takes */
+    double work; /* of what is under way */
 };
 
-static void evaluating(void *context, double share)
+static void passing(void *context, double share)
 {
     const struct replay *r = context;
     r->progress(r->context, r->lab->done + share * r->work);
 }
 
+static lae_evaluate_progress *progress_of(const struct replay *r)
+{
+    return r->progress != NULL && r->lab->opened->dist->rank == 0 ? passing : NULL;
+}
+
+/* Class statistics of the task. */
+static lae_status gather(struct replay *r)
+{
+    struct lae_lab *lab = r->lab;
+    int task = r->state.finished;
+    struct lae_learned learned = lae_state_learned(&r->state, task);
+    r->work = gathering_work(lab, task);
+    LAE_TRY(lae_gather(lab->gatherer, &learned, r->state.stats, progress_of(r), r));
+    lab->done += r->work;
+    return NULL;
+}
+
 static lae_status evaluate(struct replay *r)
 {
     struct lae_lab *lab = r->lab;
-    const struct lae_dist *dist = lab->opened->dist;
-    int task = r->state.finished, modules = (task >= lab->known) + (task > 0);
-    bool tells = r->progress != NULL && dist->rank == 0;
+    struct lae_metrics *metrics = &r->state.metrics;
+    int task = r->state.finished;
+    struct lae_learned learned = lae_state_learned(&r->state, task);
     struct lae_counts counts;
-    LAE_TRY(lae_dist_agree(dist, lae_counts_create(task + 1, &counts)));
-    r->work = modules * evaluated_images(lab, task);
-    lae_status status =
-        lae_evaluate(lab->evaluator, &r->state, task, &counts, tells ? evaluating : NULL, r);
+    LAE_TRY(
+        lae_dist_agree(lab->opened->dist, lae_counts_create(task + 1, &metrics->scorers, &counts)));
+    r->work = evaluation_work(lab, task, task < lab->known);
+    lae_status status = lae_evaluate(lab->evaluator, &learned, &counts, progress_of(r), r);
     if (status == NULL) {
-        lae_metrics_record(&r->state.metrics, &counts);
+        lae_metrics_record(metrics, &counts);
         lab->done += r->work;
         if (task >= lab->known) lab->known = task + 1;
     }
@@ -220,6 +270,7 @@ static lae_status replay_task(struct replay *r, bool write)
     LAE_TRY(lae_dist_agree(job->dist, lae_state_begin_task(job, state)));
     take_learned(r);
     LAE_TRY(lae_state_accumulate(job, state));
+    LAE_TRY(gather(r));
     LAE_TRY(evaluate(r));
     state->finished++;
     state->at = (struct lae_cursor){0};

@@ -8,11 +8,9 @@
 #include <string.h>
 
 #define CELL 24
-#define NUMBERS 26 /* columns of a module's three numbers */
+#define NUMBERS 26 /* columns of a scorer's three numbers */
+#define ABREAST 2  /* scorers in one table */
 #define OPTIONS LAE_SWEEP_OPTIONS
-
-static const enum lae_module shown[] = {LAE_OFFLINE, LAE_ENSEMBLE};
-enum { SHOWN = sizeof shown / sizeof shown[0] };
 
 /* ---- options */
 
@@ -64,7 +62,7 @@ static bool is_own(const struct lae_comparison *c, size_t row)
 static struct rows rows_of(const struct lae_comparison *comparison, size_t computed)
 {
     struct rows rows = {.comparison = comparison};
-    rows.own_first = comparison->stored->metrics.present[LAE_OFFLINE];
+    rows.own_first = comparison->stored->merge.method->has_offline;
     for (size_t row = 0; row < comparison->count; row++)
         rows.own_first = rows.own_first && !is_own(comparison, row);
     rows.count = computed + (rows.own_first ? 1 : 0);
@@ -114,34 +112,47 @@ static void measure(const struct rows *rows, int widths[OPTIONS])
     }
 }
 
-static void print_header(FILE *out, const int widths[OPTIONS])
+/* Scorers that stand abreast. */
+struct block {
+    const struct lae_scorer *scorers[ABREAST];
+    int count;
+    bool first; /* it has the seconds, too */
+};
+
+static void print_header(FILE *out, const struct block *block, const int widths[OPTIONS])
 {
     int before = 5;
     for (int option = 0; option < OPTIONS; option++)
         before += widths[option];
     fprintf(out, "\n%*s", before, "");
-    for (int i = 0; i < SHOWN; i++)
-        fprintf(out, "%*s", NUMBERS, lae_module_name(shown[i]));
+    for (int i = 0; i < block->count; i++)
+        fprintf(out, "%*s", NUMBERS, block->scorers[i]->name);
     fprintf(out, "\n%3s  ", "#");
     for (int option = 0; option < OPTIONS; option++)
         if (widths[option] > 0)
             fprintf(out, "%-*s", widths[option], lae_sweep_name((enum lae_sweep_option)option));
-    for (int i = 0; i < SHOWN; i++)
+    for (int i = 0; i < block->count; i++)
         fprintf(out, "%9s%7s%10s", "average", "last", "forgotten");
-    fprintf(out, "%9s\n", "seconds");
-    for (int i = 0; i < before + SHOWN * NUMBERS + 9; i++)
+    fprintf(out, "%s\n", block->first ? "  seconds" : "");
+    for (int i = 0; i < before + block->count * NUMBERS + (block->first ? 9 : 0); i++)
         fputc('-', out);
     fputc('\n', out);
 }
 
-static void print_numbers(FILE *out, const struct lae_metrics *metrics, enum lae_module module,
+static void print_numbers(FILE *out, const struct lae_metrics *metrics, const char *scorer,
                           int finished)
 {
-    struct lae_summary s = lae_metrics_summary(metrics, module, finished);
-    fprintf(out, "%9.2f%7.2f%10.2f", s.average_incremental, s.last, s.forgetting);
+    int at = lae_scorers_find(&metrics->scorers, scorer);
+    struct lae_summary s = {.last = NAN};
+    if (at >= 0) s = lae_metrics_summary(metrics, at, finished);
+    if (isnan(s.last))
+        fprintf(out, "%9s%7s%10s", "-", "-", "-");
+    else
+        fprintf(out, "%9.2f%7.2f%10.2f", s.average_incremental, s.last, s.forgetting);
 }
 
-static void print_row(FILE *out, const struct rows *rows, size_t row, const int widths[OPTIONS])
+static void print_row(FILE *out, const struct rows *rows, size_t row, const struct block *block,
+                      const int widths[OPTIONS])
 {
     const struct lae_lab_result *result = row_of(rows, row);
     const struct lae_comparison *c = rows->comparison;
@@ -156,12 +167,46 @@ static void print_row(FILE *out, const struct rows *rows, size_t row, const int 
         if (widths[option] > 0)
             fprintf(out, "%-*s", widths[option], cell(&result->merge, option, text));
     }
-    for (int i = 0; i < SHOWN; i++)
-        print_numbers(out, &result->metrics, shown[i], c->opened->state.finished);
-    if (isnan(result->seconds))
-        fprintf(out, "%9s\n", "-");
-    else
-        fprintf(out, "%9.1f\n", result->seconds);
+    for (int i = 0; i < block->count; i++)
+        print_numbers(out, &result->metrics, block->scorers[i]->name, c->opened->state.finished);
+    if (block->first && isnan(result->seconds))
+        fprintf(out, "%9s", "-");
+    else if (block->first)
+        fprintf(out, "%9.1f", result->seconds);
+    fputc('\n', out);
+}
+
+/* The scorers that see offline, some abreast, one table below the other. */
+static void print_tables(FILE *out, const struct rows *rows)
+{
+    const struct lae_scorers *scorers = &row_of(rows, rows->count - 1)->metrics.scorers;
+    struct block block = {.first = true};
+    int widths[OPTIONS];
+    measure(rows, widths);
+    for (int i = 0; i < scorers->count; i++) {
+        if (scorers->items[i].module == LAE_OFFLINE)
+            block.scorers[block.count++] = &scorers->items[i];
+        bool last = i + 1 == scorers->count;
+        if (block.count == 0 || (block.count < ABREAST && !last)) continue;
+        print_header(out, &block, widths);
+        for (size_t row = 0; row < rows->count; row++)
+            print_row(out, rows, row, &block, widths);
+        block = (struct block){0};
+    }
+    fputc('\n', out);
+}
+
+/* What the run stored of scorers that do not see offline. */
+static void print_constant(FILE *out, const struct lae_comparison *c)
+{
+    const struct lae_metrics *metrics = &c->stored->metrics;
+    fprintf(out, "%-30s%9s%7s%10s\n", "the same with every merge", "average", "last", "forgotten");
+    for (int i = 0; i < metrics->scorers.count; i++) {
+        if (metrics->scorers.items[i].module == LAE_OFFLINE) continue;
+        fprintf(out, "  %-28s", metrics->scorers.items[i].name);
+        print_numbers(out, metrics, metrics->scorers.items[i].name, c->opened->state.finished);
+        fputc('\n', out);
+    }
 }
 
 /* The options that have one value in all rows that read them. */
@@ -176,14 +221,14 @@ static void print_common(FILE *out, const struct rows *rows)
         fprintf(out, "%s%s %s", before, lae_sweep_name((enum lae_sweep_option)option), value);
         before = ", ";
     }
-    if (strcmp(before, ", ") == 0) fputs(" (of the methods that read it)\n", out);
+    if (strcmp(before, ", ") == 0) fputs(" (of the methods that read it)\n\n", out);
 }
 
 /* What the run stored against what was computed again. */
 static void print_own(FILE *out, const struct rows *rows)
 {
     const struct lae_comparison *c = rows->comparison;
-    if (rows->own_first) fputs("* the run's own merge, as it stored it\n", out);
+    if (rows->own_first) fputs("\n* the run's own merge, as it stored it\n", out);
     for (size_t row = 0; row < c->done; row++) {
         if (!is_own(c, row)) continue;
         int differences = 0;
@@ -191,27 +236,19 @@ static void print_own(FILE *out, const struct rows *rows)
             differences += lae_tables_differences(out, &c->results[row].metrics,
                                                   &c->stored->metrics, task, "the run's file");
         if (differences == 0)
-            fputs("* the run's own merge; all accuracies are the same as it stored\n", out);
+            fputs("\n* the run's own merge; all accuracies are the same as it stored\n", out);
         else
-            fprintf(out, "* the run's own merge; %d number(s) are not as it stored them\n",
+            fprintf(out, "\n* the run's own merge; %d number(s) are not as it stored them\n",
                     differences);
     }
 }
 
 void lae_comparison_print(FILE *out, const struct lae_comparison *comparison)
 {
-    int widths[OPTIONS];
     struct rows rows = rows_of(comparison, comparison->done);
-    struct lae_summary online = lae_metrics_summary(&comparison->stored->metrics, LAE_ONLINE,
-                                                    comparison->opened->state.finished);
-    measure(&rows, widths);
-    print_header(out, widths);
-    for (size_t row = 0; row < rows.count; row++)
-        print_row(out, &rows, row, widths);
-    fputc('\n', out);
+    print_tables(out, &rows);
     print_common(out, &rows);
-    fprintf(out, "online alone: average %.2f, last %.2f, forgotten %.2f\n",
-            online.average_incremental, online.last, online.forgetting);
+    print_constant(out, comparison);
     print_own(out, &rows);
     fflush(out);
 }

@@ -1,12 +1,12 @@
 /* A comparison of merges as JSON:
  *
- *     {"run", "finished", "tasks", "classes_seen", "images", "start_from",
- *      "online": SCORES, "stored": MERGE,
- *      "merges": [MERGE with "number", "own", "seconds" and "directory", ...]}
- *     MERGE   {"method", OPTION: VALUE of those that the method reads, "offline": SCORES,
- *              "ensemble": SCORES}
+ *     {"run", "finished", "tasks", "classes_seen", "images", "start_from", "heads": {"shrink"},
+ *      "stored": MERGE, "merges": [MERGE with "number", "own", "seconds" and "directory", ...]}
+ *     MERGE   {"method", OPTION: VALUE of those that the method reads, "scores": {SCORER: SCORES}}
  *     SCORES  {"average", "last", "forgetting", "backward_transfer", "seen": [T],
  *              "accuracy": [T][T]}, in percent; null: not known
+ *
+ * "stored" is what the run itself left, "directory" is there where task files were written.
  */
 #include "lae/report/comparison.h"
 
@@ -40,17 +40,17 @@ static json_t *numbers(const double *values, int count)
     return array;
 }
 
-static json_t *scores(const struct lae_metrics *metrics, enum lae_module module, int finished)
+static json_t *scores(const struct lae_metrics *metrics, int scorer, int finished)
 {
-    struct lae_summary s = lae_metrics_summary(metrics, module, finished);
+    struct lae_summary s = lae_metrics_summary(metrics, scorer, finished);
     json_t *matrix = json_array();
     for (int task = 0; task < metrics->tasks; task++)
         json_array_append_new(
-            matrix, numbers(metrics->accuracy[module] + task * metrics->tasks, metrics->tasks));
+            matrix, numbers(metrics->accuracy[scorer] + task * metrics->tasks, metrics->tasks));
     return json_pack("{s:o, s:o, s:o, s:o, s:o, s:o}", "average", number(s.average_incremental),
                      "last", number(s.last), "forgetting", number(s.forgetting),
                      "backward_transfer", number(s.backward_transfer), "seen",
-                     numbers(metrics->seen[module], metrics->tasks), "accuracy", matrix);
+                     numbers(metrics->seen[scorer], metrics->tasks), "accuracy", matrix);
 }
 
 /* A number where it is one, else a word. */
@@ -74,10 +74,11 @@ static json_t *pack_merge(const struct lae_lab_result *result, int finished)
             json_object_set_new(merge, lae_sweep_name(option),
                                 option_value(&result->merge, option));
     }
-    for (int module = LAE_OFFLINE; module <= LAE_ENSEMBLE; module++)
-        if (result->metrics.present[module])
-            json_object_set_new(merge, lae_module_name((enum lae_module)module),
-                                scores(&result->metrics, (enum lae_module)module, finished));
+    json_t *all = json_object();
+    for (int i = 0; i < result->metrics.scorers.count; i++)
+        json_object_set_new(all, result->metrics.scorers.items[i].name,
+                            scores(&result->metrics, i, finished));
+    json_object_set_new(merge, "scores", all);
     return merge;
 }
 
@@ -105,12 +106,12 @@ static json_t *pack(const struct lae_comparison *c)
     for (size_t row = 0; row < c->done; row++)
         json_array_append_new(merges, pack_row(c, row));
     const char *start = job->config->train.start_from == LAE_START_OFFLINE ? "offline" : "online";
-    return json_pack("{s:o, s:i, s:i, s:i, s:s, s:s, s:o, s:o, s:o}", "run", text(c->opened->path),
-                     "finished", finished, "tasks", job->sequence.tasks, "classes_seen",
-                     job->sequence.first_class[finished], "images",
-                     lae_dataset_evaluated(&job->dataset), "start_from", start, "online",
-                     scores(&c->stored->metrics, LAE_ONLINE, finished), "stored",
-                     pack_merge(c->stored, finished), "merges", merges);
+    return json_pack("{s:o, s:i, s:i, s:i, s:s, s:s, s:{s:f}, s:o, s:o}", "run",
+                     text(c->opened->path), "finished", finished, "tasks", job->sequence.tasks,
+                     "classes_seen", job->sequence.first_class[finished], "images",
+                     lae_dataset_evaluated(&job->dataset), "start_from", start, "heads", "shrink",
+                     job->config->heads.shrink, "stored", pack_merge(c->stored, finished), "merges",
+                     merges);
 }
 
 lae_status lae_comparison_write(const char *path, const struct lae_comparison *comparison)

@@ -158,7 +158,7 @@ static void passing(void *context, const struct lae_position *position, enum lae
 static void note_evaluation(struct lae_console *c, const struct lae_position *position,
                             const struct lae_counts *counts)
 {
-    char text[LINE] = "";
+    char text[LAE_LIVE_LINE] = "";
     size_t used = 0;
     for (int i = 0; i < counts->scorers.count && used < sizeof text; i++)
         used += (size_t)snprintf(text + used, sizeof text - used, "%s%s %6.2f", i > 0 ? "   " : "",

@@ -108,9 +108,12 @@ merged 0 2 "$runs/ties"
 for row in " 1\* ties" "mean" "ema_task" "task_arithmetic" "ties  *tasks  *previous" "dare"; do
     says "^ *[0-9]*.? *$row "
 done
-says "^online alone: average [0-9.]+, last [0-9.]+, forgotten"
+for scorer in online ncm_init lda_init; do
+    says "^  $scorer  *[0-9.]+  *[0-9.]+  *[0-9.]+$"
+done
+says " ncm_offline  *lda_offline$"
 says "the same as it stored"
-shown=$(awk '$1 == "1*" { print $(NF - 6), $(NF - 5), $(NF - 3), $(NF - 2) }' "$work/out")
+shown=$(awk '$1 == "1*" { print $(NF - 6), $(NF - 5), $(NF - 3), $(NF - 2); exit }' "$work/out")
 stored=$(awk '
     /^last accuracy/ { offline = $4; ensemble = $5 }
     /^average incremental/ { print $5, offline, $6, ensemble }' "$work/ties.out")
@@ -118,10 +121,14 @@ stored=$(awk '
 echo "ok: no options"
 
 # Options without methods: those that read them; what does not go together is told.
-merged 0 2 "$runs/ties" --density 0.1,0.4
+merged 0 2 "$runs/ties" --density 0.1,0.4 eval.heads=linear
+grep -q "lda\|ncm" "$work/out" && fail "heads that were not asked for"
 [ "$(grep -Ec '^ *[0-9]+.? +(ties|dare) ' "$work/out")" -eq 4 ] || fail "not the readers of density"
 merged 0 2 "$runs/ties" --method ties --vectors pair,tasks --base init,previous
 warns "1 combination is left out: merge.base is previous, which needs merge.vectors=tasks"
+merged 0 2 "$runs/ties" --method ties,mean eval.heads=lda
+says "^ *#  *method  *average  *last  *forgotten  *seconds"
+says "the same as it stored"
 merged 0 2 "$runs/onward" --method ema_task,mean
 warns "warning: train.start_from is offline"
 says "the same as it stored"

@@ -22,9 +22,11 @@ struct lae_lab_result {
 };
 
 /* Opens a lab on a run. The configuration in `opened`, which must outlive the lab, will be that of
- * the merge at hand. [collective] Errors, the same on all ranks: fewer than two tasks are finished;
- * a task's file is missing; memory. */
-lae_status lae_lab_open(struct lae_opened *opened, struct lae_lab **lab) LAE_MUST_CHECK;
+ * the merge at hand; its eval.heads are evaluated. `write`: task files will be written, so that
+ * statistics are gathered through all of stats.modules; else through offline alone, the others not
+ * depending on the merge. [collective] Errors, the same on all ranks: fewer than two tasks are
+ * finished; a task's file is missing; memory. */
+lae_status lae_lab_open(struct lae_opened *opened, bool write, struct lae_lab **lab) LAE_MUST_CHECK;
 void lae_lab_close(struct lae_lab *lab); /* NULL is allowed */
 
 /* What the run itself stored. Errors: memory. */
@@ -33,7 +35,7 @@ lae_status lae_lab_stored(const struct lae_lab *lab, struct lae_lab_result *resu
 /* Whether it is the run's own merge. */
 bool lae_lab_is_own(const struct lae_lab *lab, const struct lae_merge_options *merge);
 
-/* Passes of one image that `merges` merges take, from the lab's opening on. */
+/* What `merges` merges take, from the lab's opening on, in passes of one image through a module. */
 double lae_lab_work(const struct lae_lab *lab, size_t merges);
 
 /* Called now and then with the passes done since the lab was opened, on rank 0's main thread. */

@@ -13,7 +13,7 @@ struct lae_comparison {
     const struct lae_lab_result *stored;  /* what the run itself stored */
     const struct lae_lab_result *results; /* [count]; all have their merge */
     size_t count;
-    size_t done;         /* the first so many have their metrics, too */
+    size_t done;         /* >= 1 to be shown: the first so many have their metrics, too */
     const char *written; /* the directory of their task files; NULL: there are none */
 };
 
@@ -27,7 +27,8 @@ const char *lae_comparison_name(const struct lae_comparison *comparison, size_t 
                                 char text[LAE_COMPARISON_LABEL]);
 
 /* A row for each merge that is done, and for the run's own as it stored it where that is none of
- * them; then the differences between what the run stored and what was computed again. */
+ * them, by the scorers that see offline; what the run stored of the others; the differences between
+ * what the run stored and what was computed again. */
 void lae_comparison_print(FILE *out, const struct lae_comparison *comparison);
 
 /* The same and all accuracies, as a JSON object; atomically. Errors: memory, writing. */
