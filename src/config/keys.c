@@ -186,8 +186,13 @@ static const struct lae_key keys[] = {
      .member = lae_config_head_name},
 
     {"heads.shrink", &lae_key_real, "0.1", true, AT(heads.shrink),
-     .help = "lda: the covariance's share that makes way for a multiple of the identity", .max = 1,
-     .above_min = true},
+     .help = "lda, aligned: the covariance's share that makes way for a multiple of the identity",
+     .max = 1, .above_min = true},
+    {"heads.draws", &lae_key_whole, "256", true, AT(heads.align.draws),
+     .help = "aligned: features drawn of each class, one a step", .min = 1, .max = 1e6},
+    {"heads.lr", &lae_key_real, "0.03", true, AT(heads.align.lr),
+     .help = "aligned: learning rate at the first step, for weights of mean square 1; falls to 0",
+     .max = 10, .above_min = true},
 
     {"checkpoint.every_seconds", &lae_key_real, "600", false, AT(checkpoint.every_seconds),
      .help = "save inside a task after so long; 0: never", .max = 1e9},

@@ -587,5 +587,5 @@ const char *lae_config_head_name(size_t number)
 {
     if (number == 0) return "linear";
     const struct lae_head_method *method = &lae_head_methods()[number - 1];
-    return method->lifted || strcmp(method->name, "aligned") == 0 ? NULL : method->name;
+    return method->lifted ? NULL : method->name;
 }

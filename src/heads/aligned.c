@@ -194,15 +194,15 @@ static void train(struct aligning *a)
 {
     const struct lae_optim_options adam = {.lr = a->options->lr, .schedule = LAE_SCHEDULE_COSINE};
     size_t rows = a->known * a->width;
-    for (size_t step = 0; step < a->options->draws; step++) {
-        draw(a, step);
+    for (int step = 0; step < a->options->draws; step++) {
+        draw(a, (size_t)step);
         lae_linear(a->logits, a->known, a->drawn, a->parameters, a->parameters + rows, a->known,
                    a->width, a->known);
         for (size_t i = 0; i < a->known; i++)
             differentiate(a, i, a->logits + i * a->known);
         lae_linear_backward_params(a->gradient, a->gradient + rows, a->logits, a->known, a->drawn,
                                    a->known, a->width, a->known);
-        double lr = lae_schedule_lr(&adam, (int64_t)step, (int64_t)a->options->draws);
+        double lr = lae_schedule_lr(&adam, step, a->options->draws);
         lae_adam_step(&a->adam, &adam, lr, a->parameters, a->gradient);
     }
 }

@@ -14,10 +14,10 @@ static const struct lae_head_method methods[] = {
      lae_head_ncm_fit, lae_head_ncm_scores},
     {"lda", "linear discriminant: class means under one shared, shrunk covariance", false,
      lae_head_lda_fit, lae_head_linear_scores},
-    {"ridge", "ridge regression on random features (RanPAC, McDonnell et al. 2023)", true,
-     lae_head_ridge_fit, lae_head_ridge_scores},
     {"aligned", "the linear heads, trained again on drawn features (SLCA, Zhang et al. 2023)",
      false, lae_head_aligned_fit, lae_head_aligned_scores},
+    {"ridge", "ridge regression on random features (RanPAC, McDonnell et al. 2023)", true,
+     lae_head_ridge_fit, lae_head_ridge_scores},
     {0},
 };
 _Static_assert(sizeof methods / sizeof methods[0] <= LAE_MAX_HEADS + 1,

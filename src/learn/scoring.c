@@ -3,6 +3,7 @@
 #include "lae/nn/linear.h"
 
 #include <math.h>
+#include <stdlib.h>
 #include <string.h>
 
 /* ---- heads ---- */
@@ -20,21 +21,51 @@ static lae_status send_head(const struct lae_dist *dist, struct lae_head *head)
     return NULL;
 }
 
+/* start [C, D], then [C]: the tasks' own classifiers, one below the other; 0 for tasks to come. */
+static lae_status join_classifiers(const struct lae_scoring *scoring, float **start)
+{
+    const struct lae_job *job = scoring->job;
+    size_t classes = (size_t)job->sequence.classes, d = job->vit.dims.width;
+    *start = calloc(classes * (d + 1), sizeof **start);
+    if (*start == NULL)
+        return lae_out_of_memory(classes * (d + 1) * sizeof **start, "the tasks' classifiers");
+    for (int task = 0; task <= scoring->learned.task; task++) {
+        size_t first = (size_t)job->sequence.first_class[task], n = lae_task_classes(job, task);
+        const float *classifier = scoring->learned.classifiers[task];
+        memcpy(*start + first * d, classifier, n * d * sizeof **start);
+        memcpy(*start + classes * d + first, classifier + n * d, n * sizeof **start);
+    }
+    return NULL;
+}
+
+/* Rank 0's. */
+static lae_status fit_head(const struct lae_scoring *scoring, const struct lae_scorer *scorer,
+                           struct lae_head *head)
+{
+    const struct lae_job *job = scoring->job;
+    struct lae_head_options options = job->config->heads;
+    float *start;
+    LAE_TRY(join_classifiers(scoring, &start));
+    options.method = scorer->method;
+    options.align.weight = start;
+    options.align.bias = start + (size_t)job->sequence.classes * job->vit.dims.width;
+    options.align.seed = job->config->run.seed;
+    options.align.task = (uint32_t)scoring->learned.task;
+    lae_status status = lae_head_fit(&options, &scoring->learned.stats[scorer->module], NULL, head);
+    free(start);
+    return status;
+}
+
 /* The head of one scorer. [collective] */
 static lae_status open_head(const struct lae_scoring *scoring, const struct lae_scorer *scorer,
                             struct lae_head *head)
 {
-    const struct lae_job *job = scoring->job;
+    const struct lae_dist *dist = scoring->job->dist;
     lae_status status = NULL;
-    if (job->dist->rank == 0) {
-        struct lae_head_options options = job->config->heads;
-        options.method = scorer->method;
-        status = lae_head_fit(&options, &scoring->learned.stats[scorer->module], NULL, head);
-    } else {
-        *head = (struct lae_head){.method = scorer->method};
-    }
-    LAE_TRY(lae_dist_agree(job->dist, status));
-    return send_head(job->dist, head);
+    *head = (struct lae_head){.method = scorer->method};
+    if (dist->rank == 0) status = fit_head(scoring, scorer, head);
+    LAE_TRY(lae_dist_agree(dist, status));
+    return send_head(dist, head);
 }
 
 lae_status lae_scoring_open(const struct lae_job *job, const struct lae_learned *learned,

@@ -51,8 +51,9 @@ values() {
     h5dump -y -w 1 -m %.9e -g "$2" "$1" | grep -E '^ *-?[0-9.]+e[-+][0-9]+,?$' | tr -d ' ,'
 }
 
-learn 2 ties pet.attn.type=conv_adapter pet.mlp.type=adapter merge.method=ties
-learn 1 again pet.attn.type=conv_adapter pet.mlp.type=adapter merge.method=ties
+heads=linear,ncm,lda,aligned
+learn 2 ties pet.attn.type=conv_adapter pet.mlp.type=adapter merge.method=ties eval.heads=$heads
+learn 1 again pet.attn.type=conv_adapter pet.mlp.type=adapter merge.method=ties eval.heads=$heads
 learn 1 none pet.attn.type=lora merge.method=none run.tasks=2
 ties=$runs/ties
 list_runs >"$work/before"
@@ -68,7 +69,8 @@ for np in 1 2 3; do
     says "^the same as stored in the file$"
     grep -q "classes 8 to 11" "$work/out" && fail "task 2 is in the table of task 1"
 done
-for scorer in online offline ensemble ncm_init ncm_offline lda_init lda_offline; do
+for scorer in online offline ensemble ncm_init ncm_offline lda_init lda_offline \
+    aligned_init aligned_offline; do
     shown=$(awk -v scorer=$scorer '
         /^accuracy, %/ { column = 0; for (i = 3; i <= NF; i++) if ($i == scorer) column = i + 1 }
         /^all seen/ && column { print $column }' "$work/table-1")

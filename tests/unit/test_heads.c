@@ -633,7 +633,7 @@ static struct lae_head head_of(const char *name, double shrink, double lambda,
 static void heads_are_found_by_name(void **state)
 {
     (void)state;
-    static const char *const names[] = {"ncm", "lda", "ridge", "aligned"};
+    static const char *const names[] = {"ncm", "lda", "aligned", "ridge"};
     size_t count = 0;
     for (const struct lae_head_method *m = lae_head_methods(); m->name != NULL; m++, count++) {
         assert_string_equal(m->name, names[count]);
@@ -1169,7 +1169,7 @@ static void check_aligned(const json_t *root, const struct scene *scene)
         .bias = start_bias,
         .seed = (uint64_t)number(root, "seed"),
         .task = (uint32_t)number(root, "task"),
-        .draws = (size_t)number(root, "draws"),
+        .draws = (int)number(root, "draws"),
         .lr = number(root, "lr"),
     };
     struct lae_head head;

@@ -41,7 +41,7 @@ struct lae_align_options {
     const float *weight, *bias; /* [C, D], [C]: the linear heads to begin with; not owned */
     uint64_t seed;
     uint32_t task; /* tasks draw features of their own */
-    size_t draws;  /* of each class, one a step */
+    int draws;     /* of each class, one a step */
     double lr;     /* > 0: of weights of mean square 1; at the start: it falls to 0 as a cosine */
 };
 

@@ -6,8 +6,8 @@
  *                  where there is an offline module. The ensemble's rows are maxima of two and add
  *                  up to 1 or more
  *     /HEAD_MODULE the same of heads made from class statistics, but scores as they are: cosines of
- *                  ncm; of lda logarithms of probabilities but for a number that is the same in a
- *                  row. Minus infinity for a class without training images
+ *                  ncm; of lda and aligned logarithms of probabilities but for a number that is the
+ *                  same in a row. Minus infinity for a class without training images
  *     /labels      int32 [N] the right output index; -1: of a class not seen yet
  *     /index       int32 [N] the image's number in its part of the data
  *
