@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 const struct lae_command *const *lae_commands(void)
 {
@@ -172,6 +173,15 @@ void lae_arguments_free(struct lae_arguments *arguments)
     arguments->settings = NULL;
 }
 
+/* The rest of a line that is `indent` columns long, broken where the screen ends. */
+static void print_text(size_t indent, const char *text)
+{
+    int terminal = lae_terminal_find(STDOUT_FILENO), width = lae_terminal_width(terminal);
+    lae_terminal_close(terminal);
+    lae_text_wrap(stdout, text, indent, (size_t)width);
+    putchar('\n');
+}
+
 static void print_program_help(void)
 {
     printf("lae_mpi: continual learning with adapters on a frozen Vision Transformer, over MPI\n\n"
@@ -179,16 +189,15 @@ static void print_program_help(void)
            "       mpirun -np 8 lae_mpi            trains the built-in demonstration\n\n"
            "commands:\n");
     for (const struct lae_command *const *c = lae_commands(); *c != NULL; c++)
-        printf("  %-10s %s\n", (*c)->name, (*c)->help);
-    printf(
-        "\noptions:\n"
-        "  --config FILE    read the configuration from a YAML file, or the program's own of that "
-        "name\n"
-        "  --print-config   print the resolved configuration and end\n"
-        "  --help           this text; with a command, its own and all keys\n"
-        "  --version        versions of the program and its libraries\n\n"
-        "exit codes: 0 done, 2 bad input, 75 stopped on request with the state saved, 1 anything "
-        "else\n");
+        print_text((size_t)printf("  %-10s ", (*c)->name), (*c)->help);
+    printf("\noptions:\n");
+    print_text((size_t)printf("  --config FILE    "),
+               "read the configuration from a YAML file, or the program's own of that name");
+    printf("  --print-config   print the resolved configuration and end\n"
+           "  --help           this text; with a command, its own and all keys\n"
+           "  --version        versions of the program and its libraries\n\n");
+    print_text((size_t)printf("exit codes: "),
+               "0 done, 2 bad input, 75 stopped on request with the state saved, 1 anything else");
 }
 
 void lae_print_help(const struct lae_command *command)
@@ -197,12 +206,14 @@ void lae_print_help(const struct lae_command *command)
         print_program_help();
         return;
     }
-    printf("lae_mpi %s %s\n\n%s\n", command->name, command->usage, command->help);
+    printf("lae_mpi %s %s\n\n", command->name, command->usage);
+    print_text(0, command->help);
     const struct lae_option *option = command->options;
     if (option != NULL) printf("\noptions:\n");
     for (; option != NULL && option->name != NULL; option++)
-        printf("  --%s %-*s  %s\n", option->name, 14 - (int)strlen(option->name), option->value,
-               option->help);
+        print_text((size_t)printf("  --%s %-*s  ", option->name, 14 - (int)strlen(option->name),
+                                  option->value),
+                   option->help);
     if (command->keys != NULL)
         printf("\nThe configuration is the checkpoint's; of its keys these may be given anew:\n"
                "%s (lae_mpi train --help says what they mean)\n",

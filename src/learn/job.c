@@ -5,9 +5,11 @@
 #include "lae/store/weights.h"
 #include "pictures.h"
 
+#include <errno.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 lae_status lae_job_share_config(const struct lae_dist *dist, struct lae_config *config)
 {
@@ -25,12 +27,25 @@ lae_status lae_job_share_config(const struct lae_dist *dist, struct lae_config *
     return lae_dist_agree(dist, status);
 }
 
+/* The first thing that is not there in a fresh source tree is what has to be fetched. */
+static lae_status check_there(const char *key, const char *path)
+{
+    struct stat about;
+    if (path == NULL || stat(path, &about) == 0 || errno != ENOENT) return NULL;
+    return lae_bad_input("%s: %s: cannot be opened: No such file or directory "
+                         "(launch/get-data.sh fetches CIFAR-100 and the weights of ViT-B/16)",
+                         key, path);
+}
+
 static lae_status open_dataset(struct lae_job *job)
 {
     struct lae_dataset *dataset = &job->dataset;
+    const struct lae_data_options *options = &job->config->data;
     lae_status status = NULL;
     if (job->dist->rank == 0) {
-        status = lae_dataset_open(&job->config->data, dataset);
+        if (options->dataset != LAE_DATASET_SYNTHETIC)
+            status = check_there("data.path", options->path);
+        if (status == NULL) status = lae_dataset_open(options, dataset);
         /* That of a folder waits until its files have been read, by all ranks. */
         if (status == NULL && dataset->kind != LAE_DATASET_FOLDER)
             status = lae_dataset_digest(dataset, job->data_digest);
@@ -81,12 +96,14 @@ static lae_status read_weights(struct lae_job *job, struct lae_weights *weights,
     const struct lae_config *config = job->config;
     if (config->model.weights == NULL)
         return lae_bad_input("model.weights: no weight file is given");
-    LAE_TRY(lae_weights_read(config->model.weights, job->log, weights));
+    LAE_TRY(check_there("model.weights", config->model.weights));
+    LAE_TRY(lae_status_prefix(lae_weights_read(config->model.weights, job->log, weights),
+                              "model.weights"));
     memcpy(job->weights_digest, weights->digest, sizeof job->weights_digest);
     int heads = config->model.heads > 0 ? config->model.heads : weights->heads;
     return lae_status_prefix(lae_vit_dims_of(&weights->tensors, config->data.image_size, heads,
                                              weights->layer_norm_eps, dims),
-                             "%s", config->model.weights);
+                             "model.weights: %s", config->model.weights);
 }
 
 /* Matrices uniform with variance 1 / (3 inputs), norms 1, all else small. */
@@ -118,8 +135,8 @@ static lae_status fill_weights(struct lae_job *job, const struct lae_weights *we
         draw_weights(job);
     else if (job->dist->rank == 0)
         status = lae_status_prefix(
-            lae_vit_fill(dims, &job->backbone, &weights->tensors, job->weights.data), "%s",
-            job->config->model.weights);
+            lae_vit_fill(dims, &job->backbone, &weights->tensors, job->weights.data),
+            "model.weights: %s", job->config->model.weights);
     LAE_TRY(lae_dist_agree(job->dist, status));
     lae_shared_publish(job->dist, &job->weights);
     return NULL;
