@@ -8,9 +8,11 @@
 const struct lae_command *const *lae_commands(void)
 {
     static const struct lae_command *const commands[] = {
-        &lae_command_train, &lae_command_evaluate, &lae_command_predict,
-        &lae_command_merge, &lae_command_inspect,  &lae_command_convert,
-        &lae_command_synth, &lae_command_bench,    NULL};
+        &lae_command_train,   &lae_command_evaluate,
+        &lae_command_predict, &lae_command_merge,
+        &lae_command_inspect, &lae_command_report,
+        &lae_command_convert, &lae_command_synth,
+        &lae_command_bench,   NULL};
     return commands;
 }
 
@@ -111,9 +113,10 @@ static lae_status check(const struct lae_arguments *arguments)
 {
     const struct lae_command *command = arguments->command;
     if (arguments->help || arguments->version) return NULL;
-    if (arguments->positional_count != command->positional)
-        return lae_bad_input("%s takes %d argument(s), %d given: lae_mpi %s %s", command->name,
-                             command->positional, arguments->positional_count, command->name,
+    int given = arguments->positional_count, wanted = command->positional;
+    if (given < wanted || (given > wanted && !command->more))
+        return lae_bad_input("%s takes %d argument(s)%s, %d given: lae_mpi %s %s", command->name,
+                             wanted, command->more ? " or more" : "", given, command->name,
                              command->usage);
     for (int i = 0; i < arguments->positional_count; i++)
         if (arguments->positional[i][0] == '\0')
@@ -147,8 +150,6 @@ static lae_status parse_word(char *word, struct lae_arguments *arguments)
         arguments->named = true;
         return NULL;
     }
-    if (arguments->positional_count == LAE_MAX_POSITIONAL)
-        return lae_bad_input("too many arguments, from \"%s\" on", show(word, shown));
     arguments->positional[arguments->positional_count++] = word;
     return NULL;
 }
@@ -157,7 +158,9 @@ lae_status lae_arguments_parse(int argc, char **argv, struct lae_arguments *argu
 {
     *arguments = (struct lae_arguments){.command = lae_commands()[0]};
     arguments->settings = calloc((size_t)argc + 1, sizeof *arguments->settings);
-    if (arguments->settings == NULL) return lae_out_of_memory(argc * 8, "the command line");
+    arguments->positional = calloc((size_t)argc + 1, sizeof *arguments->positional);
+    if (arguments->settings == NULL || arguments->positional == NULL)
+        return lae_out_of_memory(argc * 8, "the command line");
     for (int at = 1; at < argc; at++) {
         if (argv[at][0] == '-')
             LAE_TRY(parse_option(argv, argc, &at, arguments));
@@ -170,7 +173,9 @@ lae_status lae_arguments_parse(int argc, char **argv, struct lae_arguments *argu
 void lae_arguments_free(struct lae_arguments *arguments)
 {
     free(arguments->settings);
+    free(arguments->positional);
     arguments->settings = NULL;
+    arguments->positional = NULL;
 }
 
 /* The rest of a line that is `indent` columns long, broken where the screen ends. */

@@ -175,7 +175,7 @@ void lae_inspection_free(struct lae_inspection *inspection)
 
 /* ---- the configuration */
 
-lae_status lae_inspection_config(const struct lae_checkpoint *checkpoint,
+lae_status lae_inspection_config(const char *config,
                                  struct lae_config_differences *keys)
 {
     struct lae_config plain;
@@ -186,7 +186,7 @@ lae_status lae_inspection_config(const struct lae_checkpoint *checkpoint,
     lae_config_free(&plain);
     if (status == NULL)
         status =
-            lae_config_differences("the defaults", defaults, "/config", checkpoint->config, keys);
+            lae_config_differences("the defaults", defaults, "/config", config, keys);
     free(defaults);
     return status;
 }

@@ -45,7 +45,7 @@ static json_t *inside_of(const struct lae_inside *inside)
 static lae_status add_config(json_t *object, const struct lae_checkpoint *checkpoint)
 {
     struct lae_config_differences keys;
-    LAE_TRY(lae_inspection_config(checkpoint, &keys));
+    LAE_TRY(lae_inspection_config(checkpoint->config, &keys));
     json_t *config = json_object(), *order = json_array();
     for (size_t i = 0; i < keys.count; i++)
         json_object_set_new(config, keys.items[i].key, text(keys.items[i].b));

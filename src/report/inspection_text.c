@@ -69,7 +69,7 @@ static lae_status print_config(FILE *out, const struct lae_checkpoint *checkpoin
 {
     struct lae_config_differences keys;
     LAE_TRY(print_method(out, checkpoint));
-    LAE_TRY(lae_inspection_config(checkpoint, &keys));
+    LAE_TRY(lae_inspection_config(checkpoint->config, &keys));
     for (size_t i = 0; i < keys.count; i++)
         fprintf(out, "  %-24s %s (default %s)\n", keys.items[i].key, keys.items[i].b,
                 keys.items[i].a);

@@ -9,7 +9,6 @@
 
 #include <stdbool.h>
 
-#define LAE_MAX_POSITIONAL 4
 #define LAE_MAX_OPTIONS 16
 
 struct lae_command;
@@ -17,8 +16,8 @@ struct lae_command;
 /* The command line, taken apart; texts are argv's. */
 struct lae_arguments {
     const struct lae_command *command;
-    bool named; /* the command was given, not taken by default */
-    const char *positional[LAE_MAX_POSITIONAL];
+    bool named;              /* the command was given, not taken by default */
+    const char **positional; /* [positional_count] owned, the texts are not */
     int positional_count;
     const char *config; /* --config FILE, or NULL */
     char **settings;    /* [setting_count] KEY=VALUE; owned, the texts are not */
@@ -35,6 +34,7 @@ struct lae_option {
 struct lae_command {
     const char *name, *usage, *help;
     int positional;                   /* how many are wanted */
+    bool more;                        /* or more of them */
     const struct lae_option *options; /* ended by one without a name; NULL: none */
     bool configurable;                /* takes --config and KEY=VALUE */
     const char *keys;                 /* takes KEY=VALUE of these keys alone; NULL: see above */
@@ -49,6 +49,7 @@ extern const struct lae_command lae_command_evaluate;
 extern const struct lae_command lae_command_merge;
 extern const struct lae_command lae_command_predict;
 extern const struct lae_command lae_command_inspect;
+extern const struct lae_command lae_command_report;
 extern const struct lae_command lae_command_convert;
 extern const struct lae_command lae_command_synth;
 extern const struct lae_command lae_command_bench;

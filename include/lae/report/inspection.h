@@ -63,9 +63,9 @@ lae_status lae_inspection_compare_tasks(struct lae_inspection *inspection, float
 
 void lae_inspection_free(struct lae_inspection *inspection); /* what it owns */
 
-/* The keys of a checkpoint's /config that are not at their defaults; a: the default, b: there.
- * Errors: memory; a damaged /config. */
-lae_status lae_inspection_config(const struct lae_checkpoint *checkpoint,
+/* The keys of a /config that are not at their defaults; a: the default, b: there. Errors: memory; a
+ * damaged /config. */
+lae_status lae_inspection_config(const char *config,
                                  struct lae_config_differences *keys) LAE_MUST_CHECK;
 
 /* What class statistics know. */

@@ -1,0 +1,266 @@
+/* The page as a whole: runs -> groups -> figures' scripts -> gnuplot -> HTML.
+ *
+ * Figures are embedded as pictures, one for a light and one for a dark screen; what gnuplot wrote
+ * is not looked into. Everything else is text and tables, and there is no script.
+ */
+#include "lae/report/page.h"
+
+#include "lae/files/atomic.h"
+#include "lae/report/html.h"
+#include "page.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static const struct {
+    const char *id, *title, *words;
+} sections[PAGE_SECTIONS] = {
+    [PAGE_SUMMARY] = {"summary", "Summary", ""},
+    [PAGE_ACCURACY] =
+        {"accuracy", "Accuracy after each task",
+         "Over the test images of all classes seen so far. Online is what the last task left, "
+         "offline what was accumulated, ensemble the higher of their two probabilities."},
+    [PAGE_MATRIX] = {"matrix", "Accuracy matrix",
+                     "A row for the evaluation after each task, a column for each task's images: "
+                     "down a column, how well a task is remembered."},
+    [PAGE_FORGETTING] =
+        {"forgetting", "Forgetting",
+         "How far the accuracy on earlier tasks has fallen from its best, on average."},
+    [PAGE_LOSS] = {"training", "Training",
+                   "Loss and accuracy among the classes of the task at hand; thin lines are where "
+                   "tasks begin."},
+    [PAGE_MERGES] = {"merges", "Merges",
+                     "How each task's merge treated the modules, by block: means over the entries "
+                     "of a block for shares, the norm of all its entries for norms."},
+    [PAGE_CONFIGURATION] = {"configuration", "Configuration", ""},
+    [PAGE_ENVIRONMENT] = {"environment", "Environment", ""},
+};
+
+/* Widths are such that one page fits a wide screen and a telephone; figures scale, tables scroll.
+ */
+static const char style[] =
+    ":root{color-scheme:light dark;--paper:#fff;--ink:#222;--soft:#5a6068;--line:#d8d8d8;"
+    "--shade:#f4f6f8;--accent:#0067a5}\n"
+    "@media (prefers-color-scheme:dark){:root{--paper:#16191f;--ink:#d7dbe0;--soft:#a0a7b0;"
+    "--line:#3a404a;--shade:#1f242c;--accent:#6cb6f2}}\n"
+    "*{box-sizing:border-box}\n"
+    "body{margin:0 auto;padding:1rem;max-width:76rem;background:var(--paper);color:var(--ink);"
+    "font:16px/1.5 system-ui,sans-serif}\n"
+    "h1{font-size:1.6rem;line-height:1.25;margin:.5rem 0;overflow-wrap:anywhere}\n"
+    "h2{font-size:1.25rem;margin:2.5rem 0 .5rem;border-bottom:1px solid var(--line);"
+    "padding-bottom:.25rem}\n"
+    "p{max-width:46rem;margin:.5rem 0}\n"
+    "nav ul{display:flex;flex-wrap:wrap;gap:.25rem 1rem;list-style:none;margin:.75rem "
+    "0;padding:0}\n"
+    "a{color:var(--accent)}\n"
+    ".figures{display:grid;gap:1rem;grid-template-columns:repeat(auto-fill,minmax(min(100%,22rem),"
+    "1fr));margin:1rem 0;align-items:start}\n"
+    "figure{margin:0;min-width:0}\n"
+    /* A single figure has its table beside it where there is room. */
+    ".parts{display:flex;flex-wrap:wrap;gap:0 2rem;align-items:flex-start}\n"
+    ".parts>*{flex:1 1 100%;min-width:0}\n"
+    ".parts>.single{display:block;flex:0 1 34rem}.parts>.single+.scroll{flex:1 1 20rem}\n"
+    "figure img{display:block;width:100%;max-width:38rem;height:auto;border:1px solid var(--line);"
+    "border-radius:4px}\n"
+    "figcaption{color:var(--soft);font-size:.8rem;overflow-wrap:anywhere}\n"
+    ".scroll{overflow-x:auto;margin:1rem 0;max-width:100%}\n"
+    "table{border-collapse:collapse;font-size:.875rem;font-variant-numeric:tabular-nums}\n"
+    "caption{text-align:left;color:var(--soft);padding-bottom:.25rem}\n"
+    "th,td{padding:.2rem .7rem;border-bottom:1px solid var(--line);text-align:left;"
+    "vertical-align:top}\n"
+    "thead th{border-bottom:2px solid var(--line);vertical-align:bottom}\n"
+    "tbody th{font-weight:normal;white-space:nowrap}\n"
+    ".number{text-align:right;white-space:nowrap}\n"
+    ".spread{color:var(--soft)}\n"
+    ".total th,.total td{font-weight:600}\n"
+    ".differs th,.differs td{background:var(--shade);font-weight:600}\n"
+    ".long td{overflow-wrap:anywhere;min-width:12rem;max-width:24rem}\n"
+    "details{margin:.5rem 0}\nsummary{cursor:pointer;color:var(--accent)}\n"
+    "pre{overflow-x:auto;background:var(--shade);padding:.75rem;border-radius:4px;"
+    "font-size:.8rem;line-height:1.4}\n"
+    "@media (max-width:30rem){body{padding:.75rem}th,td{padding:.2rem .45rem}}\n"
+    "@media print{body{max-width:none}.scroll{overflow:visible}}\n";
+
+/* ---- pieces */
+
+static void write_names(FILE *out, const struct page *page)
+{
+    for (size_t g = 0; g < page->groups.count; g++) {
+        const struct lae_group *group = &page->groups.items[g];
+        if (g > 0) fputs(", ", out);
+        lae_html_text(out, group->label);
+        if (group->count > 1) fprintf(out, " (%zu runs)", group->count);
+    }
+}
+
+static void write_beginning(FILE *out, const struct page *page)
+{
+    fputs("<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\"/>\n"
+          "<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\"/>\n<title>",
+          out);
+    write_names(out, page);
+    fprintf(out, " – lae_mpi</title>\n<style>\n%s</style>\n</head>\n<body>\n<header>\n<h1>", style);
+    write_names(out, page);
+    fputs("</h1>\n<nav aria-label=\"Sections\"><ul>", out);
+    for (int i = 0; i < PAGE_SECTIONS; i++)
+        fprintf(out, "<li><a href=\"#%s\">%s</a></li>", sections[i].id, sections[i].title);
+    fputs("</ul></nav>\n</header>\n<main>\n", out);
+}
+
+static lae_status write_source(FILE *out, const char *before, const char *data, size_t size,
+                               const char *after)
+{
+    fprintf(out, "%sdata:image/svg+xml;base64,", before);
+    LAE_TRY(lae_html_base64(out, data, size));
+    fputs(after, out);
+    return NULL;
+}
+
+static lae_status write_picture(FILE *out, const struct page_figure *figure,
+                                const struct lae_drawing *drawing)
+{
+    fputs("<picture>", out);
+    LAE_TRY(write_source(out, "<source media=\"(prefers-color-scheme:dark)\" srcset=\"",
+                         drawing->dark, drawing->dark_size, "\"/>"));
+    LAE_TRY(write_source(out, "<img width=\"400\" height=\"288\" src=\"", drawing->light,
+                         drawing->light_size, "\" alt=\""));
+    lae_html_text(out, figure->alt);
+    fprintf(out, "\"/></picture>\n<figcaption>%s.svg, .pdf, .gp</figcaption>\n", drawing->name);
+    return NULL;
+}
+
+/* A figure; a matrix has its numbers below it, as they are many. */
+static lae_status write_figure(FILE *out, const struct page *page, size_t i)
+{
+    const struct page_figure *figure = &page->figures[i];
+    fputs("<figure>", out);
+    if (page->drawn) LAE_TRY(write_picture(out, figure, &page->drawings[i]));
+    if (figure->group != NULL) {
+        fprintf(out, "<details%s><summary>", page->drawn ? "" : " open=\"open\"");
+        lae_html_text(out, figure->group->label);
+        fputs(", ", out);
+        lae_html_text(out, figure->scorer);
+        fputs(": numbers</summary>", out);
+        page_write_matrix(out, figure->group, figure->scorer);
+        fputs("</details>", out);
+    }
+    fputs("</figure>\n", out);
+    return NULL;
+}
+
+/* Without gnuplot matrices have their numbers still. */
+static bool is_shown(const struct page *page, size_t i, enum page_section section)
+{
+    bool any = page->drawn || page->figures[i].group != NULL;
+    return any && page->figures[i].section == section;
+}
+
+static lae_status write_figures(FILE *out, const struct page *page, enum page_section section)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < page->figure_count; i++)
+        count += is_shown(page, i, section);
+    if (count == 0) return NULL;
+    fprintf(out, "<div class=\"figures%s\">\n", count == 1 ? " single" : "");
+    for (size_t i = 0; i < page->figure_count; i++)
+        if (is_shown(page, i, section)) LAE_TRY(write_figure(out, page, i));
+    fputs("</div>\n", out);
+    return NULL;
+}
+
+static lae_status write_section(FILE *out, const struct page *page, enum page_section section)
+{
+    fprintf(out, "<section id=\"%s\">\n<h2>%s</h2>\n", sections[section].id,
+            sections[section].title);
+    if (sections[section].words[0] != '\0') fprintf(out, "<p>%s</p>\n", sections[section].words);
+    fputs("<div class=\"parts\">\n", out);
+    LAE_TRY(write_figures(out, page, section));
+    LAE_TRY(page_write_tables(out, page, section));
+    fputs("</div>\n</section>\n", out);
+    return NULL;
+}
+
+static lae_status write_page(FILE *out, const struct page *page)
+{
+    write_beginning(out, page);
+    if (!page->drawn)
+        fputs("<p>Without figures: gnuplot was not found when this page was made.</p>\n", out);
+    for (int i = 0; i < PAGE_SECTIONS; i++)
+        LAE_TRY(write_section(out, page, (enum page_section)i));
+    fprintf(out, "</main>\n<footer><p>Written by lae_mpi %s.</p></footer>\n</body>\n</html>\n",
+            LAE_VERSION);
+    return NULL;
+}
+
+/* ---- all of it */
+
+static bool has_scorer(const struct page *page, const char *name)
+{
+    for (size_t i = 0; i < page->scorer_count; i++)
+        if (strcmp(page->scorers[i], name) == 0) return true;
+    return false;
+}
+
+/* In the first run's order; others' behind. */
+static lae_status collect_scorers(struct page *page)
+{
+    size_t most = 0;
+    for (size_t i = 0; i < page->run_count; i++)
+        most += page->runs[i].scorer_count;
+    page->scorers = calloc(most + 1, sizeof *page->scorers);
+    if (page->scorers == NULL) return lae_out_of_memory(most * 8, "names");
+    for (size_t i = 0; i < page->run_count; i++)
+        for (size_t k = 0; k < page->runs[i].scorer_count; k++)
+            if (!has_scorer(page, page->runs[i].scorers[k].name))
+                page->scorers[page->scorer_count++] = page->runs[i].scorers[k].name;
+    return NULL;
+}
+
+static void free_page(struct page *page)
+{
+    for (size_t i = 0; i < page->figure_count; i++) {
+        free(page->figures[i].alt);
+        free(page->drawings[i].name);
+        free(page->drawings[i].script);
+        free(page->drawings[i].light);
+        free(page->drawings[i].dark);
+    }
+    free(page->figures);
+    free(page->drawings);
+    free(page->scorers);
+    lae_groups_free(&page->groups);
+}
+
+static lae_status write_text(const struct page *page, char **text, size_t *size)
+{
+    FILE *out = open_memstream(text, size);
+    if (out == NULL) return lae_out_of_memory(0, "a page");
+    lae_status status = write_page(out, page);
+    bool failed = ferror(out) != 0;
+    if ((fclose(out) != 0 || failed) && status == NULL) status = lae_out_of_memory(*size, "a page");
+    return status;
+}
+
+static lae_status make_page(const char *path, const char *figures, struct page *page)
+{
+    char *text = NULL;
+    size_t size = 0;
+    LAE_TRY(lae_groups_make(page->runs, page->run_count, &page->groups));
+    LAE_TRY(collect_scorers(page));
+    LAE_TRY(page_make_figures(page));
+    LAE_TRY(lae_gnuplot_draw(figures, page->drawings, page->figure_count, &page->drawn));
+    lae_status status = write_text(page, &text, &size);
+    if (status == NULL) status = lae_atomic_write(path, text, size);
+    free(text);
+    return status;
+}
+
+lae_status lae_page_write(const char *path, const char *figures, const struct lae_run *runs,
+                          size_t count, bool *drawn)
+{
+    struct page page = {.runs = runs, .run_count = count};
+    lae_status status = make_page(path, figures, &page);
+    *drawn = page.drawn;
+    free_page(&page);
+    return status;
+}

@@ -1,0 +1,73 @@
+/* What the files page_*.c share. */
+#ifndef LAE_REPORT_PAGE_PRIVATE_H
+#define LAE_REPORT_PAGE_PRIVATE_H
+
+#include "lae/report/gnuplot.h"
+#include "lae/report/group.h"
+#include "lae/report/run.h"
+
+#include <stdio.h>
+
+enum page_section {
+    PAGE_SUMMARY,
+    PAGE_ACCURACY,
+    PAGE_MATRIX,
+    PAGE_FORGETTING,
+    PAGE_LOSS,
+    PAGE_MERGES,
+    PAGE_CONFIGURATION,
+    PAGE_ENVIRONMENT,
+    PAGE_SECTIONS,
+};
+
+struct page_figure {
+    enum page_section section;
+    char *alt; /* what it shows, for people who do not see it */
+    /* Of PAGE_MATRIX: whose. */
+    const struct lae_group *group;
+    const char *scorer;
+};
+
+struct page {
+    const struct lae_run *runs; /* [run_count] */
+    size_t run_count;
+    struct lae_groups groups;
+    const char **scorers; /* [scorer_count] names that any run has */
+    size_t scorer_count;
+    struct page_figure *figures;  /* [figure_count], in the order of the page */
+    struct lae_drawing *drawings; /* [figure_count] */
+    size_t figure_count;
+    bool drawn;
+};
+
+/* A number of the merges of one block. */
+struct page_merge_value {
+    const char *name, *title, *unit;
+    bool kept; /* a share that is 1 where nothing is left out */
+    size_t offset;
+};
+#define PAGE_MERGE_VALUES 6
+extern const struct page_merge_value page_merge_values[PAGE_MERGE_VALUES];
+
+/* Mean over the group's runs of a value of block `block` (-1: all together) in the merge after task
+ * `task`; count 0: no such merge. */
+struct lae_moments page_merge_moments(const struct lae_group *group, int task, int block,
+                                      const struct page_merge_value *value);
+
+/* The highest block with a merge, plus 1; 0: no merges. */
+int page_merge_blocks(const struct lae_group *group);
+
+/* Loss or accuracy at the end of task `task` in training. */
+struct lae_moments page_curve_moments(const struct lae_group *group, int task, bool accuracy);
+
+/* Fills figures and drawings (scripts alone). Errors: memory. */
+lae_status page_make_figures(struct page *page) LAE_MUST_CHECK;
+
+/* The tables of a section. Errors: memory, a damaged configuration. */
+lae_status page_write_tables(FILE *out, const struct page *page,
+                             enum page_section section) LAE_MUST_CHECK;
+
+/* The numbers of one matrix. */
+void page_write_matrix(FILE *out, const struct lae_group *group, const char *scorer);
+
+#endif

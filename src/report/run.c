@@ -1,0 +1,235 @@
+#define _XOPEN_SOURCE 700 /* realpath */
+#include "lae/report/run.h"
+
+#include "lae/config/config.h"
+#include "lae/files/map.h"
+#include "lae/learn/opened.h"
+#include "lae/learn/scorers.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* ---- names */
+
+static lae_status take_name(struct lae_run *run)
+{
+    char *whole = realpath(run->place, NULL); /* "." has a name, too */
+    const char *slash = whole != NULL ? strrchr(whole, '/') : NULL;
+    run->name = strdup(slash != NULL && slash[1] != '\0' ? slash + 1 : run->place);
+    free(whole);
+    return run->name == NULL ? lae_out_of_memory(strlen(run->place), "a name") : NULL;
+}
+
+/* ---- accuracies */
+
+/* In the order in which all tables have them; others behind, by name. */
+static int by_rank(const void *a, const void *b)
+{
+    const struct lae_score *x = a, *y = b;
+    const struct lae_scorers all = lae_scorers_all();
+    int first = lae_scorers_find(&all, x->name), second = lae_scorers_find(&all, y->name);
+    if (first < 0 && second < 0) return strcmp(x->name, y->name);
+    if (first < 0 || second < 0) return first < 0 ? 1 : -1;
+    return first - second;
+}
+
+/* The values of a metric, moved out of the checkpoint; NULL: not there, or of another shape. */
+static double *take_values(struct lae_checkpoint *checkpoint, const char *scorer, const char *what,
+                           int rank)
+{
+    char name[256];
+    size_t tasks = (size_t)checkpoint->task_count;
+    snprintf(name, sizeof name, "%s/%s", scorer, what);
+    for (size_t i = 0; i < checkpoint->metric_count; i++) {
+        struct lae_metric *metric = &checkpoint->metrics[i];
+        bool fits = metric->rank == rank && metric->shape[0] == tasks &&
+                    (rank == 1 || metric->shape[1] == tasks);
+        if (strcmp(metric->name, name) != 0 || !fits) continue;
+        double *values = metric->values;
+        metric->values = NULL;
+        return values;
+    }
+    return NULL;
+}
+
+static lae_status add_scorer(struct lae_run *run, struct lae_checkpoint *checkpoint,
+                             const char *name, size_t length)
+{
+    struct lae_score *scorer = &run->scorers[run->scorer_count];
+    scorer->name = strndup(name, length);
+    if (scorer->name == NULL) return lae_out_of_memory(length, "a name");
+    run->scorer_count++;
+    scorer->accuracy = take_values(checkpoint, scorer->name, "accuracy", 2);
+    scorer->seen = take_values(checkpoint, scorer->name, "seen", 1);
+    if (scorer->accuracy != NULL && scorer->seen != NULL) return NULL;
+    return lae_bad_input("/metrics/%s: has no accuracy [%d, %d] and seen [%d]", scorer->name,
+                         run->tasks, run->tasks, run->tasks);
+}
+
+/* Whoever has an array "accuracy" scores. */
+static lae_status take_scorers(struct lae_run *run, struct lae_checkpoint *checkpoint)
+{
+    run->scorers = calloc(checkpoint->metric_count + 1, sizeof *run->scorers);
+    if (run->scorers == NULL) return lae_out_of_memory(checkpoint->metric_count * 24, "accuracies");
+    for (size_t i = 0; i < checkpoint->metric_count; i++) {
+        const char *name = checkpoint->metrics[i].name, *slash = strrchr(name, '/');
+        if (slash != NULL && strcmp(slash, "/accuracy") == 0)
+            LAE_TRY(add_scorer(run, checkpoint, name, (size_t)(slash - name)));
+    }
+    qsort(run->scorers, run->scorer_count, sizeof *run->scorers, by_rank);
+    return NULL;
+}
+
+/* ---- merges */
+
+static lae_status take_merge(const struct lae_checkpoint *checkpoint,
+                             struct lae_block_merges *merges)
+{
+    for (size_t i = 0; i < checkpoint->merge_count; i++) {
+        const struct lae_merge_record *m = &checkpoint->merge[i];
+        const struct lae_named *tensor = lae_set_find(&checkpoint->init, m->name);
+        const struct lae_merge_stats stats = {m->kept_offline, m->kept_online, m->conflict,
+                                              m->norm_offline, m->norm_online, m->norm_merged};
+        if (tensor != NULL) LAE_TRY(lae_block_merges_add(merges, m->name, tensor->count, &stats));
+    }
+    return NULL;
+}
+
+/* After task 0 there is nothing to merge yet. */
+static lae_status take_merges(struct lae_run *run, const char *path,
+                              const struct lae_checkpoint *newest, struct lae_log *log)
+{
+    run->merges = calloc((size_t)run->finished + 1, sizeof *run->merges);
+    if (run->merges == NULL) return lae_out_of_memory((size_t)run->finished * 16, "merges");
+    if (newest->offline.count == 0) return NULL;
+    for (int task = 1; task < newest->task; task++) {
+        struct lae_checkpoint earlier;
+        bool found;
+        LAE_TRY(lae_checkpoint_beside(path, newest, task, log, &earlier, &found));
+        lae_status status = found ? take_merge(&earlier, &run->merges[task]) : NULL;
+        lae_checkpoint_free(&earlier);
+        LAE_TRY(status);
+    }
+    return newest->task > 0 ? take_merge(newest, &run->merges[newest->task]) : NULL;
+}
+
+/* ---- all of it */
+
+static lae_status take_checkpoint(struct lae_run *run, const char *path,
+                                  struct lae_checkpoint *checkpoint, struct lae_log *log)
+{
+    run->tasks = checkpoint->task_count;
+    run->finished = checkpoint->task + 1;
+    run->config = strdup(checkpoint->config);
+    if (run->config == NULL) return lae_out_of_memory(strlen(checkpoint->config), "/config");
+    run->facts = checkpoint->provenance;
+    run->fact_count = checkpoint->fact_count;
+    checkpoint->provenance = NULL;
+    checkpoint->fact_count = 0;
+    LAE_TRY(take_scorers(run, checkpoint));
+    return take_merges(run, path, checkpoint, log);
+}
+
+/* A run whose first task is under way has its configuration in config.yaml alone. */
+static lae_status take_begun(struct lae_run *run, const char *keys_path)
+{
+    struct lae_config config;
+    if (run->keys == NULL)
+        return lae_bad_input("%s: is not a run's directory: it has neither task_00.h5 nor "
+                             "config.yaml and metrics.jsonl",
+                             run->place);
+    lae_status status = lae_config_defaults(&config, NULL);
+    if (status == NULL)
+        status = lae_config_load_text(&config, keys_path, run->keys, strlen(run->keys));
+    if (status == NULL) status = lae_config_print_result(&config, &run->config);
+    lae_config_free(&config);
+    return status;
+}
+
+static lae_status read_text(const char *path, char **text)
+{
+    struct lae_map map;
+    *text = NULL;
+    if (!lae_path_exists(path)) return NULL;
+    LAE_TRY(lae_map_open(path, &map));
+    *text = strndup(map.data != NULL ? (const char *)map.data : "", map.size);
+    lae_status status = *text == NULL ? lae_out_of_memory(map.size, path) : NULL;
+    lae_map_close(&map);
+    return status;
+}
+
+static lae_status read_files(struct lae_run *run, const char *keys, const char *metrics,
+                             const char *first, struct lae_log *log)
+{
+    struct lae_checkpoint checkpoint = {0};
+    char *path = NULL;
+    LAE_TRY(read_text(keys, &run->keys));
+    LAE_TRY(lae_curve_read(metrics, &run->curve));
+    lae_status status = lae_checkpoint_find(run->place, log, &path, &checkpoint);
+    if (status == NULL) {
+        status = lae_status_prefix(take_checkpoint(run, path, &checkpoint, log), "%s", path);
+    } else if (!lae_path_exists(first) && lae_path_exists(run->place)) {
+        lae_status_free(status);
+        status = take_begun(run, keys);
+    }
+    lae_checkpoint_free(&checkpoint);
+    free(path);
+    return status;
+}
+
+lae_status lae_run_read(const char *place, struct lae_log *log, struct lae_run *run)
+{
+    *run = (struct lae_run){.place = strdup(place)};
+    if (run->place == NULL) return lae_out_of_memory(strlen(place), "a path");
+    if (!lae_path_exists(place)) return lae_bad_input("%s: there is no such directory", place);
+    if (!lae_path_is_directory(place))
+        return lae_bad_input("%s: is no directory; a run's directory is wanted", place);
+    LAE_TRY(take_name(run));
+    char *keys = lae_path_join(place, "config.yaml");
+    char *metrics = lae_path_join(place, "metrics.jsonl");
+    char *first = lae_path_join(place, "task_00.h5");
+    lae_status status = keys == NULL || metrics == NULL || first == NULL
+                            ? lae_out_of_memory(strlen(place), "a path")
+                            : read_files(run, keys, metrics, first, log);
+    free(keys);
+    free(metrics);
+    free(first);
+    return status;
+}
+
+static void free_facts(struct lae_fact *facts, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        free(facts[i].name);
+        free(facts[i].text);
+    }
+    free(facts);
+}
+
+void lae_run_free(struct lae_run *run)
+{
+    for (size_t i = 0; i < run->scorer_count; i++) {
+        free(run->scorers[i].name);
+        free(run->scorers[i].accuracy);
+        free(run->scorers[i].seen);
+    }
+    for (int task = 0; run->merges != NULL && task < run->finished; task++)
+        lae_block_merges_free(&run->merges[task]);
+    free(run->merges);
+    free(run->scorers);
+    free_facts(run->facts, run->fact_count);
+    lae_curve_free(&run->curve);
+    free(run->place);
+    free(run->name);
+    free(run->config);
+    free(run->keys);
+    *run = (struct lae_run){0};
+}
+
+const struct lae_score *lae_run_score(const struct lae_run *run, const char *name)
+{
+    for (size_t i = 0; i < run->scorer_count; i++)
+        if (strcmp(run->scorers[i].name, name) == 0) return &run->scorers[i];
+    return NULL;
+}

@@ -1,0 +1,295 @@
+/* The pieces of the page: texts in HTML and in gnuplot's quotes, curves of training, means over
+ * seeds, scripts of figures. Whole pages are read by tests/system/report.sh. */
+#include "lae/config/config.h"
+#include "lae/report/curve.h"
+#include "lae/report/figure.h"
+#include "lae/report/group.h"
+#include "lae/report/html.h"
+
+#include <math.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+static void near(double found, double wanted)
+{
+    if (!(fabs(found - wanted) < 1e-12)) fail_msg("%.15g, wanted %.15g", found, wanted);
+}
+
+/* What `write` makes of a text. */
+static void writes(void (*write)(FILE *, const char *), const char *text, const char *wanted)
+{
+    char *found = NULL;
+    size_t size;
+    FILE *out = open_memstream(&found, &size);
+    assert_non_null(out);
+    write(out, text);
+    fclose(out);
+    assert_string_equal(found, wanted);
+    free(found);
+}
+
+static void html(void **state)
+{
+    (void)state;
+    writes(lae_html_text, "a<b>&\"'c", "a&lt;b&gt;&amp;&quot;&#39;c");
+    writes(lae_html_text, "\xc3\xa4 \xe2\x80\x93 \xf0\x9f\x98\x80",
+           "\xc3\xa4 \xe2\x80\x93 \xf0\x9f\x98\x80");
+    writes(lae_html_text, "\t\n\x01\x1b\x7f", "\t\n???");
+    writes(lae_html_text, "\xff|\xc3|\xc0\x80|\xe2\x80", "?|?|??|??");  /* no UTF-8, cut short */
+    writes(lae_html_text, "\xed\xa0\x80|\xf4\x90\x80\x80", "???|????"); /* surrogate, beyond */
+    writes(lae_html_text, "\xef\xbf\xbe|\xef\xbf\xbd", "???|\xef\xbf\xbd"); /* U+FFFE; U+FFFD */
+    writes(lae_html_text, "\xe0\x80\xaf|\xf0\x80\x80\xaf", "???|????");     /* too long a form */
+}
+
+/* RFC 4648, section 10. */
+static void base64(void **state)
+{
+    (void)state;
+    static const char *const texts[][2] = {{"", ""},
+                                           {"f", "Zg=="},
+                                           {"fo", "Zm8="},
+                                           {"foo", "Zm9v"},
+                                           {"foob", "Zm9vYg=="},
+                                           {"fooba", "Zm9vYmE="},
+                                           {"foobar", "Zm9vYmFy"}};
+    for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++) {
+        char *found = NULL;
+        size_t size;
+        FILE *out = open_memstream(&found, &size);
+        assert_non_null(out);
+        assert_null(lae_html_base64(out, texts[i][0], strlen(texts[i][0])));
+        fclose(out);
+        assert_string_equal(found, texts[i][1]);
+        free(found);
+    }
+}
+
+/* Nothing in a text can end the quotes, begin a command, or stand for a variable. */
+static void quotes(void **state)
+{
+    (void)state;
+    writes(lae_figure_quote, "plain, 1.5 %", "\"plain, 1.5 %\"");
+    writes(lae_figure_quote, "a\"b\\c`d$e@f\ng", "\"a\\042b\\134c\\140d\\044e\\100f\\012g\"");
+    writes(lae_figure_quote, "", "\"\"");
+}
+
+static void reads(const char *text, struct lae_curve *curve)
+{
+    char path[] = "/tmp/lae-curve-XXXXXX";
+    int file = mkstemp(path);
+    assert_true(file >= 0);
+    assert_int_equal(write(file, text, strlen(text)), (ssize_t)strlen(text));
+    close(file);
+    assert_null(lae_curve_read(path, curve));
+    unlink(path);
+}
+
+static void curves(void **state)
+{
+    (void)state;
+    struct lae_curve curve;
+    reads("{\"event\":\"begin\",\"task\":0,\"step\":0,\"run_step\":0}\n"
+          "{\"event\":\"steps\",\"task\":0,\"run_step\":9,\"loss\":2.5,\"accuracy\":10}\n"
+          "{\"event\":\"epoch\",\"task\":0,\"run_step\":9,\"loss\":7}\n"
+          "{\"event\":\"steps\",\"task\":0,\"run_step\":19,\"loss\":1.5,\"accuracy\":20}\n"
+          "{\"event\":\"steps\",\"task\":1,\"run_step\":29,\"loss\":9}\n"
+          "{\"event\":\"steps\",\"ta\n" /* cut short by a kill */
+          "{\"event\":\"begin\",\"task\":0,\"step\":15,\"run_step\":15}\n"
+          "{\"event\":\"steps\",\"task\":0,\"run_step\":19,\"loss\":1.25,\"accuracy\":null}\n"
+          "{\"event\":\"merge\",\"task\":0}\n[1]\n\n",
+          &curve);
+    assert_int_equal(curve.count, 2);
+    near(curve.points[0].loss, 2.5);
+    near(curve.points[0].accuracy, 10.0);
+    assert_int_equal(curve.points[1].step, 19);
+    near(curve.points[1].loss, 1.25);
+    assert_true(isnan(curve.points[1].accuracy));
+    lae_curve_free(&curve);
+
+    reads("{\"event\":\"epoch\",\"task\":3,\"run_step\":9,\"loss\":7}\n", &curve);
+    assert_int_equal(curve.count, 1);
+    assert_int_equal(curve.points[0].task, 3);
+    near(curve.points[0].loss, 7.0);
+    lae_curve_free(&curve);
+
+    assert_null(lae_curve_read("/tmp/no-such-directory/metrics.jsonl", &curve));
+    assert_int_equal(curve.count, 0);
+}
+
+static void thinning(void **state)
+{
+    (void)state;
+    struct lae_curve_point points[10];
+    for (int i = 0; i < 10; i++) /* task 1 from the eighth on */
+        points[i] = (struct lae_curve_point){.task = i >= 7, .step = 10 * i, .loss = i};
+    struct lae_curve curve = {.points = points, .count = 10}, thin;
+    assert_null(lae_curve_thin(&curve, 5, &thin));
+    static const double losses[] = {0.5, 2.5, 4.5, 6.0, 7.5, 9.0};
+    static const int64_t steps[] = {10, 30, 50, 60, 80, 90};
+    assert_int_equal(thin.count, 6); /* a pair each, but none across tasks */
+    for (size_t i = 0; i < thin.count; i++) {
+        near(thin.points[i].loss, losses[i]);
+        assert_int_equal(thin.points[i].step, steps[i]);
+    }
+    lae_curve_free(&thin);
+    assert_null(lae_curve_thin(&curve, 10, &thin));
+    assert_int_equal(thin.count, 10);
+    lae_curve_free(&thin);
+}
+
+static void moments(void **state)
+{
+    (void)state;
+    struct lae_moments m = {0};
+    assert_true(isnan(lae_moments_end(m).mean));
+    lae_moments_add(&m, 2.0);
+    lae_moments_add(&m, NAN);
+    near(lae_moments_end(m).mean, 2.0);
+    assert_true(isnan(lae_moments_end(m).deviation));
+    lae_moments_add(&m, 4.0);
+    lae_moments_add(&m, 9.0);
+    m = lae_moments_end(m);
+    assert_int_equal(m.count, 3);
+    near(m.mean, 5.0);
+    near(m.deviation, sqrt(13.0)); /* (9 + 1 + 16) / 2 */
+}
+
+/* Runs of one configuration but for the seed are one group, named by what their names share. */
+static void groups(void **state)
+{
+    (void)state;
+    double accuracy[4] = {80.0, NAN, 60.0, 90.0}, seen[2] = {80.0, 75.0};
+    double other_accuracy[4] = {70.0, NAN, NAN, NAN}, other_seen[2] = {70.0, NAN};
+    struct lae_score scorer = {"online", accuracy, seen};
+    struct lae_score other = {"online", other_accuracy, other_seen};
+    struct lae_run runs[4] = {
+        {.place = "a/ties_seed1",
+         .name = "ties_seed1",
+         .config = "run: {seed: 1}\nmerge: {method: ties}",
+         .tasks = 2,
+         .finished = 2,
+         .scorers = &scorer,
+         .scorer_count = 1},
+        {.place = "ema", .name = "ema", .config = "run: {seed: 1}", .tasks = 2},
+        {.place = "a/ties_seed2",
+         .name = "ties_seed2",
+         .config = "run: {seed: 2}\nmerge: {method: ties}",
+         .tasks = 2,
+         .finished = 1,
+         .scorers = &other,
+         .scorer_count = 1},
+        {.place = "b/ema", .name = "ema", .config = "merge: {decay: 0.5}", .tasks = 2},
+    };
+    struct lae_groups groups;
+    assert_null(lae_groups_make(runs, 4, &groups));
+    assert_int_equal(groups.count, 3);
+    const struct lae_group *ties = &groups.items[0];
+    assert_string_equal(ties->label, "ties");
+    assert_int_equal(ties->count, 2);
+    assert_ptr_equal(ties->runs[1], &runs[2]);
+    assert_int_equal(ties->finished, 2);
+    /* Of one name in two places: by the place. */
+    assert_string_equal(groups.items[2].label, "b/ema");
+
+    near(lae_group_moments(ties, "online", lae_value_seen, 0, 0).mean, 75.0);
+    near(lae_group_moments(ties, "online", lae_value_seen, 0, 0).deviation, sqrt(50.0));
+    assert_int_equal(lae_group_moments(ties, "online", lae_value_seen, 1, 0).count, 1);
+    near(lae_group_moments(ties, "online", lae_value_average, 1, 0).mean, 77.5);
+    near(lae_group_moments(ties, "online", lae_value_forgetting, 1, 0).mean, 20.0);
+    near(lae_group_moments(ties, "online", lae_value_transfer, 1, 0).mean, -20.0);
+    near(lae_group_moments(ties, "online", lae_value_accuracy, 1, 1).mean, 90.0);
+    assert_int_equal(lae_group_moments(ties, "online", lae_value_accuracy, 0, 1).count, 0);
+    assert_int_equal(lae_group_moments(ties, "lda_init", lae_value_seen, 0, 0).count, 0);
+    lae_groups_free(&groups);
+
+    runs[1].config = "merge: {method: nothing}";
+    lae_status status = lae_groups_make(runs, 2, &groups);
+    assert_int_equal(lae_status_code(status), LAE_BAD_INPUT);
+    assert_non_null(strstr(lae_status_message(status), "ema"));
+    lae_status_free(status);
+    lae_groups_free(&groups);
+}
+
+static void contains(const char *script, const char *text)
+{
+    if (strstr(script, text) == NULL) fail_msg("no \"%s\" in:\n%s", text, script);
+}
+
+static void charts(void **state)
+{
+    (void)state;
+    const double x[] = {0.0, 1.0, 2.0}, y[] = {5.0, NAN, 7.5}, spread[] = {NAN, NAN, 0.5};
+    const struct lae_line lines[] = {
+        {.label = "o\"n", .colour = 0, .x = x, .y = y, .spread = spread, .count = 3},
+        {.colour = 1, .x = x, .y = y, .count = 3},
+    };
+    const double rules[] = {1.5};
+    struct lae_chart chart = {.name = "a",
+                              .title = "A `title`",
+                              .x_label = "x",
+                              .y_label = "y",
+                              .lines = lines,
+                              .count = 2,
+                              .marks = true,
+                              .whole = true,
+                              .low = 0.0,
+                              .high = NAN,
+                              .rules = rules,
+                              .rule_count = 1};
+    char *script;
+    assert_null(lae_figure_chart(&chart, &script));
+    contains(script, "set title \"A \\140title\\140\"");
+    contains(script, "set xrange [-0.06:2.06]\nset xtics 1\n");
+    contains(script, "set yrange [0:]");
+    contains(script, "from first 1.5,");
+    contains(script, "$line0 << EOD\n 0 5 5 5\n 1 NaN NaN NaN\n 2 7.5 7 8\nEOD\n");
+    contains(script, "$line0 using 1:3:4 with filledcurves"); /* a band */
+    assert_null(strstr(script, "$line1 using 1:3:4"));        /* none of a line without spread */
+    contains(script, "title \"o\\042n\"");
+    contains(script, "notitle");
+    contains(script, "c0 = dark ? \"#4aa8e8\" : \"#0072b2\"");
+    free(script);
+
+    chart.order = 2; /* from viridis' first colour to one at four fifths; from 0.3 to the last */
+    assert_null(lae_figure_chart(&chart, &script));
+    contains(script, "c0 = dark ? \"#365f8b\" : \"#440154\"");
+    contains(script, "c1 = dark ? \"#fde725\" : \"#7ecf56\"");
+    free(script);
+}
+
+static void heat(void **state)
+{
+    (void)state;
+    const double values[] = {80.0, NAN, 70.0, 90.5};
+    struct lae_heat figure = {"m", "M", "x", "y", values, 2};
+    char *script;
+    assert_null(lae_figure_heat(&figure, &script));
+    contains(script, "$squares << EOD\n0 0 80.0000\n0 1 70.0000\n1 1 90.5000\nEOD\n");
+    contains(script, "with labels");
+    free(script);
+    double many[13 * 13] = {0};
+    figure.values = many;
+    figure.size = 13; /* too small for numbers */
+    assert_null(lae_figure_heat(&figure, &script));
+    assert_null(strstr(script, "with labels"));
+    contains(script, "set xtics 2");
+    free(script);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(html),   cmocka_unit_test(base64),   cmocka_unit_test(quotes),
+        cmocka_unit_test(curves), cmocka_unit_test(thinning), cmocka_unit_test(moments),
+        cmocka_unit_test(groups), cmocka_unit_test(charts),   cmocka_unit_test(heat),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
