@@ -1,19 +1,28 @@
-/* The scores behind a checkpoint's accuracies, image by image, into an HDF5 file. */
+/* The scores behind a checkpoint's accuracies, image by image, into an HDF5 file; or, for
+ * images that nobody has labelled, the most likely classes of each. */
 #include "lae/cmd/cmd.h"
+#include "lae/data/pictures.h"
 #include "lae/files/atomic.h"
+#include "lae/files/map.h"
 #include "lae/learn/opened.h"
 #include "lae/learn/predictor.h"
+#include "lae/report/ranking.h"
 #include "lae/store/predictions.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <sys/stat.h>
 
-enum { OPTION_SPLIT };
+enum { OPTION_SPLIT, OPTION_BY, OPTION_JSON };
 
 static const struct lae_option options[] = {
     [OPTION_SPLIT] = {"split", "test|validation|train",
                       "which images (those it was evaluated on); no image is augmented"},
+    [OPTION_BY] = {"by", "NAME",
+                   "of IMAGES: the scores that say how likely a class is (ensemble, or online)"},
+    [OPTION_JSON] = {"json", "FILE", "of IMAGES: write the classes and all scores as JSON, too"},
     {NULL, NULL, NULL},
 };
 
@@ -95,8 +104,8 @@ static lae_status predict(const struct lae_opened *opened, const char *part, con
     return status;
 }
 
-static lae_status run(const struct lae_arguments *arguments, const struct lae_dist *dist,
-                      struct lae_log *log)
+static lae_status run_dataset(const struct lae_arguments *arguments, const struct lae_dist *dist,
+                              struct lae_log *log)
 {
     struct lae_opened opened;
     lae_status status = lae_opened_open(arguments->positional[0], arguments->settings,
@@ -107,10 +116,140 @@ static lae_status run(const struct lae_arguments *arguments, const struct lae_di
     return status;
 }
 
+/* ---- images without labels */
+
+/* The names of the classes in the order of the outputs; the text's lines are ended by zeros. */
+static void order_names(char *text, const struct lae_sequence *sequence, const char **names)
+{
+    for (int label = 0; label < sequence->classes; label++) {
+        char *end = strchr(text, '\n');
+        names[sequence->output_index[label]] = text;
+        *end = '\0';
+        text = end + 1;
+    }
+}
+
+/* Which scores to rank by; `name` NULL: the ensemble's, or online's where there is no other. */
+static lae_status find_scores(const struct lae_predictions *predictions, const char *name,
+                              size_t *item)
+{
+    char known[512] = "";
+    const char *wanted = name != NULL ? name : "ensemble";
+    size_t used = 0;
+    for (*item = 0; *item < predictions->item_count; ++*item) {
+        if (strcmp(predictions->items[*item].name, wanted) == 0) return NULL;
+        if (used < sizeof known)
+            used += (size_t)snprintf(known + used, sizeof known - used, "%s%s",
+                                     used > 0 ? ", " : "", predictions->items[*item].name);
+    }
+    *item = 0;
+    if (name == NULL) return NULL;
+    return lae_bad_input("--by: there are no scores %.40s; there are %s", name, known);
+}
+
+/* Rank 0's. */
+static lae_status rank_images(const struct lae_opened *opened,
+                              const struct lae_predictions *predictions, size_t by,
+                              const char *json)
+{
+    const struct lae_job *job = &opened->job;
+    size_t classes = (size_t)job->sequence.classes;
+    const char **files = malloc((predictions->count + 1) * sizeof *files);
+    const char **names = malloc(classes * sizeof *names);
+    lae_status status = NULL;
+    if (files == NULL || names == NULL) {
+        status = lae_out_of_memory(predictions->count * sizeof *files, "the images' names");
+    } else {
+        for (size_t i = 0; i < predictions->count; i++)
+            files[i] = lae_picture_path(&job->dataset, LAE_TEST, i);
+        if (opened->class_names != NULL) order_names(opened->class_names, &job->sequence, names);
+        struct lae_ranking ranking = {predictions, by, files, job->sequence.class_order,
+                                      opened->class_names != NULL ? names : NULL};
+        lae_ranking_print(lae_log_results(job->log), &ranking);
+        if (json != NULL) status = lae_ranking_write(json, &ranking);
+    }
+    free(files);
+    free(names);
+    return status;
+}
+
+static lae_status predict_images(const struct lae_opened *opened, const char *name,
+                                 const char *json)
+{
+    const struct lae_job *job = &opened->job;
+    bool first = job->dist->rank == 0;
+    struct lae_predictions predictions = {0};
+    size_t by = 0;
+    lae_status status = first && json != NULL ? check_out(json, opened->path) : NULL;
+    status = lae_dist_agree(job->dist, status);
+    if (status == NULL)
+        status = lae_opened_settle(opened, lae_predict(job, &opened->state, LAE_TEST,
+                                                       first ? show_progress : NULL, job->log,
+                                                       &predictions));
+    if (status == NULL) {
+        status = first ? find_scores(&predictions, name, &by) : NULL;
+        if (first && status == NULL) status = rank_images(opened, &predictions, by, json);
+        status = lae_dist_agree(job->dist, status);
+    }
+    lae_predictions_free(&predictions);
+    return status;
+}
+
+static lae_status run_images(const struct lae_arguments *arguments, const struct lae_dist *dist,
+                             struct lae_log *log)
+{
+    struct lae_opened opened;
+    lae_status status =
+        lae_opened_open_pictures(arguments->positional[0], arguments->positional[1],
+                                 arguments->settings, arguments->setting_count, dist, log, &opened);
+    if (status == NULL)
+        status =
+            predict_images(&opened, arguments->options[OPTION_BY], arguments->options[OPTION_JSON]);
+    lae_opened_close(&opened);
+    return status;
+}
+
+/* ---- which of the two */
+
+/* A directory cannot be the HDF5 file to be written, and no such file ends like an image. */
+static bool is_images(const char *path)
+{
+    const char *dot = strrchr(path, '.');
+    if (lae_path_is_directory(path)) return true;
+    return dot != NULL && (strcasecmp(dot, ".png") == 0 || strcasecmp(dot, ".jpg") == 0 ||
+                           strcasecmp(dot, ".jpeg") == 0);
+}
+
+static lae_status check_options(const struct lae_arguments *arguments, bool images)
+{
+    static const int of_images[] = {OPTION_BY, OPTION_JSON};
+    const char *place = arguments->positional[1];
+    if (images && arguments->options[OPTION_SPLIT] != NULL)
+        return lae_bad_input("--split: %s holds images that are of no split", place);
+    for (int i = 0; i < 2 && !images; i++)
+        if (arguments->options[of_images[i]] != NULL)
+            return lae_bad_input("--%s: is for images without labels, but %s is neither a folder "
+                                 "nor a PNG or JPEG file",
+                                 options[of_images[i]].name, place);
+    return NULL;
+}
+
+static lae_status run(const struct lae_arguments *arguments, const struct lae_dist *dist,
+                      struct lae_log *log)
+{
+    bool images = dist->rank == 0 && is_images(arguments->positional[1]);
+    lae_dist_broadcast(dist, &images, sizeof images);
+    LAE_TRY(check_options(arguments, images));
+    return images ? run_images(arguments, dist, log) : run_dataset(arguments, dist, log);
+}
+
 const struct lae_command lae_command_predict = {
     .name = "predict",
-    .usage = "CHECKPOINT OUT.h5 [--split test|validation|train] [KEY=VALUE ...]",
-    .help = "write the probabilities and scores that a task file gives all images, as HDF5",
+    .usage = "CHECKPOINT OUT.h5|IMAGES [--split test|validation|train] [--by NAME] [--json FILE] "
+             "[KEY=VALUE ...]",
+    .help = "write the probabilities and scores that a task file gives all images, as HDF5; or "
+            "print the five likeliest classes of each PNG or JPEG file in and below a folder, or "
+            "of one file",
     .positional = 2,
     .options = options,
     .keys = LAE_OPENED_KEYS,

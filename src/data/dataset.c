@@ -72,6 +72,17 @@ lae_status lae_dataset_open(const struct lae_data_options *options, struct lae_d
     return status;
 }
 
+lae_status lae_dataset_open_pictures(const char *path, int classes, struct lae_dataset *dataset)
+{
+    *dataset =
+        (struct lae_dataset){.kind = LAE_DATASET_FOLDER, .classes = classes, .unlabelled = true};
+    lae_status status = lae_listing_open_unlabelled(path, dataset);
+    if (status == NULL) status = check_counts(dataset);
+    memcpy(dataset->stored, dataset->count, sizeof dataset->stored);
+    if (status != NULL) lae_dataset_close(dataset);
+    return status;
+}
+
 void lae_dataset_close(struct lae_dataset *dataset)
 {
     for (int i = 0; dataset->class_names != NULL && i < dataset->classes; i++)
@@ -228,7 +239,7 @@ static lae_status fill_picture_digest(const struct lae_dataset *dataset, enum la
         memcpy(bytes, picture.digest, sizeof picture.digest);
         bytes += sizeof picture.digest;
     }
-    for (int i = 0; i < dataset->classes; i++)
+    for (int i = 0; dataset->class_names != NULL && i < dataset->classes; i++)
         bytes += sprintf((char *)bytes, "%s", dataset->class_names[i]) + 1;
     return NULL;
 }
@@ -237,9 +248,9 @@ static lae_status digest_pictures(const struct lae_dataset *dataset, enum lae_sp
                                   char text[LAE_DIGEST_TEXT])
 {
     size_t size = dataset->stored[part] * (4 + LAE_PICTURE_DIGEST);
-    for (int i = 0; i < dataset->classes; i++)
+    for (int i = 0; dataset->class_names != NULL && i < dataset->classes; i++)
         size += strlen(dataset->class_names[i]) + 1;
-    unsigned char *bytes = malloc(size);
+    unsigned char *bytes = malloc(size + 1);
     if (bytes == NULL) return lae_out_of_memory(size, "the images' digest");
     lae_status status = fill_picture_digest(dataset, part, bytes);
     if (status == NULL) status = lae_digest_memory(bytes, size, text);

@@ -26,7 +26,7 @@ struct part {
 struct listing {
     const char *root;
     struct part parts[LAE_SPLITS];
-    char **names; /* [classes], NULL where not known */
+    char **names; /* [LAE_MAX_CLASSES], each NULL where not known */
     int classes;  /* the labels so far are below it */
 };
 
@@ -74,6 +74,8 @@ static lae_status add_class(struct listing *listing, int label, const char *name
     }
     if (label >= listing->classes) listing->classes = label + 1;
     if (name == NULL) return NULL;
+    if (strchr(name, '\n') != NULL)
+        return lae_bad_input("%s: the name of a class has a line break in it", from);
     listing->names[label] = strdup(name);
     return listing->names[label] == NULL ? lae_out_of_memory(strlen(name), "class names") : NULL;
 }
@@ -547,30 +549,84 @@ static lae_status join(struct part *part, enum lae_split split, struct lae_datas
     return NULL;
 }
 
+static lae_status join_all(struct listing *listing, struct lae_dataset *dataset)
+{
+    dataset->record = sizeof(struct lae_picture);
+    for (int split = 0; split < LAE_SPLITS; split++)
+        LAE_TRY(join(&listing->parts[split], (enum lae_split)split, dataset));
+    return NULL;
+}
+
 static lae_status build(struct listing *listing, struct lae_dataset *dataset)
 {
     LAE_TRY(read_layout(listing));
     LAE_TRY(check_part(listing, LAE_TRAIN));
     LAE_TRY(check_part(listing, LAE_TEST));
-    dataset->record = sizeof(struct lae_picture);
-    for (int split = 0; split < LAE_SPLITS; split++)
-        LAE_TRY(join(&listing->parts[split], (enum lae_split)split, dataset));
+    LAE_TRY(join_all(listing, dataset));
     dataset->classes = listing->classes;
     dataset->class_names = listing->names;
     listing->names = NULL;
     return NULL;
 }
 
+static void free_listing(struct listing *listing)
+{
+    for (int split = 0; split < LAE_SPLITS; split++) {
+        free(listing->parts[split].items);
+        free(listing->parts[split].text);
+    }
+    for (int i = 0; listing->names != NULL && i < listing->classes; i++)
+        free(listing->names[i]);
+    free(listing->names);
+}
+
 lae_status lae_listing_open(const char *path, struct lae_dataset *dataset)
 {
     struct listing listing = {.root = path};
     lae_status status = build(&listing, dataset);
-    for (int split = 0; split < LAE_SPLITS; split++) {
-        free(listing.parts[split].items);
-        free(listing.parts[split].text);
-    }
-    for (int i = 0; listing.names != NULL && i < listing.classes; i++)
-        free(listing.names[i]);
-    free(listing.names);
+    free_listing(&listing);
+    return status;
+}
+
+/* ---- Images without labels ----------------------------------------------------------------------
+ */
+
+#define MAX_DEPTH 16 /* of folders in folders; links can make circles */
+
+static lae_status read_tree(struct part *part, const char *directory, int depth);
+
+static lae_status read_branch(struct part *part, const char *directory, const char *name, int depth)
+{
+    char *path = lae_path_join(directory, name);
+    if (path == NULL) return lae_out_of_memory(strlen(directory), directory);
+    lae_status status = lae_path_is_directory(path) ? read_tree(part, path, depth + 1)
+                                                    : add_file(part, directory, name, -1);
+    free(path);
+    return status;
+}
+
+static lae_status read_tree(struct part *part, const char *directory, int depth)
+{
+    if (depth > MAX_DEPTH)
+        return lae_bad_input("%s: is more than %d folders deep: a circle of links?", directory,
+                             MAX_DEPTH);
+    struct names names = {0};
+    lae_status status = read_names(directory, &names);
+    for (size_t i = 0; i < names.count && status == NULL; i++)
+        status = read_branch(part, directory, names.items[i], depth);
+    free_names(&names);
+    return status;
+}
+
+lae_status lae_listing_open_unlabelled(const char *path, struct lae_dataset *dataset)
+{
+    struct listing listing = {.root = path};
+    struct part *part = &listing.parts[LAE_TEST];
+    lae_status status =
+        lae_path_is_directory(path) ? read_tree(part, path, 0) : add_image(part, path, -1);
+    if (status == NULL && part->count == 0)
+        status = lae_bad_input("%s: no file in or below it ends in .png, .jpg or .jpeg", path);
+    if (status == NULL) status = join_all(&listing, dataset);
+    free_listing(&listing);
     return status;
 }

@@ -22,4 +22,8 @@
  * line, or the folder and what it lacks. */
 lae_status lae_listing_open(const char *path, struct lae_dataset *dataset) LAE_MUST_CHECK;
 
+/* The same for lae_dataset_open_pictures, whose test images all have label -1. */
+lae_status lae_listing_open_unlabelled(const char *path,
+                                       struct lae_dataset *dataset) LAE_MUST_CHECK;
+
 #endif

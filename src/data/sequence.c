@@ -137,6 +137,7 @@ static lae_status build(const struct lae_data_options *options, const struct lae
     LAE_TRY(allocate(sequence));
     LAE_TRY(set_order(options, sequence));
     set_tasks(options, sequence);
+    if (dataset->unlabelled) return NULL; /* of no task */
     LAE_TRY(set_images(dataset, LAE_TRAIN, sequence));
     return set_images(dataset, LAE_TEST, sequence);
 }

@@ -37,15 +37,31 @@ static lae_status check_there(const char *key, const char *path)
                          key, path);
 }
 
-static lae_status open_dataset(struct lae_job *job)
+/* What is taken in place of what the configuration names. */
+struct instead {
+    const struct lae_vit_dims *drawn; /* of weights that are drawn */
+    bool unlabelled;
+    const char *pictures; /* rank 0: images without labels */
+    int classes;          /* and the classes they may be of */
+};
+
+static lae_status open_configured(const struct lae_data_options *options,
+                                  struct lae_dataset *dataset)
+{
+    bool cifar =
+        options->dataset == LAE_DATASET_CIFAR100 || options->dataset == LAE_DATASET_CIFAR10;
+    if (cifar) LAE_TRY(check_there("data.path", options->path));
+    return lae_dataset_open(options, dataset);
+}
+
+static lae_status open_dataset(struct lae_job *job, const struct instead *instead)
 {
     struct lae_dataset *dataset = &job->dataset;
-    const struct lae_data_options *options = &job->config->data;
     lae_status status = NULL;
     if (job->dist->rank == 0) {
-        if (options->dataset != LAE_DATASET_SYNTHETIC)
-            status = check_there("data.path", options->path);
-        if (status == NULL) status = lae_dataset_open(options, dataset);
+        status = instead->unlabelled
+                     ? lae_dataset_open_pictures(instead->pictures, instead->classes, dataset)
+                     : open_configured(&job->config->data, dataset);
         /* That of a folder waits until its files have been read, by all ranks. */
         if (status == NULL && dataset->kind != LAE_DATASET_FOLDER)
             status = lae_dataset_digest(dataset, job->data_digest);
@@ -83,7 +99,7 @@ static lae_status share_dataset(struct lae_job *job)
     }
     for (int split = 0; split < LAE_SPLITS && plain.record > 0; split++)
         LAE_TRY(share_records(job, (enum lae_split)split));
-    double share = job->config->data.validation_share;
+    double share = job->dataset.unlabelled ? 0.0 : job->config->data.validation_share;
     lae_status status = share > 0.0 ? lae_dataset_hold_out(&job->dataset, share) : NULL;
     if (status == NULL)
         status = lae_sequence_create(&job->config->data, &job->dataset, &job->sequence);
@@ -210,15 +226,15 @@ static lae_status check_fingerprint(struct lae_job *job, const struct lae_kernel
                          job->fingerprint);
 }
 
-static lae_status open_job(const struct lae_config *config, const struct lae_vit_dims *drawn,
+static lae_status open_job(const struct lae_config *config, const struct instead *instead,
                            const struct lae_dist *dist, struct lae_log *log, struct lae_job *job)
 {
     *job = (struct lae_job){.config = config, .dist = dist, .log = log};
     const struct lae_kernels *kernels = lae_kernels_best();
     LAE_TRY(check_fingerprint(job, kernels));
-    LAE_TRY(open_dataset(job));
+    LAE_TRY(open_dataset(job, instead));
     LAE_TRY(share_dataset(job));
-    LAE_TRY(open_model(job, kernels, drawn));
+    LAE_TRY(open_model(job, kernels, instead->drawn));
     LAE_TRY(lae_dist_agree(dist, create_team(job)));
     return job->dataset.kind == LAE_DATASET_FOLDER ? pictures_read(job) : NULL;
 }
@@ -226,14 +242,22 @@ static lae_status open_job(const struct lae_config *config, const struct lae_vit
 lae_status lae_job_open(const struct lae_config *config, const struct lae_dist *dist,
                         struct lae_log *log, struct lae_job *job)
 {
-    return open_job(config, NULL, dist, log, job);
+    return open_job(config, &(struct instead){0}, dist, log, job);
 }
 
 lae_status lae_job_open_random(const struct lae_config *config, const struct lae_vit_dims *dims,
                                const struct lae_dist *dist, struct lae_log *log,
                                struct lae_job *job)
 {
-    return open_job(config, dims, dist, log, job);
+    return open_job(config, &(struct instead){.drawn = dims}, dist, log, job);
+}
+
+lae_status lae_job_open_pictures(const struct lae_config *config, const char *path, int classes,
+                                 const struct lae_dist *dist, struct lae_log *log,
+                                 struct lae_job *job)
+{
+    struct instead instead = {.unlabelled = true, .pictures = path, .classes = classes};
+    return open_job(config, &instead, dist, log, job);
 }
 
 void lae_job_close(struct lae_job *job)

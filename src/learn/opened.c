@@ -179,7 +179,7 @@ static void warn_of_others(const struct lae_opened *opened, const struct lae_che
     const struct lae_job *job = &opened->job;
     const struct lae_fact *data = snapshot_fact(checkpoint, "data_digest");
     const struct lae_fact *software = snapshot_fact(checkpoint, "fingerprint");
-    if (differs(data, job->data_digest))
+    if (!job->dataset.unlabelled && differs(data, job->data_digest))
         lae_log_warn(job->log,
                      "data.path has other images than %s was learned with (SHA-256 %.12s... there, "
                      "%.12s... now)",
@@ -239,31 +239,51 @@ static lae_status open_state(struct lae_opened *opened, const struct lae_checkpo
     return lae_state_send(job, &opened->state);
 }
 
-/* [collective] */
+/* `pictures` NULL: the images that it was learned with. [collective] */
 static lae_status open_all(struct lae_opened *opened, const struct lae_checkpoint *checkpoint,
-                           char *const *settings, int count, struct lae_log *log)
+                           const char *pictures, char *const *settings, int count,
+                           struct lae_log *log)
 {
     const struct lae_dist *dist = opened->dist;
     LAE_TRY(lae_job_share_config(dist, &opened->config));
     LAE_TRY(
         lae_watchdog_start(dist, opened->config.compute.watchdog_seconds, log, &opened->watchdog));
     opened->begun = true;
-    LAE_TRY(lae_job_open(&opened->config, dist, log, &opened->job));
+    LAE_TRY(pictures == NULL
+                ? lae_job_open(&opened->config, dist, log, &opened->job)
+                : lae_job_open_pictures(&opened->config, pictures, (int)checkpoint->classes, dist,
+                                        log, &opened->job));
     return open_state(opened, checkpoint, settings, count);
 }
 
-lae_status lae_opened_open(const char *place, char *const *settings, int count,
-                           const struct lae_dist *dist, struct lae_log *log,
-                           struct lae_opened *opened)
+static lae_status open_place(const char *place, const char *pictures, char *const *settings,
+                             int count, const struct lae_dist *dist, struct lae_log *log,
+                             struct lae_opened *opened)
 {
     struct lae_checkpoint checkpoint = {0};
     *opened = (struct lae_opened){.dist = dist};
     lae_status status = NULL;
     if (dist->rank == 0) status = read_place(place, settings, count, log, opened, &checkpoint);
     status = lae_dist_agree(dist, status);
-    if (status == NULL) status = open_all(opened, &checkpoint, settings, count, log);
+    if (status == NULL) status = open_all(opened, &checkpoint, pictures, settings, count, log);
+    opened->class_names = checkpoint.class_names;
+    checkpoint.class_names = NULL;
     lae_checkpoint_free(&checkpoint);
     return status;
+}
+
+lae_status lae_opened_open(const char *place, char *const *settings, int count,
+                           const struct lae_dist *dist, struct lae_log *log,
+                           struct lae_opened *opened)
+{
+    return open_place(place, NULL, settings, count, dist, log, opened);
+}
+
+lae_status lae_opened_open_pictures(const char *place, const char *pictures, char *const *settings,
+                                    int count, const struct lae_dist *dist, struct lae_log *log,
+                                    struct lae_opened *opened)
+{
+    return open_place(place, pictures, settings, count, dist, log, opened);
 }
 
 void lae_opened_close(struct lae_opened *opened)
@@ -273,6 +293,7 @@ void lae_opened_close(struct lae_opened *opened)
     lae_watchdog_stop(opened->dist, opened->watchdog);
     lae_config_free(&opened->config);
     free(opened->path);
+    free(opened->class_names);
     *opened = (struct lae_opened){0};
 }
 

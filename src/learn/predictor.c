@@ -119,8 +119,9 @@ static lae_status prepare_output(const struct predictor *p, struct lae_predictio
     if (!complete || out->items == NULL || out->labels == NULL || out->index == NULL)
         return lae_out_of_memory(p->scorers * values * sizeof(float), "the predictions");
     for (size_t i = 0; i < p->images; i++) {
-        int label = job->sequence.output_index[lae_dataset_label(&job->dataset, p->split, i)];
-        out->labels[i] = label < (int)p->classes ? label : -1;
+        int label = lae_dataset_label(&job->dataset, p->split, i);
+        int output = label >= 0 ? job->sequence.output_index[label] : -1;
+        out->labels[i] = output < (int)p->classes ? output : -1;
         out->index[i] = (int32_t)lae_dataset_number(&job->dataset, p->split, i);
     }
     return NULL;

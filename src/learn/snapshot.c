@@ -221,6 +221,19 @@ static lae_status take_inside(const struct lae_state *state, struct lae_inside *
     return take_moments(&inside->adam, "classifier/v", classifier->v, classifier->count);
 }
 
+static lae_status take_class_names(const struct lae_dataset *dataset, char **text)
+{
+    size_t size = 1;
+    if (dataset->class_names == NULL) return NULL;
+    for (int i = 0; i < dataset->classes; i++)
+        size += strlen(dataset->class_names[i]) + 1;
+    char *end = *text = malloc(size);
+    if (end == NULL) return lae_out_of_memory(size, "class names");
+    for (int i = 0; i < dataset->classes; i++)
+        end += sprintf(end, "%s\n", dataset->class_names[i]);
+    return NULL;
+}
+
 lae_status snapshot_take(const struct lae_job *job, const struct lae_state *state,
                          const char *hosts, struct lae_checkpoint *checkpoint)
 {
@@ -238,6 +251,7 @@ lae_status snapshot_take(const struct lae_job *job, const struct lae_state *stat
     if (checkpoint->class_order == NULL) return lae_out_of_memory(classes * 4, "the class order");
     for (size_t i = 0; i < classes; i++)
         checkpoint->class_order[i] = (int32_t)sequence->class_order[i];
+    LAE_TRY(take_class_names(&job->dataset, &checkpoint->class_names));
     LAE_TRY(lae_config_print_result(job->config, &checkpoint->config));
     LAE_TRY(take_parameters(job, state, checkpoint));
     LAE_TRY(take_metrics(&state->metrics, checkpoint));

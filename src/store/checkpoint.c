@@ -52,6 +52,7 @@ void lae_checkpoint_free(struct lae_checkpoint *checkpoint)
 {
     free(checkpoint->config);
     free(checkpoint->class_order);
+    free(checkpoint->class_names);
     lae_set_free(&checkpoint->init);
     lae_set_free(&checkpoint->online);
     lae_set_free(&checkpoint->offline);

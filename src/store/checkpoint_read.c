@@ -312,10 +312,23 @@ static lae_status read_inside(struct lae_hdf5 *file, struct lae_inside *inside)
     return NULL;
 }
 
+static lae_status read_class_names(struct lae_hdf5 *file, struct lae_checkpoint *checkpoint)
+{
+    size_t lines = 0;
+    if (!lae_hdf5_has(file, "class_names")) return NULL;
+    LAE_TRY(lae_hdf5_read_text(file, "class_names", &checkpoint->class_names));
+    for (const char *at = checkpoint->class_names; (at = strchr(at, '\n')) != NULL; at++)
+        lines++;
+    if (lines == checkpoint->classes) return NULL;
+    return lae_bad_input("%s: /class_names: has %zu lines for %zu classes", file->path, lines,
+                         checkpoint->classes);
+}
+
 static lae_status read_content(struct lae_hdf5 *file, struct lae_checkpoint *checkpoint)
 {
     LAE_TRY(read_root(file, checkpoint));
     LAE_TRY(read_class_order(file, checkpoint));
+    LAE_TRY(read_class_names(file, checkpoint));
     LAE_TRY(read_tensors(file, checkpoint));
     LAE_TRY(read_inside(file, &checkpoint->inside));
     return read_records(file, checkpoint);

@@ -8,6 +8,8 @@ static lae_status write_root(struct lae_hdf5 *file, const struct lae_checkpoint 
     LAE_TRY(lae_hdf5_put_int(file, "", "task_count", checkpoint->task_count));
     LAE_TRY(lae_hdf5_put_int(file, "", "classes_seen", checkpoint->classes_seen));
     LAE_TRY(lae_hdf5_write_text(file, "config", checkpoint->config));
+    if (checkpoint->class_names != NULL)
+        LAE_TRY(lae_hdf5_write_text(file, "class_names", checkpoint->class_names));
     return lae_hdf5_write_int32(file, "class_order", 1, &checkpoint->classes,
                                 checkpoint->class_order);
 }

@@ -88,4 +88,57 @@ cp "$runs/later/task_00.h5" "$work/before.h5"
 refused 2 later cut "test_00100.png: damaged PNG" run.tasks=2 compute.decode=each_time
 cmp "$runs/later/task_00.h5" "$work/before.h5" || fail "the first task's file was touched"
 echo "ok: a file that is no good, found late"
+
+# predict on images that nobody has labelled: what predict gives for the same images as a dataset,
+# without that dataset, at any number of ranks.
+lae 1 predict "$runs/folders" "$work/all.h5" 2>"$work/err" || { cat "$work/err"; fail "predict"; }
+mkdir "$work/elsewhere"
+mv "$work/folders" "$work/elsewhere/"
+for np in 1 3; do
+    lae $np predict "$runs/folders" "$work/elsewhere/folders/test" --json "$work/$np.json" \
+        >"$work/$np.txt" 2>"$work/err" || { cat "$work/err"; fail "predict images"; }
+    grep -q warning "$work/err" && { cat "$work/err"; fail "predict images warns"; }
+done
+cmp "$work/1.json" "$work/3.json" && cmp "$work/1.txt" "$work/3.txt" || fail "ranks differ"
+h5dump -y -w 1 -m %.9g -d /ensemble "$work/all.h5" | grep -oE '[0-9][0-9.e-]*,?$' | tr -d , |
+    awk '{ if ($1 > most) most = $1; if (++n % 60 == 0) { printf "%.7g\n", most; most = 0 } }' \
+        >"$work/wanted"
+awk '/"file"/ { new = 1 } /"ensemble"/ && new { sub(",", "", $2); printf "%.7g\n", $2; new = 0 }' \
+    "$work/1.json" >"$work/got"
+[ "$(wc -l <"$work/got")" -eq 200 ] || fail "not 200 images in JSON"
+cmp "$work/wanted" "$work/got" || fail "other scores than for the dataset"
+[ "$(grep -c "/test/class_.*png$" "$work/1.txt")" -eq 200 ] || fail "not 200 images"
+[ "$(grep -cE "^ +[0-9.]+ %  class_[0-9][0-9]$" "$work/1.txt")" -eq 1000 ] || fail "not five classes"
+rm -r "$work/binary"
+mkdir "$work/kinds"
+cp "$LAE_TEST_SOURCE"/tests/unit/fixtures/images/*.[pj][np]g "$work/kinds"
+lae 2 predict "$runs/binary" "$work/kinds" >"$work/txt" 2>"$work/err" || { cat "$work/err"; fail "predict PNG and JPEG of all kinds"; }
+[ "$(grep -cE "(png|jpg)$" "$work/txt")" -eq 23 ] || fail "not all kinds of images"
+grep -qE "^ +[0-9.]+ %  class_[0-9][0-9][0-9]$" "$work/txt" || fail "no names of CIFAR's classes"
+lae 1 predict "$runs/binary" "$work/lists/png/test_00007.png" >"$work/one" 2>"$work/err" ||
+    fail "predict one image"
+[ "$(wc -l <"$work/one")" -eq 6 ] || fail "one image, other lines"
+
+lae 1 predict "$runs/binary" "$work/lists/png/test_00007.png" --by online >"$work/by" \
+    2>"$work/err" && grep -q "%" "$work/by" || fail "predict --by online"
+
+# not PLACE WORD ARGUMENTS...: predict refuses.
+not() {
+    place=$1 word=$2
+    shift 2
+    lae 2 predict "$runs/folders" "$place" "$@" >"$work/out" 2>"$work/err"
+    [ $? -eq 2 ] || { cat "$work/err"; fail "predict $place: not exit 2"; }
+    [ "$(grep -c "^lae_mpi: " "$work/err")" -eq 1 ] || fail "predict $place: not one message"
+    grep -q "$word" "$work/err" || { cat "$work/err"; fail "predict $place: no \"$word\""; }
+}
+mkdir "$work/empty"
+not "$work/empty" "no file in or below it ends in .png, .jpg or .jpeg"
+not "$work/none.png" "none.png: cannot be opened"
+not "$work/cut/png" "test_00100.png: damaged PNG"
+not "$work/lists/png" "of no split" --split test
+not "$work/out.h5" "neither a folder nor" --json "$work/x.json"
+not "$work/one.h5" "neither a folder nor" --by online
+not "$work/lists/png" "no scores nothing; there are online, offline, ensemble" --by nothing
+not "$work/lists/png" "is the checkpoint itself" --json "$runs/folders/task_01.h5"
+echo "ok: images without labels"
 exit 0

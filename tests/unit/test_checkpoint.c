@@ -211,6 +211,7 @@ static void make_example(struct lae_checkpoint *example)
     example->class_order = calloc(7, sizeof *example->class_order);
     for (int i = 0; i < 7; i++)
         example->class_order[i] = (3 * i + 2) % 7;
+    example->class_names = strdup("ape\n\na b\nd\xc3\xa4\ne\nf\nlast\n");
     fill_modules(&example->init, 0);
     fill_modules(&example->online, -1e-30f);
     fill_modules(&example->offline, 1e10f);
@@ -319,6 +320,8 @@ static void assert_same(const struct lae_checkpoint *a, const struct lae_checkpo
     assert_string_equal(a->config, b->config);
     assert_int_equal(a->classes, b->classes);
     assert_memory_equal(a->class_order, b->class_order, a->classes * sizeof *a->class_order);
+    assert_true((a->class_names == NULL) == (b->class_names == NULL));
+    if (a->class_names != NULL) assert_string_equal(a->class_names, b->class_names);
     assert_same_set(&a->init, &b->init);
     assert_same_set(&a->online, &b->online);
     assert_same_set(&a->offline, &b->offline);
@@ -688,6 +691,15 @@ static void order_with_twins(hid_t file)
     put_dataset(file, "/class_order", H5T_NATIVE_INT, 1, (hsize_t[]){5}, (int[]){0, 1, 2, 1, 4});
 }
 
+static void names_of_too_few(hid_t file)
+{
+    hid_t type = H5Tcopy(H5T_C_S1);
+    H5Tset_size(type, 5);
+    if (H5Lexists(file, "/class_names", H5P_DEFAULT) > 0) forget(file, "/class_names");
+    put_dataset(file, "/class_names", type, 0, NULL, "a\nb\n");
+    H5Tclose(type);
+}
+
 static void order_below_zero(hid_t file)
 {
     forget(file, "/class_order");
@@ -942,6 +954,7 @@ static const struct oddity {
     {order_with_twins, "/class_order: entry 3"},
     {order_below_zero, "/class_order: entry 2"},
     {order_too_short, "classes_seen"},
+    {names_of_too_few, "/class_names: has 2 lines for"},
     {order_of_rank_two, "/class_order"},
     {no_online, "/online"},
     {online_as_dataset, "/online"},

@@ -5,6 +5,7 @@
 #include "lae/report/event_file.h"
 #include "lae/report/interval.h"
 #include "lae/report/jsonl.h"
+#include "lae/report/ranking.h"
 #include "lae/report/task_table.h"
 
 #include <math.h>
@@ -203,11 +204,51 @@ static void task_table(void **state)
     lae_metrics_free(&metrics);
 }
 
+/* The highest of the ensemble's scores, of equal ones the lowest index; as many as there are. */
+static void ranking(void **state)
+{
+    (void)state;
+    static float online[] = {.1F, .2F, .3F, .4F, .5F, .6F, .7F, 1, 0, 0, 0, 0, 0, 0};
+    static float ensemble[] = {.7F, .9F, .2F, .9F, .1F, .7F, .3F, 0, 0, 0, 0, 0, 0, 1};
+    static const char *const files[] = {"a.png", "b\x1b[0m.jpg"};
+    static const char *const names[] = {"ape", "bee", "cat", "dog", "eel", "fox", "gnu"};
+    static const int labels[] = {6, 5, 4, 3, 2, 1, 0};
+    struct lae_prediction items[] = {
+        {"online", online}, {"ensemble", ensemble}, {"ncm_init", online}};
+    struct lae_predictions predictions = {
+        .count = 2, .classes = 7, .items = items, .item_count = 3};
+    struct lae_ranking all = {&predictions, 1, files, labels, names};
+    size_t best[LAE_RANKED];
+    const size_t wanted[] = {1, 3, 0, 5, 6}, last[] = {6, 0, 1, 2, 3};
+    assert_int_equal(lae_ranking_best(&all, 0, best), LAE_RANKED);
+    assert_memory_equal(best, wanted, sizeof best);
+    assert_int_equal(lae_ranking_best(&all, 1, best), LAE_RANKED);
+    assert_memory_equal(best, last, sizeof best);
+
+    char *text = NULL;
+    size_t size;
+    FILE *out = open_memstream(&text, &size);
+    assert_non_null(out);
+    lae_ranking_print(out, &all);
+    all.by = 2;
+    predictions.classes = 2;
+    predictions.count = 1;
+    all.names = NULL;
+    lae_ranking_print(out, &all);
+    assert_int_equal(fclose(out), 0);
+    assert_string_equal(text, "a.png\n   90.00 %  bee\n   90.00 %  dog\n   70.00 %  ape\n"
+                              "   70.00 %  fox\n   30.00 %  gnu\n"
+                              "b?[0m.jpg\n  100.00 %  gnu\n    0.00 %  ape\n    0.00 %  bee\n"
+                              "    0.00 %  cat\n    0.00 %  dog\n"
+                              "a.png\n         0.2  class 5\n         0.1  class 6\n");
+    free(text);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(checksums), cmocka_unit_test(intervals),  cmocka_unit_test(blocks),
-        cmocka_unit_test(cut_line),  cmocka_unit_test(task_table),
+        cmocka_unit_test(cut_line),  cmocka_unit_test(task_table), cmocka_unit_test(ranking),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -64,6 +64,7 @@ struct lae_dataset {
     size_t bytes[LAE_SPLITS];                 /* of all that belongs to them */
     unsigned char *owned[LAE_SPLITS];         /* freed with the dataset; NULL where not owned */
     char **class_names;                       /* [classes] by label, owned; NULL: not known */
+    bool unlabelled;                          /* the images' classes are not known */
     const uint8_t *decoded; /* a folder's images, decoded; NULL: each is when it is asked for */
     int synthetic_per_class[LAE_SPLITS];
     uint64_t synthetic_seed;
@@ -79,6 +80,12 @@ lae_status lae_dataset_open(const struct lae_data_options *options,
                             struct lae_dataset *dataset) LAE_MUST_CHECK;
 void lae_dataset_close(struct lae_dataset *dataset);
 
+/* Of what nobody has labelled: the PNG and JPEG files in and below a folder, in bytewise order of
+ * their paths, or one such file, as the test images of a dataset of `classes`; there are no
+ * training images. Errors name the folder or file. */
+lae_status lae_dataset_open_pictures(const char *path, int classes,
+                                     struct lae_dataset *dataset) LAE_MUST_CHECK;
+
 /* From here on the images of LAE_TEST are training images: those of each class that `share` (in
  * (0, 1)) sets aside, the same ones for every run; LAE_TRAIN has the others, in their order. The
  * test images can no longer be reached. The digest stays that of all images. Errors: memory. */
@@ -90,7 +97,7 @@ const char *lae_dataset_evaluated(const struct lae_dataset *dataset);
 /* The number that image `index` has in the dataset itself; `index` unless images are held out. */
 size_t lae_dataset_number(const struct lae_dataset *dataset, enum lae_split split, size_t index);
 
-/* Label of image `index`, 0..classes-1. */
+/* Label of image `index`, 0..classes-1; -1 where they are not known. */
 int lae_dataset_label(const struct lae_dataset *dataset, enum lae_split split, size_t index);
 
 /* Pixels of image `index` into rgb [size->height, size->width, 3], which has room for

@@ -15,7 +15,7 @@ struct lae_sequence {
     int *output_index; /* [classes] dataset label -> output index */
     int *first_class;  /* [tasks + 1] the tasks' first output indices, then `classes` */
     int *task_of;      /* [classes] output index -> task */
-    struct lae_task_images *images[LAE_SPLITS]; /* [tasks] */
+    struct lae_task_images *images[LAE_SPLITS]; /* [tasks]; none of what is not labelled */
 };
 
 /* Errors name the key: a class order that is no permutation of the dataset's labels, more classes

@@ -48,6 +48,12 @@ lae_status lae_job_open_random(const struct lae_config *config, const struct lae
                                const struct lae_dist *dist, struct lae_log *log,
                                struct lae_job *job) LAE_MUST_CHECK;
 
+/* The same with images that are not labelled (lae_dataset_open_pictures; `path` and `classes` are
+ * rank 0's) in place of the configuration's dataset, which is not looked for. */
+lae_status lae_job_open_pictures(const struct lae_config *config, const char *path, int classes,
+                                 const struct lae_dist *dist, struct lae_log *log,
+                                 struct lae_job *job) LAE_MUST_CHECK;
+
 void lae_job_close(struct lae_job *job); /* [collective] */
 
 /* What compiled the program: "gcc 12.2.0". */

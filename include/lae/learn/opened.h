@@ -19,8 +19,9 @@
 
 struct lae_opened {
     const struct lae_dist *dist;
-    char *path;      /* rank 0: of the file */
-    char digest[65]; /* rank 0: SHA-256 of the whole file */
+    char *path;        /* rank 0: of the file */
+    char digest[65];   /* rank 0: SHA-256 of the whole file */
+    char *class_names; /* rank 0: by label, a line each; NULL: the file does not know them */
     struct lae_config config;
     struct lae_watchdog *watchdog;
     struct lae_job job;
@@ -48,6 +49,12 @@ lae_status lae_checkpoint_beside(const char *path, const struct lae_checkpoint *
 lae_status lae_opened_open(const char *place, char *const *settings, int count,
                            const struct lae_dist *dist, struct lae_log *log,
                            struct lae_opened *opened) LAE_MUST_CHECK;
+
+/* The same for images that are not labelled, in the folder or file `pictures`: the test images of
+ * the job are then those, and the dataset it was learned with is not looked for. */
+lae_status lae_opened_open_pictures(const char *place, const char *pictures, char *const *settings,
+                                    int count, const struct lae_dist *dist, struct lae_log *log,
+                                    struct lae_opened *opened) LAE_MUST_CHECK;
 void lae_opened_close(struct lae_opened *opened); /* [collective] */
 
 /* To be called with what a computation on the job returned. Where that was LAE_STOPPED, waits for

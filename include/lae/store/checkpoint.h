@@ -65,6 +65,7 @@ struct lae_checkpoint {
     char *config;         /* resolved YAML of the keys that can change the result */
     int32_t *class_order; /* [classes] */
     size_t classes;
+    char *class_names;                    /* by label, each on a line of its own; NULL: not known */
     struct lae_set init, online, offline; /* PET tensors; offline.count 0: there is none */
     struct lae_set head;                  /* task_00/weight [n, D], task_00/bias [n], task_01/... */
     /* [task] or NULL: online after each earlier task, /history/task_KK; empty where not kept. */

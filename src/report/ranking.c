@@ -1,0 +1,127 @@
+#include "lae/report/ranking.h"
+
+#include "lae/files/atomic.h"
+
+#include <jansson.h>
+#include <math.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+
+int lae_ranking_best(const struct lae_ranking *ranking, size_t image, size_t best[LAE_RANKED])
+{
+    const struct lae_predictions *predictions = ranking->predictions;
+    const float *p = predictions->items[ranking->by].scores + image * predictions->classes;
+    int count = 0;
+    for (size_t c = 0; c < predictions->classes; c++) {
+        int place = count;
+        while (place > 0 && p[c] > p[best[place - 1]])
+            place--;
+        if (place == LAE_RANKED) continue;
+        if (count < LAE_RANKED) count++;
+        for (int i = count - 1; i > place; i--)
+            best[i] = best[i - 1];
+        best[place] = c;
+    }
+    return count;
+}
+
+static double score(const struct lae_ranking *ranking, size_t item, size_t image, size_t index)
+{
+    const struct lae_predictions *predictions = ranking->predictions;
+    return (double)predictions->items[item].scores[image * predictions->classes + index];
+}
+
+/* Heads made from class statistics give scores of other kinds. */
+static bool is_probability(const char *name)
+{
+    return strcmp(name, "online") == 0 || strcmp(name, "offline") == 0 ||
+           strcmp(name, "ensemble") == 0;
+}
+
+/* A file's name may hold what moves a terminal's cursor. */
+static void print_name(FILE *out, const char *name)
+{
+    for (; *name != '\0'; name++)
+        fputc((unsigned char)*name < ' ' || *name == 0x7f ? '?' : *name, out);
+}
+
+static void print_class(FILE *out, const struct lae_ranking *ranking, size_t index)
+{
+    if (ranking->names == NULL)
+        fprintf(out, "class %d", ranking->labels[index]);
+    else
+        print_name(out, ranking->names[index]);
+    fputc('\n', out);
+}
+
+void lae_ranking_print(FILE *out, const struct lae_ranking *ranking)
+{
+    bool percent = is_probability(ranking->predictions->items[ranking->by].name);
+    for (size_t image = 0; image < ranking->predictions->count; image++) {
+        size_t best[LAE_RANKED];
+        int count = lae_ranking_best(ranking, image, best);
+        print_name(out, ranking->files[image]);
+        fputc('\n', out);
+        for (int i = 0; i < count; i++) {
+            double value = score(ranking, ranking->by, image, best[i]);
+            if (percent)
+                fprintf(out, "  %6.2f %%  ", 100.0 * value);
+            else
+                fprintf(out, "  %10.4g  ", value);
+            print_class(out, ranking, best[i]);
+        }
+    }
+}
+
+/* What is not UTF-8 (a path may be anything) becomes null. */
+static json_t *text(const char *value)
+{
+    json_t *string = value != NULL ? json_string(value) : NULL;
+    return string != NULL ? string : json_null();
+}
+
+static json_t *class_of(const struct lae_ranking *ranking, size_t image, size_t index)
+{
+    const struct lae_predictions *predictions = ranking->predictions;
+    json_t *object = json_object();
+    json_object_set_new(object, "class",
+                        text(ranking->names != NULL ? ranking->names[index] : NULL));
+    json_object_set_new(object, "label", json_integer(ranking->labels[index]));
+    json_object_set_new(object, "output_index", json_integer((json_int_t)index));
+    for (size_t item = 0; item < predictions->item_count; item++) {
+        double value = score(ranking, item, image, index);
+        json_object_set_new(object, predictions->items[item].name,
+                            isfinite(value) ? json_real(value) : json_null());
+    }
+    return object;
+}
+
+static json_t *image_of(const struct lae_ranking *ranking, size_t image)
+{
+    size_t best[LAE_RANKED];
+    int count = lae_ranking_best(ranking, image, best);
+    json_t *list = json_array();
+    for (int i = 0; i < count; i++)
+        json_array_append_new(list, class_of(ranking, image, best[i]));
+    json_t *object = json_object();
+    json_object_set_new(object, "file", text(ranking->files[image]));
+    json_object_set_new(object, "best", list);
+    return object;
+}
+
+lae_status lae_ranking_write(const char *path, const struct lae_ranking *ranking)
+{
+    json_t *images = json_array(), *object = json_object();
+    for (size_t image = 0; image < ranking->predictions->count; image++)
+        json_array_append_new(images, image_of(ranking, image));
+    json_object_set_new(object, "by", text(ranking->predictions->items[ranking->by].name));
+    json_object_set_new(object, "images", images);
+    /* As single precision has them. */
+    char *line = json_dumps(object, JSON_INDENT(1) | JSON_REAL_PRECISION(9));
+    json_decref(object);
+    if (line == NULL) return lae_out_of_memory(0, path);
+    lae_status status = lae_atomic_write(path, line, strlen(line));
+    free(line);
+    return status;
+}
