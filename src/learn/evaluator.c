@@ -23,6 +23,8 @@ struct lae_evaluator {
     struct lae_workers *workers;
     struct test_image *images; /* [count] this rank's, with room for those of all tasks */
     struct kept *kept;         /* [tasks] */
+    struct lae_trunk *trunks;  /* [count of all tasks] of the images; NULL: none is kept */
+    float *streams;            /* theirs, one after the other */
     /* Of the evaluation at hand: */
     struct lae_scoring scoring;
     size_t count, first; /* first: of the part at hand */
@@ -59,7 +61,8 @@ static bool find_features(struct lae_evaluator *e, struct lae_worker *worker, si
     float *online = worker->features + LAE_ONLINE * d;
     if (kept->known) memcpy(online, kept->features + image * d, bytes);
     unsigned there = kept->known ? 1U << LAE_ONLINE : 0;
-    if (!lae_scoring_features(&e->scoring, worker, LAE_TEST, e->images[image].index, there))
+    struct lae_trunk *trunk = e->trunks != NULL ? &e->trunks[image] : NULL;
+    if (!lae_scoring_features(&e->scoring, worker, LAE_TEST, e->images[image].index, there, trunk))
         return false;
     if (kept->features != NULL && !kept->known) memcpy(kept->features + image * d, online, bytes);
     return true;
@@ -192,12 +195,34 @@ lae_status lae_evaluator_keep_online(struct lae_evaluator *e, int tasks)
     return NULL;
 }
 
+/* An image has the same place in this rank's list whatever the task. */
+lae_status lae_evaluator_keep_trunks(struct lae_evaluator *e, int tasks, double room)
+{
+    const struct lae_job *job = e->job;
+    size_t images = 0, floats = lae_vit_stream_size(&job->vit);
+    for (int task = 0; task < tasks; task++)
+        images += job->sequence.images[LAE_TEST][task].count;
+    size_t count = lae_dist_share(job->dist, images),
+           most = (size_t)(room / sizeof(float)) / floats;
+    size_t kept = count < most ? count : most;
+    e->trunks = calloc(count + 1, sizeof *e->trunks);
+    e->streams = malloc(kept * floats * sizeof *e->streams + 1);
+    if (e->trunks == NULL || e->streams == NULL)
+        return lae_out_of_memory((double)kept * (double)floats * sizeof *e->streams,
+                                 "what test images are below the first adapted block");
+    for (size_t i = 0; i < kept; i++)
+        e->trunks[i].stream = e->streams + i * floats;
+    return NULL;
+}
+
 void lae_evaluator_free(struct lae_evaluator *evaluator)
 {
     if (evaluator == NULL) return;
     for (int task = 0; evaluator->kept != NULL && task < evaluator->job->sequence.tasks; task++)
         free(evaluator->kept[task].features);
     free(evaluator->kept);
+    free(evaluator->trunks);
+    free(evaluator->streams);
     lae_scoring_close(&evaluator->scoring);
     free(evaluator->images);
     free(evaluator);

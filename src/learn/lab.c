@@ -74,6 +74,21 @@ static lae_status read_tasks(struct lae_lab *lab)
     return status;
 }
 
+static bool has_linear_heads(const struct lae_lab *lab)
+{
+    return (lab->opened->config.eval.heads & LAE_LINEAR_HEADS) != 0;
+}
+
+/* Where blocks are below the modules, half of the memory that is left may hold what they make of
+ * the images. */
+static lae_status keep_trunks(struct lae_lab *lab)
+{
+    const struct lae_job *job = &lab->opened->job;
+    if (job->pet.first_block == 0) return NULL;
+    double room = lae_dist_free_memory(job->dist) / 2.0 / job->dist->node_size;
+    return lae_evaluator_keep_trunks(lab->evaluator, lab->tasks, room);
+}
+
 static lae_status allocate(struct lae_lab *lab)
 {
     size_t count = (size_t)lab->tasks * vector_count(lab);
@@ -86,8 +101,8 @@ static lae_status allocate(struct lae_lab *lab)
     LAE_TRY(lae_workers_create(job, &lab->workers));
     LAE_TRY(lae_evaluator_create(job, &lab->workers, &lab->evaluator));
     LAE_TRY(lae_gatherer_create(job, &lab->workers, job->config->stats.modules, &lab->gatherer));
-    if ((job->config->eval.heads & LAE_LINEAR_HEADS) == 0) return NULL;
-    return lae_evaluator_keep_online(lab->evaluator, lab->tasks);
+    if (has_linear_heads(lab)) LAE_TRY(lae_evaluator_keep_online(lab->evaluator, lab->tasks));
+    return keep_trunks(lab);
 }
 
 static lae_status prepare(struct lae_lab *lab)
@@ -157,11 +172,6 @@ static double count_images(const struct lae_lab *lab, enum lae_split split, int 
     for (int k = first; k <= task; k++)
         images += (double)lab->opened->job.sequence.images[split][k].count;
     return images;
-}
-
-static bool has_linear_heads(const struct lae_lab *lab)
-{
-    return (lab->opened->config.eval.heads & LAE_LINEAR_HEADS) != 0;
 }
 
 /* Of the statistics of task `task`; after the first task offline is online. */

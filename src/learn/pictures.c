@@ -15,7 +15,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/statvfs.h>
 
 /* Of one image in a round: whether it failed, its sides, its digest. */
 enum { WORD_FAILED, WORD_SIDES, WORD_DIGEST, WORDS = WORD_DIGEST + LAE_PICTURE_DIGEST / 8 };
@@ -168,62 +167,12 @@ static lae_status examine_all(struct lae_job *job, struct round *round)
 /* ---- Whether there is room ---------------------------------------------------------------------
  */
 
-/* A number at the beginning of a file, or `otherwise`: "max", or no such file. */
-static double read_number(const char *directory, const char *name, double otherwise)
-{
-    char path[4400];
-    double number;
-    snprintf(path, sizeof path, "%s/%s", directory, name);
-    FILE *file = fopen(path, "re");
-    if (file == NULL) return otherwise;
-    if (fscanf(file, "%lf", &number) != 1) number = otherwise;
-    fclose(file);
-    return number;
-}
-
-/* What this process's control group, and those that it is in, still allow (batch systems limit jobs
- * by them). */
-static double left_by_groups(double most)
-{
-    char group[4096] = "", directory[4200];
-    FILE *file = fopen("/proc/self/cgroup", "re");
-    if (file == NULL) return most;
-    if (fscanf(file, "0::%4000[^\n]", group) != 1) group[0] = '\0';
-    fclose(file);
-    for (char *end = group + strlen(group); end > group; end = strrchr(group, '/')) {
-        *end = '\0';
-        snprintf(directory, sizeof directory, "/sys/fs/cgroup%s", group);
-        double limit = read_number(directory, "memory.max", -1.0);
-        double left = limit - read_number(directory, "memory.current", 0.0);
-        if (limit >= 0.0 && left < most) most = left;
-    }
-    return most;
-}
-
-/* Memory of this host that may be had, in bytes. */
-static double free_memory(const struct lae_dist *dist)
-{
-    char line[128];
-    double kilobytes = 0.0;
-    FILE *file = fopen("/proc/meminfo", "re");
-    while (file != NULL && fgets(line, sizeof line, file) != NULL)
-        if (sscanf(line, "MemAvailable: %lf kB", &kilobytes) == 1) break;
-    if (file != NULL) fclose(file);
-    double most = left_by_groups(1024.0 * kilobytes);
-    struct statvfs shared; /* where MPI puts what several ranks share */
-    if (dist->node_size > 1 && statvfs("/dev/shm", &shared) == 0) {
-        double left = (double)shared.f_bavail * (double)shared.f_frsize;
-        if (left < most) most = left;
-    }
-    return most;
-}
-
 /* Whether the images are decoded once; all nodes do the same. [collective] */
 static bool is_decoded_once(const struct lae_job *job, uint64_t bytes)
 {
     enum lae_decode wanted = job->config->compute.decode;
     int64_t too_small = wanted == LAE_DECODE_AUTO && job->dist->node_rank == 0 &&
-                        (double)bytes > free_memory(job->dist) / 2.0;
+                        (double)bytes > lae_dist_free_memory(job->dist) / 2.0;
     lae_dist_sum(job->dist, &too_small, 1);
     return wanted != LAE_DECODE_EACH_TIME && too_small == 0;
 }

@@ -34,7 +34,7 @@ static void predict_image(void *context, int number, size_t item)
     struct lae_worker *worker = &p->workers.items[number];
     size_t all = (size_t)p->job->sequence.classes;
     uint32_t image = (uint32_t)(p->first + item);
-    if (!lae_scoring_features(&p->scoring, worker, p->split, image, 0)) {
+    if (!lae_scoring_features(&p->scoring, worker, p->split, image, 0, NULL)) {
         worker->sum[0]++;
         return;
     }

@@ -102,22 +102,37 @@ static int same_module(const struct lae_learned *learned, int module, unsigned t
     return -1;
 }
 
+/* The image's stream before the first adapted block into the worker's workspace. */
+static bool find_stream(const struct lae_job *job, struct lae_worker *worker, enum lae_split split,
+                        uint32_t index, struct lae_trunk *trunk)
+{
+    if (trunk != NULL && trunk->known) {
+        lae_vit_load_stream(&job->vit, worker->pass, trunk->stream);
+        return true;
+    }
+    if (!lae_worker_load(worker, job, split, index, NULL)) return false;
+    lae_vit_trunk(&job->vit, &job->pet, worker->pass, worker->image);
+    if (trunk != NULL && trunk->stream != NULL) {
+        lae_vit_save_stream(&job->vit, worker->pass, trunk->stream);
+        trunk->known = true;
+    }
+    return true;
+}
+
 bool lae_scoring_features(const struct lae_scoring *scoring, struct lae_worker *worker,
-                          enum lae_split split, uint32_t index, unsigned there)
+                          enum lae_split split, uint32_t index, unsigned there,
+                          struct lae_trunk *trunk)
 {
     const struct lae_job *job = scoring->job;
     const struct lae_learned *learned = &scoring->learned;
     size_t d = job->vit.dims.width;
-    bool trunk = false; /* is done */
+    bool streams = false; /* the worker has the image's stream */
     for (int m = 0; m < LAE_MODULES; m++) {
         float *feature = worker->features + (size_t)m * d;
         int same = same_module(learned, m, there);
         if (!scoring->needs[m] || (there >> m & 1) != 0) continue;
-        if (same < 0 && !trunk) {
-            if (!lae_worker_load(worker, job, split, index, NULL)) return false;
-            lae_vit_trunk(&job->vit, &job->pet, worker->pass, worker->image);
-            trunk = true;
-        }
+        if (same < 0 && !streams && !find_stream(job, worker, split, index, trunk)) return false;
+        streams = streams || same < 0;
         if (same < 0)
             lae_vit_branch(&job->vit, &job->pet, learned->module[m], worker->pass, NULL, false,
                            feature);

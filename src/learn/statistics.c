@@ -37,7 +37,7 @@ static void compute_features(void *context, int number, size_t item)
     size_t position = (g->first + item) * ranks + (size_t)job->dist->rank;
     uint32_t image = job->sequence.images[LAE_TRAIN][task].index[position];
     g->classes[item] = LAE_NO_CLASS;
-    if (!lae_scoring_features(&g->scoring, worker, LAE_TRAIN, image, 0)) return;
+    if (!lae_scoring_features(&g->scoring, worker, LAE_TRAIN, image, 0, NULL)) return;
     for (int i = 0; i < g->taken_count; i++) {
         int m = g->taken[i];
         memcpy(g->features[m] + item * d, worker->features + (size_t)m * d, d * sizeof(float));

@@ -36,7 +36,24 @@ void lae_vit_trunk(const struct lae_vit *vit, const struct lae_pet *pet,
     embed(&pass, image);
     for (size_t block = 0; block < (size_t)pet->first_block; block++)
         block_forward(&pass, block);
-    memcpy(memory->trunk, memory->x, vit->dims.tokens * vit->dims.width * sizeof *memory->x);
+    memcpy(memory->trunk, memory->x, lae_vit_stream_size(vit) * sizeof *memory->x);
+}
+
+size_t lae_vit_stream_size(const struct lae_vit *vit)
+{
+    return vit->dims.tokens * vit->dims.width;
+}
+
+void lae_vit_save_stream(const struct lae_vit *vit, const struct lae_vit_workspace *memory,
+                         float *stream)
+{
+    memcpy(stream, memory->trunk, lae_vit_stream_size(vit) * sizeof *stream);
+}
+
+void lae_vit_load_stream(const struct lae_vit *vit, struct lae_vit_workspace *memory,
+                         const float *stream)
+{
+    memcpy(memory->trunk, stream, lae_vit_stream_size(vit) * sizeof *stream);
 }
 
 void lae_vit_branch(const struct lae_vit *vit, const struct lae_pet *pet, const float *theta,

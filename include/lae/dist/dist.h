@@ -34,8 +34,8 @@ lae_status lae_dist_start(int *argc, char ***argv, struct lae_dist *dist) LAE_MU
 /* MPI_Finalize. [collective] */
 void lae_dist_end(struct lae_dist *dist);
 
-/* The strongest request to stop made at any rank (lae/base/signals.h), as far as it is known here. A
- * rank that was asked tells the others; they hear of it when they call this. Not collective, and
+/* The strongest request to stop made at any rank (lae/base/signals.h), as far as it is known here.
+ * A rank that was asked tells the others; they hear of it when they call this. Not collective, and
  * quick. */
 enum lae_request lae_dist_request(const struct lae_dist *dist);
 
@@ -96,6 +96,10 @@ int lae_dist_node_cores(const struct lae_dist *dist);
  * system's limits leave. [collective] */
 int lae_dist_unbound_cores(const struct lae_dist *dist);
 
+/* Bytes of this host's memory that may still be had, by the ranks of the node together: what is
+ * free, what control groups allow, and where ranks share a node what /dev/shm has. */
+double lae_dist_free_memory(const struct lae_dist *dist);
+
 /* Memory that the ranks of a node share: frozen weights and datasets are there once a node. */
 struct lae_shared {
     void *data; /* [size], aligned to LAE_ALIGNMENT */
@@ -111,7 +115,8 @@ lae_status lae_shared_create(const struct lae_dist *dist, size_t size,
  * [collective] */
 void lae_shared_publish(const struct lae_dist *dist, struct lae_shared *shared);
 
-/* What each rank of a node wrote into its part may then be read by all of that node. [collective] */
+/* What each rank of a node wrote into its part may then be read by all of that node. [collective]
+ */
 void lae_shared_settle(struct lae_shared *shared);
 
 void lae_shared_free(struct lae_shared *shared); /* [collective] */

@@ -22,6 +22,12 @@ void lae_evaluator_free(struct lae_evaluator *evaluator); /* NULL is allowed */
  * over all ranks. Not collective. Errors: memory. */
 lae_status lae_evaluator_keep_online(struct lae_evaluator *evaluator, int tasks) LAE_MUST_CHECK;
 
+/* From now on what the blocks below the first adapted one make of a test image is computed only
+ * once, of as many images of tasks 0..tasks-1 as fit into `room` bytes on this rank. Not
+ * collective. Errors: memory. */
+lae_status lae_evaluator_keep_trunks(struct lae_evaluator *evaluator, int tasks,
+                                     double room) LAE_MUST_CHECK;
+
 /* Test images of tasks 0..learned->task are dealt to the ranks; each is loaded once and shares the
  * blocks below the first adapted one. counts, made for as many tasks and for the scorers that are
  * wanted, are written, the same on all ranks. `learned` is used until the next call or the end.

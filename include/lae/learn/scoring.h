@@ -32,11 +32,19 @@ lae_status lae_scoring_open(const struct lae_job *job, const struct lae_learned 
                             struct lae_scoring *scoring) LAE_MUST_CHECK;
 void lae_scoring_close(struct lae_scoring *scoring); /* zeroed: allowed */
 
+/* What the blocks below the first adapted one made of an image, for when it comes again. */
+struct lae_trunk {
+    float *stream; /* [lae_vit_stream_size]; NULL: it is not kept */
+    bool known;
+};
+
 /* Features of image `index` of a part, not augmented, by the modules that are needed, into
  * worker->features. Those of modules in `there` (1 << enum lae_module each) are there already.
+ * `trunk` is the image's, or NULL.
  * False where the image cannot be had, see lae_worker_load. */
 bool lae_scoring_features(const struct lae_scoring *scoring, struct lae_worker *worker,
-                          enum lae_split split, uint32_t index, unsigned there) LAE_MUST_CHECK;
+                          enum lae_split split, uint32_t index, unsigned there,
+                          struct lae_trunk *trunk) LAE_MUST_CHECK;
 
 /* rows [scorers.count, classes]: of each row the first `seen` are written, the scorer's scores for
  * features [LAE_MODULES, D]. Softmax for the tasks' own classifiers, and a NaN where a score is not

@@ -42,6 +42,14 @@ struct lae_stopwatch *lae_vit_workspace_watch(struct lae_vit_workspace *workspac
 void lae_vit_trunk(const struct lae_vit *vit, const struct lae_pet *pet,
                    struct lae_vit_workspace *workspace, const float *image);
 
+/* The kept stream, [N, D], to and from memory of the caller's, so that an image that comes again
+ * need not go through the trunk again. */
+size_t lae_vit_stream_size(const struct lae_vit *vit); /* floats */
+void lae_vit_save_stream(const struct lae_vit *vit, const struct lae_vit_workspace *workspace,
+                         float *stream);
+void lae_vit_load_stream(const struct lae_vit *vit, struct lae_vit_workspace *workspace,
+                         const float *stream);
+
 /* From the kept stream to the class token's feature [D] after the final layer norm. theta
  * [pet->table.total]. `dropout` NULL outside training. `keep`: backward will follow (the workspace
  * must have been made for it). */
