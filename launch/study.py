@@ -1,0 +1,234 @@
+#!/usr/bin/env python3
+"""The study on one dataset: every module and wiring, merge and head, over seeds and class orders.
+
+    launch/study.py list                                       the trainings, by number
+    launch/study.py run --data DIR --weights FILE --out OUT [--cells 1-20] [KEY=VALUE ...]
+    launch/study.py table OUT|FILE.jsonl                       means and deviations, as Markdown
+
+A cell is one training; its heads are evaluated side by side, and for some cells `lae_mpi merge` follows,
+which joins the same online modules by every merge. Its accuracies and costs go to OUT/cells/NAME.json, and a
+cell that has one is not run again: run the same command until it has nothing left to do. Such files, one after
+the other, are what `table` takes, too: `cat OUT/cells/*.json >study.jsonl`. The first cells are
+five pairs of seed and class order, 45 trainings; the others complete the grid of five seeds by three orders.
+launch/study.sbatch runs one cell in each task of a SLURM job array.
+"""
+import argparse
+import json
+import math
+import os
+import pathlib
+import shlex
+import signal
+import statistics
+import subprocess
+import sys
+
+HERE = pathlib.Path(__file__).resolve().parent
+NAMES = {"adapter": "adapter", "conv": "conv_adapter", "lora": "lora", "prefix": "prefix", "none": "none"}
+# Beside attention, beside the MLP; accumulated by; whether all other merges are compared.
+WIRINGS = [
+    ("adapter", "none", "ema", False),  # LAE
+    ("adapter", "none", "ties", True),
+    ("conv", "conv", "ties", True),
+    ("conv", "conv", "ema", False),  # the study's 86.41 %
+    ("conv", "none", "ties", False),
+    ("conv", "adapter", "ties", False),  # the wiring of the study's published code
+    ("adapter", "adapter", "ties", False),
+    ("lora", "none", "ties", False),
+    ("prefix", "none", "ties", False),
+]
+ORDERS = 3
+SEEDS = 5
+HEADS = "linear,ncm,lda,aligned"
+# Two-sided 95 % quantiles of Student's distribution, by degrees of freedom from 1.
+STUDENT = [12.706, 4.303, 3.182, 2.776, 2.571, 2.447, 2.365, 2.306, 2.262, 2.228, 2.201, 2.179, 2.160, 2.145]
+
+
+def cells():
+    """All trainings, those of five different pairs of seed and order first."""
+    pairs = [(seed, 1 + (seed - 1) % ORDERS) for seed in range(1, SEEDS + 1)]
+    rest = [(seed, order) for order in range(1, ORDERS + 1) for seed in range(1, SEEDS + 1)]
+    pairs += [pair for pair in rest if pair not in pairs]
+    found = []
+    for block in (pairs[:SEEDS], pairs[SEEDS:]):
+        for attn, mlp, merge, compares in WIRINGS:
+            for seed, order in block:
+                name = f"{attn}-{mlp}-{merge}-order{order}-seed{seed}"
+                found.append({"name": name, "attn": attn, "mlp": mlp, "merge": merge, "compares": compares,
+                              "seed": seed, "order": order})
+    return found
+
+
+# ---- running ---------------------------------------------------------------------------------------
+
+
+def settings(cell, arguments):
+    return [
+        f"run.root={arguments.out}/runs", f"run.name={cell['name']}", f"run.seed={cell['seed']}",
+        "data.dataset=cifar100", f"data.path={arguments.data}", f"data.class_order=cifar100_order{cell['order']}",
+        f"model.weights={arguments.weights}", f"pet.attn.type={NAMES[cell['attn']]}",
+        f"pet.mlp.type={NAMES[cell['mlp']]}", f"merge.method={cell['merge']}", f"eval.heads={HEADS}",
+        *arguments.settings,
+    ]
+
+
+def call(command):
+    """Runs it, handing on what asks it to stop; the study ends with its exit code unless that is 0."""
+    print("+", shlex.join(command), flush=True)
+    child = subprocess.Popen(command, start_new_session=True)
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGUSR1):
+        signal.signal(number, lambda number, frame: child.send_signal(number))
+    code = child.wait()
+    if code != 0:
+        sys.exit(code if code > 0 else 128 - code)
+
+
+def events(run, kind):
+    with open(run / "metrics.jsonl") as file:
+        for line in file:
+            if line.startswith(f'{{"event":"{kind}"'):
+                yield json.loads(line)
+
+
+def merge_label(merge):
+    """Its method and the options that it reads."""
+    options = [f"{name}={value:g}" if isinstance(value, float) else f"{name}={value}"
+               for name, value in merge.items()
+               if name not in ("method", "number", "own", "seconds", "directory") and not isinstance(value, dict)]
+    return " ".join([merge["method"], *options])
+
+
+def row(merge, scorer, scores):
+    average = scores.get("average", scores.get("average_incremental"))
+    return {"merge": merge, "scorer": scorer, "average": average, "last": scores["last"],
+            "forgetting": scores["forgetting"]}
+
+
+def collect(cell, arguments):
+    """What the cell's training and merges left, as one object."""
+    run = pathlib.Path(arguments.out, "runs", cell["name"])
+    last = list(events(run, "task"))[-1]
+    speeds = [each["images_per_s"] for each in events(run, "epoch") if each["images_per_s"]]
+    files = sorted(run.glob("task_*.h5"))
+    rows = [row(cell["merge"], scorer, scores) for scorer, scores in last.items() if isinstance(scores, dict)]
+    merges = pathlib.Path(arguments.out, "merges", cell["name"] + ".json")
+    if merges.exists():
+        for merge in json.loads(merges.read_text())["merges"]:
+            rows += [row(merge_label(merge), scorer, scores) for scorer, scores in merge.items()
+                     if isinstance(scores, dict)]
+    return {"cell": cell, "settings": arguments.settings, "rows": rows,
+            "cost": {"seconds": last["seconds"], "images_per_s": statistics.median(speeds),
+                     "last_file_bytes": files[-1].stat().st_size}}
+
+
+def run_cell(cell, arguments):
+    target = pathlib.Path(arguments.out, "cells", cell["name"] + ".json")
+    if target.exists():
+        return
+    launcher = shlex.split(arguments.launcher)
+    call([*launcher, "train", *settings(cell, arguments)])
+    if cell["compares"] and not arguments.no_merges:
+        merges = pathlib.Path(arguments.out, "merges")
+        merges.mkdir(parents=True, exist_ok=True)
+        call([*launcher, "merge", f"{arguments.out}/runs/{cell['name']}", "--json",
+              str(merges / (cell["name"] + ".json"))])
+    target.parent.mkdir(parents=True, exist_ok=True)
+    partial = target.with_suffix(".part")
+    partial.write_text(json.dumps(collect(cell, arguments)) + "\n")
+    os.replace(partial, target)
+
+
+def chosen(text, count):
+    """Cells "1-20" or "7", counted from 1."""
+    first, _, last = text.partition("-")
+    if not first.isdigit() or not (last or first).isdigit():
+        sys.exit(f"launch/study.py: --cells {text}: give N or FIRST-LAST")
+    return range(max(1, int(first)) - 1, min(count, int(last or first)))
+
+
+def run(arguments):
+    arguments.data, arguments.weights, arguments.out = (
+        os.path.abspath(path) for path in (arguments.data, arguments.weights, arguments.out))
+    for path in (arguments.data, arguments.weights):
+        if not os.path.exists(path):
+            sys.exit(f"launch/study.py: {path}: there is no such file")
+    every = cells()
+    for number in chosen(arguments.cells or f"1-{len(every)}", len(every)):
+        run_cell(every[number], arguments)
+
+
+# ---- the table -------------------------------------------------------------------------------------
+
+
+def spread(values):
+    if len(values) < 2:
+        return f"{values[0]:.1f}"
+    return f"{statistics.mean(values):.1f} ± {statistics.stdev(values):.1f}"
+
+
+def difference(ours, base):
+    """Of what is paired by seed and order: mean, half of its 95 % interval, and a verdict."""
+    common = [ours[key] - base[key] for key in ours if key in base]
+    if len(common) < 2:
+        return ""
+    mean, n = statistics.mean(common), len(common)
+    half = STUDENT[min(n - 1, len(STUDENT)) - 1] * statistics.stdev(common) / math.sqrt(n)
+    return f"{mean:+.1f} ± {half:.1f}{' *' if abs(mean) > half else ''}"
+
+
+def table(arguments):
+    place = pathlib.Path(arguments.out)
+    if not place.exists():
+        sys.exit(f"launch/study.py: {place}: there is no such file")
+    files = sorted((place / "cells").glob("*.json")) if place.is_dir() else [place]
+    results = [json.loads(line) for file in files for line in file.read_text().splitlines()]
+    if not results:
+        sys.exit(f"launch/study.py: {arguments.out}: no cell is done yet")
+    groups, costs = {}, {}
+    for result in results:
+        cell = result["cell"]
+        wiring, pair = (cell["attn"], cell["mlp"]), (cell["seed"], cell["order"])
+        costs.setdefault(wiring, []).append(result["cost"])
+        for each in result["rows"]:
+            key = (*wiring, each["merge"], each["scorer"])
+            groups.setdefault(key, {})[pair] = each
+    base = {pair: each["average"] for pair, each in groups.get(("adapter", "none", "ema", "ensemble"), {}).items()}
+    print("| attention | MLP | merge | scored by | n | average | last | forgetting | average, beside LAE's |")
+    print("|---|---|---|---|---|---|---|---|---|")
+    for key in sorted(groups, key=lambda key: -statistics.mean(each["average"] for each in groups[key].values())):
+        found = groups[key]
+        columns = [spread([each[name] for each in found.values()]) for name in ("average", "last", "forgetting")]
+        beside = difference({pair: each["average"] for pair, each in found.items()}, base)
+        print("|", " | ".join([*key, str(len(found)), *columns, beside]), "|")
+    print("\n| attention | MLP | training, s | images/s in training | last task's file, kB |")
+    print("|---|---|---|---|---|")
+    for wiring, each in costs.items():
+        print("|", " | ".join([*wiring, *(f"{statistics.median(cost[name] for cost in each) / unit:.0f}" for name, unit in
+                              (("seconds", 1), ("images_per_s", 1), ("last_file_bytes", 1e3)))]), "|")
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    commands = parser.add_subparsers(dest="command", required=True)
+    commands.add_parser("list")
+    running = commands.add_parser("run")
+    running.add_argument("--data", required=True, help="CIFAR-100, as data.path")
+    running.add_argument("--weights", required=True, help="as model.weights")
+    running.add_argument("--out", required=True, help="directory of runs and results")
+    running.add_argument("--cells", help="N or FIRST-LAST; all by itself")
+    running.add_argument("--launcher", default=f"{HERE / 'run.sh'} 2", help="what starts the program")
+    running.add_argument("--no-merges", action="store_true", help="leave the comparison of merges out")
+    running.add_argument("settings", nargs="*", metavar="KEY=VALUE")
+    commands.add_parser("table").add_argument("out", metavar="OUT|FILE.jsonl")
+    arguments = parser.parse_args()
+    if arguments.command == "list":
+        for number, cell in enumerate(cells(), 1):
+            print(f"{number:4} {cell['name']}{'  + all merges' if cell['compares'] else ''}")
+    elif arguments.command == "run":
+        run(arguments)
+    else:
+        table(arguments)
+
+
+if __name__ == "__main__":
+    main()

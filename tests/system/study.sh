@@ -1,0 +1,60 @@
+#!/bin/sh
+# launch/study.py: cells are trained once, their accuracies are those of metrics.jsonl, the table's
+# means and differences are right; what is wrong is said.
+. "$(dirname "$0")/common.sh"
+need mpirun python3
+export LAE_MPI
+study="python3 $LAE_TEST_SOURCE/launch/study.py"
+
+# What `train` in common.sh trains.
+small="data.dataset=synthetic model.heads=2 data.image_size=16 data.mean=0.5 data.std=0.5
+    data.class_order=null data.classes_per_task=4 data.synthetic.classes=12 data.synthetic.train=7
+    data.synthetic.test=5 train.batch_size=11 train.epochs=1 train.freeze_epochs=0 pet.blocks=0,1
+    run.tasks=2 compute.threads=1"
+# shellcheck disable=SC2086
+cells() {
+    $study run --data "$work" --weights "$tiny" --out "$work/out" --no-merges --cells "$1" $small \
+        >"$work/study.out" 2>&1
+}
+
+[ "$($study list | wc -l)" -eq 135 ] || fail "the study has not 9 x 5 x 3 cells"
+cells 1-2 || { cat "$work/study.out"; fail "two cells"; }
+[ "$(ls "$work/out/cells")" = "adapter-none-ema-order1-seed1.json
+adapter-none-ema-order2-seed2.json" ] || { ls "$work/out/cells"; fail "cells of other names"; }
+touch "$work/mark"
+cells 1-2 || fail "cells that are done"
+[ -z "$(find "$work/out" -newer "$work/mark" -type f)" ] || fail "a cell that is done is run again"
+
+python3 - "$work/out" <<'PYTHON' || fail "accuracies that are not the run's"
+import json, sys
+out, name = sys.argv[1], "adapter-none-ema-order1-seed1"
+rows = {each["scorer"]: each for each in json.load(open(f"{out}/cells/{name}.json"))["rows"]}
+for line in open(f"{out}/runs/{name}/metrics.jsonl"):
+    event = json.loads(line)
+    if event["event"] == "task":
+        last = event
+for scorer in "online", "ensemble", "lda_init":
+    assert rows[scorer]["average"] == last[scorer]["average_incremental"], scorer
+    assert rows[scorer]["last"] == last[scorer]["last"], scorer
+PYTHON
+
+# Two pairs of numbers whose mean, deviation and interval are known: 2 +- 12.706 * sqrt(2) / sqrt(2).
+python3 - >"$work/two.jsonl" <<'PYTHON'
+import json
+for seed, (base, other) in enumerate([(60.0, 61.0), (62.0, 65.0)], 1):
+    cell = {"attn": "adapter", "mlp": "none", "seed": seed, "order": 1}
+    rows = [{"merge": "ema", "scorer": scorer, "average": value, "last": value, "forgetting": 0.0}
+            for scorer, value in (("ensemble", base), ("lda_init", other))]
+    print(json.dumps({"cell": cell, "rows": rows, "cost": {"seconds": 1, "images_per_s": 1, "last_file_bytes": 1000}}))
+PYTHON
+$study table "$work/two.jsonl" >"$work/table"
+grep -qF '| adapter | none | ema | lda_init | 2 | 63.0 ± 2.8 | 63.0 ± 2.8 | 0.0 ± 0.0 | +2.0 ± 12.7 |' "$work/table" || {
+    cat "$work/table"
+    fail "a table of other numbers"
+}
+
+! $study table "$work/none" >"$work/study.out" 2>&1 || fail "a table of nothing"
+grep -q "$work/none" "$work/study.out" || fail "a table of nothing does not say of what"
+! cells 9-x || fail "--cells 9-x is taken"
+grep -q "give N or FIRST-LAST" "$work/study.out" || fail "--cells 9-x is not explained"
+echo "ok: launch/study.py"
