@@ -172,16 +172,20 @@ static void test_defaults(void **state)
 
 struct shipped {
     const char *file, *attn, *mlp, *method;
+    int folder; /* classes of a task of image files; 0: other data */
 };
 
 static const struct shipped shipped[] = {
-    {"demo", "adapter", NULL, "ties"},
-    {"lae_ema", "adapter", NULL, "ema"},
-    {"lae_ties", "adapter", NULL, "ties"},
-    {"lae_conv_adapter", "conv_adapter", "conv_adapter", "ema"},
-    {"lae_conv_adapter_attn", "conv_adapter", NULL, "ema"},
-    {"lae_conv_attn_adapter_mlp", "conv_adapter", "adapter", "ema"},
-    {"lae_conv_adapter_ties", "conv_adapter", "conv_adapter", "ties"},
+    {"demo", "adapter", NULL, "ties", 0},
+    {"lae_ema", "adapter", NULL, "ema", 0},
+    {"lae_ties", "adapter", NULL, "ties", 0},
+    {"lae_conv_adapter", "conv_adapter", "conv_adapter", "ema", 0},
+    {"lae_conv_adapter_attn", "conv_adapter", NULL, "ema", 0},
+    {"lae_conv_attn_adapter_mlp", "conv_adapter", "adapter", "ema", 0},
+    {"lae_conv_adapter_ties", "conv_adapter", "conv_adapter", "ties", 0},
+    {"imagenet_r", "adapter", NULL, "ema", 20},
+    {"domainnet", "adapter", NULL, "ema", 69},
+    {"cub200", "adapter", NULL, "ema", 20},
 };
 
 static void check_type(const struct lae_pet_type *type, const char *name)
@@ -204,10 +208,15 @@ static void check_shipped(const struct shipped *file)
     check_type(config.pet.site[LAE_SITE_MLP].type, file->mlp);
     assert_string_equal(config.merge.method->name, file->method);
     bool demo = strcmp(file->file, "demo") == 0;
-    assert_int_equal(config.data.dataset, demo ? LAE_DATASET_SYNTHETIC : LAE_DATASET_CIFAR100);
+    assert_int_equal(config.data.dataset, demo               ? LAE_DATASET_SYNTHETIC
+                                          : file->folder > 0 ? LAE_DATASET_FOLDER
+                                                             : LAE_DATASET_CIFAR100);
     assert_int_equal(config.data.image_size, demo ? 32 : 224);
     assert_true(config.data.mean[1] == (demo ? 0.5 : 0.0));
-    assert_int_equal(config.data.classes_per_task, 10);
+    assert_int_equal(config.data.classes_per_task, file->folder > 0 ? file->folder : 10);
+    assert_int_equal(config.train.epochs, file->folder > 0 ? 50 : 5);
+    assert_int_equal(config.train.freeze_epochs, file->folder > 0 ? 30 : 3);
+    assert_true(config.optim.lr == (file->folder > 0 ? 0.00046875 : 0.0028125));
     assert_round_trip(&config);
     lae_config_free(&config);
     free(path);
@@ -432,9 +441,9 @@ static void test_numbers_do_not_depend_on_the_locale(void **state)
 static void test_result_keys(void **state)
 {
     (void)state;
-    static const char *const others[] = {"run.name",  "run.root",      "run.resume", "run.tasks",
-                                         "data.path", "model.weights", "eval.every",
-                                         "report.every_steps"};
+    static const char *const others[] = {"run.name",   "run.root",          "run.resume",
+                                         "run.tasks",  "data.path",         "model.weights",
+                                         "eval.every", "report.every_steps"};
     for (const struct lae_key *key = lae_keys(); key->name != NULL; key++) {
         bool other =
             strncmp(key->name, "compute.", 8) == 0 || strncmp(key->name, "checkpoint.", 11) == 0;
@@ -634,7 +643,8 @@ static const struct bad bad_values[] = {
     {"compute.threads=null", "compute.threads is null"},
     {"compute.backend=mkl", "compute.backend is \"mkl\"; it must be one of auto, openblas, onednn"},
     {"compute.blas_core=a b", "compute.blas_core is \"a b\""},
-    {"compute.decode=twice", "compute.decode is \"twice\"; it must be one of auto, once, each_time"},
+    {"compute.decode=twice",
+     "compute.decode is \"twice\"; it must be one of auto, once, each_time"},
     {"compute.watchdog_seconds=-1", "compute.watchdog_seconds is -1; it must be a number from 0"},
 };
 
