@@ -1,5 +1,4 @@
-/* The merge lab: offline modules of other merges from the online modules that a run's tasks left.
- */
+/* The merge lab: what other merges make of the online modules that a run's tasks left. */
 #include "lae/base/clock.h"
 #include "lae/cmd/cmd.h"
 #include "lae/files/atomic.h"
@@ -177,6 +176,7 @@ static lae_status compare(struct lae_opened *opened, const struct lae_arguments 
                                            .count = c.sweep.count,
                                            .written = c.write};
     if (status == NULL) {
+        lae_comparison_begin(&c.comparison);
         if (opened->dist->rank == 0) tell_run(&c);
         status = report(&c, compute(&c));
     }

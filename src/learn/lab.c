@@ -159,11 +159,6 @@ lae_status lae_lab_stored(const struct lae_lab *lab, struct lae_lab_result *resu
     return NULL;
 }
 
-bool lae_lab_is_own(const struct lae_lab *lab, const struct lae_merge_options *merge)
-{
-    return lae_merge_same(merge, &lab->own);
-}
-
 /* ---- work, in passes of one image through one module */
 
 static double count_images(const struct lae_lab *lab, enum lae_split split, int first, int task)

@@ -1,6 +1,5 @@
 #include "lae/report/comparison.h"
 
-#include "lae/learn/sweep.h"
 #include "lae/report/tables.h"
 
 #include <math.h>
@@ -26,60 +25,60 @@ static const char *cell(const struct lae_merge_options *merge, int option, char 
     return text;
 }
 
-/* Merge number `row`, of which the run's own may be the first. */
-struct rows {
-    const struct lae_comparison *comparison;
-    bool own_first; /* the run's own is none of the others */
-    size_t count;
-    bool varies[OPTIONS]; /* some rows have different values of it */
-};
-
-static const struct lae_lab_result *row_of(const struct rows *rows, size_t row)
+static bool is_own(const struct lae_comparison *c, const struct lae_lab_result *result)
 {
-    const struct lae_comparison *c = rows->comparison;
-    if (!rows->own_first) return &c->results[row];
+    return lae_merge_same(&result->merge, &c->stored->merge);
+}
+
+/* Rows of a table with `merges` of the merges. */
+static size_t rows_of(const struct lae_comparison *c, size_t merges)
+{
+    return merges + (c->own_first ? 1 : 0);
+}
+
+static const struct lae_lab_result *row_of(const struct lae_comparison *c, size_t row)
+{
+    if (!c->own_first) return &c->results[row];
     return row == 0 ? c->stored : &c->results[row - 1];
 }
 
-/* Whether two of the rows that read it have different values. */
-static bool find_variety(const struct rows *rows, int option)
+/* The option's value in the first row that reads it; "-": none does. */
+static const char *first_value(const struct lae_comparison *c, int option, char text[CELL])
 {
-    char first[CELL] = "-", other[CELL];
-    for (size_t row = 0; row < rows->count; row++) {
-        cell(&row_of(rows, row)->merge, option, other);
-        if (strcmp(other, "-") == 0) continue;
-        if (strcmp(first, "-") != 0 && strcmp(first, other) != 0) return true;
-        strcpy(first, other);
+    snprintf(text, CELL, "-");
+    for (size_t row = 0; row < rows_of(c, c->count) && strcmp(text, "-") == 0; row++)
+        cell(&row_of(c, row)->merge, option, text);
+    return text;
+}
+
+static bool find_variety(const struct lae_comparison *c, int option)
+{
+    char first[CELL], other[CELL];
+    first_value(c, option, first);
+    for (size_t row = 0; row < rows_of(c, c->count); row++) {
+        cell(&row_of(c, row)->merge, option, other);
+        if (strcmp(other, "-") != 0 && strcmp(first, other) != 0) return true;
     }
     return false;
 }
 
-static bool is_own(const struct lae_comparison *c, size_t row)
+void lae_comparison_begin(struct lae_comparison *comparison)
 {
-    return lae_merge_same(&c->results[row].merge, &c->stored->merge);
-}
-
-static struct rows rows_of(const struct lae_comparison *comparison, size_t computed)
-{
-    struct rows rows = {.comparison = comparison};
-    rows.own_first = comparison->stored->merge.method->has_offline;
-    for (size_t row = 0; row < comparison->count; row++)
-        rows.own_first = rows.own_first && !is_own(comparison, row);
-    rows.count = computed + (rows.own_first ? 1 : 0);
+    comparison->own_first = comparison->stored->merge.method->has_offline;
+    for (size_t i = 0; i < comparison->count; i++)
+        if (is_own(comparison, &comparison->results[i])) comparison->own_first = false;
     for (int option = 0; option < OPTIONS; option++)
-        rows.varies[option] = find_variety(&rows, option);
-    return rows;
+        comparison->varies[option] = find_variety(comparison, option);
 }
 
 const char *lae_comparison_label(const struct lae_comparison *comparison, size_t row,
                                  char text[LAE_COMPARISON_LABEL])
 {
-    struct rows rows = rows_of(comparison, comparison->count);
     const struct lae_merge_options *merge = &comparison->results[row].merge;
     size_t used = (size_t)snprintf(text, LAE_COMPARISON_LABEL, "%s", merge->method->name);
     for (int option = LAE_SWEEP_METHOD + 1; option < OPTIONS; option++) {
         char value[CELL];
-        if (!rows.varies[option] || strcmp(cell(merge, option, value), "-") == 0) continue;
+        if (!comparison->varies[option] || strcmp(cell(merge, option, value), "-") == 0) continue;
         if (used < LAE_COMPARISON_LABEL)
             used += (size_t)snprintf(text + used, LAE_COMPARISON_LABEL - used, ", %s %s",
                                      lae_sweep_name((enum lae_sweep_option)option), value);
@@ -98,14 +97,14 @@ const char *lae_comparison_name(const struct lae_comparison *comparison, size_t 
 /* ---- the table */
 
 /* Columns of the options; 0: not shown. */
-static void measure(const struct rows *rows, int widths[OPTIONS])
+static void measure(const struct lae_comparison *c, int widths[OPTIONS])
 {
     for (int option = 0; option < OPTIONS; option++) {
         char text[CELL];
-        bool column = option == LAE_SWEEP_METHOD || rows->varies[option];
+        bool column = option == LAE_SWEEP_METHOD || c->varies[option];
         size_t widest = strlen(lae_sweep_name((enum lae_sweep_option)option));
-        for (size_t row = 0; row < rows->count; row++) {
-            size_t length = strlen(cell(&row_of(rows, row)->merge, option, text));
+        for (size_t row = 0; row < rows_of(c, c->done); row++) {
+            size_t length = strlen(cell(&row_of(c, row)->merge, option, text));
             if (length > widest) widest = length;
         }
         widths[option] = column ? (int)widest + 2 : 0;
@@ -151,17 +150,16 @@ static void print_numbers(FILE *out, const struct lae_metrics *metrics, const ch
         fprintf(out, "%9.2f%7.2f%10.2f", s.average_incremental, s.last, s.forgetting);
 }
 
-static void print_row(FILE *out, const struct rows *rows, size_t row, const struct block *block,
-                      const int widths[OPTIONS])
+static void print_row(FILE *out, const struct lae_comparison *c, size_t row,
+                      const struct block *block, const int widths[OPTIONS])
 {
-    const struct lae_lab_result *result = row_of(rows, row);
-    const struct lae_comparison *c = rows->comparison;
-    bool own = lae_merge_same(&result->merge, &c->stored->merge);
-    size_t number = rows->own_first ? row : row + 1;
+    const struct lae_lab_result *result = row_of(c, row);
+    size_t number = c->own_first ? row : row + 1;
+    const char *mark = is_own(c, result) ? "*" : " ";
     if (number == 0)
-        fprintf(out, "%3s%s ", "-", "*");
+        fprintf(out, "%3s%s ", "-", mark);
     else
-        fprintf(out, "%3zu%s ", number, own ? "*" : " ");
+        fprintf(out, "%3zu%s ", number, mark);
     for (int option = 0; option < OPTIONS; option++) {
         char text[CELL];
         if (widths[option] > 0)
@@ -177,20 +175,20 @@ static void print_row(FILE *out, const struct rows *rows, size_t row, const stru
 }
 
 /* The scorers that see offline, some abreast, one table below the other. */
-static void print_tables(FILE *out, const struct rows *rows)
+static void print_tables(FILE *out, const struct lae_comparison *c)
 {
-    const struct lae_scorers *scorers = &row_of(rows, rows->count - 1)->metrics.scorers;
+    const struct lae_scorers *scorers = &c->results[0].metrics.scorers;
     struct block block = {.first = true};
     int widths[OPTIONS];
-    measure(rows, widths);
+    measure(c, widths);
     for (int i = 0; i < scorers->count; i++) {
         if (scorers->items[i].module == LAE_OFFLINE)
             block.scorers[block.count++] = &scorers->items[i];
         bool last = i + 1 == scorers->count;
         if (block.count == 0 || (block.count < ABREAST && !last)) continue;
         print_header(out, &block, widths);
-        for (size_t row = 0; row < rows->count; row++)
-            print_row(out, rows, row, &block, widths);
+        for (size_t row = 0; row < rows_of(c, c->done); row++)
+            print_row(out, c, row, &block, widths);
         block = (struct block){0};
     }
     fputc('\n', out);
@@ -210,14 +208,12 @@ static void print_constant(FILE *out, const struct lae_comparison *c)
 }
 
 /* The options that have one value in all rows that read them. */
-static void print_common(FILE *out, const struct rows *rows)
+static void print_common(FILE *out, const struct lae_comparison *c)
 {
     const char *before = "everywhere: ";
     for (int option = LAE_SWEEP_METHOD + 1; option < OPTIONS; option++) {
-        char value[CELL] = "-";
-        for (size_t row = 0; row < rows->count && strcmp(value, "-") == 0; row++)
-            cell(&row_of(rows, row)->merge, option, value);
-        if (rows->varies[option] || strcmp(value, "-") == 0) continue;
+        char value[CELL];
+        if (c->varies[option] || strcmp(first_value(c, option, value), "-") == 0) continue;
         fprintf(out, "%s%s %s", before, lae_sweep_name((enum lae_sweep_option)option), value);
         before = ", ";
     }
@@ -225,16 +221,15 @@ static void print_common(FILE *out, const struct rows *rows)
 }
 
 /* What the run stored against what was computed again. */
-static void print_own(FILE *out, const struct rows *rows)
+static void print_own(FILE *out, const struct lae_comparison *c)
 {
-    const struct lae_comparison *c = rows->comparison;
-    if (rows->own_first) fputs("\n* the run's own merge, as it stored it\n", out);
-    for (size_t row = 0; row < c->done; row++) {
-        if (!is_own(c, row)) continue;
+    if (c->own_first) fputs("\n* the run's own merge, as it stored it\n", out);
+    for (size_t i = 0; i < c->done; i++) {
+        if (!is_own(c, &c->results[i])) continue;
         int differences = 0;
         for (int task = 0; task < c->opened->state.finished; task++)
-            differences += lae_tables_differences(out, &c->results[row].metrics,
-                                                  &c->stored->metrics, task, "the run's file");
+            differences += lae_tables_differences(out, &c->results[i].metrics, &c->stored->metrics,
+                                                  task, "the run's file");
         if (differences == 0)
             fputs("\n* the run's own merge; all accuracies are the same as it stored\n", out);
         else
@@ -245,10 +240,9 @@ static void print_own(FILE *out, const struct rows *rows)
 
 void lae_comparison_print(FILE *out, const struct lae_comparison *comparison)
 {
-    struct rows rows = rows_of(comparison, comparison->done);
-    print_tables(out, &rows);
-    print_common(out, &rows);
+    print_tables(out, comparison);
+    print_common(out, comparison);
     print_constant(out, comparison);
-    print_own(out, &rows);
+    print_own(out, comparison);
     fflush(out);
 }

@@ -12,7 +12,6 @@
 
 #include "lae/files/atomic.h"
 #include "lae/files/map.h"
-#include "lae/learn/sweep.h"
 
 #include <jansson.h>
 #include <math.h>

@@ -32,9 +32,6 @@ void lae_lab_close(struct lae_lab *lab); /* NULL is allowed */
 /* What the run itself stored. Errors: memory. */
 lae_status lae_lab_stored(const struct lae_lab *lab, struct lae_lab_result *result) LAE_MUST_CHECK;
 
-/* Whether it is the run's own merge. */
-bool lae_lab_is_own(const struct lae_lab *lab, const struct lae_merge_options *merge);
-
 /* What `merges` merges take, from the lab's opening on, in passes of one image through a module. */
 double lae_lab_work(const struct lae_lab *lab, size_t merges);
 

@@ -3,6 +3,7 @@
 #define LAE_REPORT_COMPARISON_H
 
 #include "lae/learn/lab.h"
+#include "lae/learn/sweep.h"
 
 #include <stdio.h>
 
@@ -15,7 +16,12 @@ struct lae_comparison {
     size_t count;
     size_t done;         /* >= 1 to be shown: the first so many have their metrics, too */
     const char *written; /* the directory of their task files; NULL: there are none */
+    bool own_first;      /* the run's own merge is none of them */
+    bool varies[LAE_SWEEP_OPTIONS]; /* not all that read the option have one value */
 };
+
+/* Looks the merges over: to be called first, with all but the last two members set. */
+void lae_comparison_begin(struct lae_comparison *comparison);
 
 /* Merge number `row` in a few words, with what makes it another than the others: "ties, base init,
  * density 0.2". Returns text. */
