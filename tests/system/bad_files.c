@@ -71,8 +71,11 @@ bool bad_copy_tree(const char *from, const char *to)
     for (struct dirent *entry = readdir(stream); entry != NULL && copied; entry = readdir(stream)) {
         char source[BAD_PATH], target[BAD_PATH];
         if (strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0) continue;
-        copied =
-            bad_copy(bad_join(source, from, entry->d_name), bad_join(target, to, entry->d_name));
+        struct stat about;
+        bad_join(source, from, entry->d_name);
+        bad_join(target, to, entry->d_name);
+        bool inner = stat(source, &about) == 0 && S_ISDIR(about.st_mode);
+        copied = inner ? bad_copy_tree(source, target) : bad_copy(source, target);
     }
     closedir(stream);
     return copied;
