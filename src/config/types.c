@@ -577,6 +577,53 @@ static void want_names(const struct lae_key *key, FILE *out)
 
 const struct lae_key_type lae_key_names = {true, read_names, write_names, want_names, names_words};
 
+/* ---- ridge's strengths: the struct config.ridge */
+
+static lae_status read_strengths(const struct lae_key *key, const struct lae_written *value,
+                                 struct lae_config *config)
+{
+    const struct lae_scalar *scalar = scalar_of(value);
+    double numbers[LAE_MAX_STRENGTHS];
+    size_t count = value->count;
+    bool list = value->kind == LAE_WRITTEN_LIST;
+    if (scalar != NULL && !scalar->quoted && strcmp(scalar->text, "auto") == 0) {
+        config->ridge.strength_count = 0;
+        return NULL;
+    }
+    if (count == 0 || count > LAE_MAX_STRENGTHS) return lae_key_refuse(key, value, 0);
+    for (size_t i = 0; i < count; i++) {
+        const struct lae_scalar *item = &value->items[i];
+        if (item->quoted || !lae_text_real(item->text, &numbers[i]) || !in_range(key, numbers[i]))
+            return lae_key_refuse(key, value, list ? i + 1 : 0);
+    }
+    memcpy(config->ridge.strengths, numbers, count * sizeof *numbers);
+    config->ridge.strength_count = (int)count;
+    return NULL;
+}
+
+static void write_strengths(const struct lae_key *key, const struct lae_config *config, FILE *out)
+{
+    (void)key;
+    int count = config->ridge.strength_count;
+    if (count == 0) fputs("auto", out);
+    if (count > 1) fputc('[', out);
+    for (int i = 0; i < count; i++) {
+        if (i > 0) fputs(", ", out);
+        lae_text_write_real(out, config->ridge.strengths[i]);
+    }
+    if (count > 1) fputc(']', out);
+}
+
+static void want_strengths(const struct lae_key *key, FILE *out)
+{
+    fputs("a number ", out);
+    want_range(key, out);
+    fprintf(out, ", a list of up to %d, or auto", LAE_MAX_STRENGTHS);
+}
+
+const struct lae_key_type lae_key_strengths = {true, read_strengths, write_strengths,
+                                               want_strengths, NULL};
+
 const char *lae_config_module_name(size_t number)
 {
     static const char *const names[LAE_MODULES] = {"init", "online", "offline"};
@@ -587,5 +634,5 @@ const char *lae_config_head_name(size_t number)
 {
     if (number == 0) return "linear";
     const struct lae_head_method *method = &lae_head_methods()[number - 1];
-    return method->lifted ? NULL : method->name;
+    return method->name;
 }

@@ -3,8 +3,8 @@
 #include "lae/base/arena.h"
 #include "lae/base/clock.h"
 #include "lae/learn/evaluator.h"
+#include "lae/learn/gatherer.h"
 #include "lae/learn/rundir.h"
-#include "lae/learn/statistics.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -100,7 +100,7 @@ static lae_status allocate(struct lae_lab *lab)
         return lae_out_of_memory((double)count * sizeof(float), "the tasks' modules");
     LAE_TRY(lae_workers_create(job, &lab->workers));
     LAE_TRY(lae_evaluator_create(job, &lab->workers, &lab->evaluator));
-    LAE_TRY(lae_gatherer_create(job, &lab->workers, job->config->stats.modules, &lab->gatherer));
+    LAE_TRY(lae_gatherer_create(job, &lab->workers, &lab->gatherer));
     if (has_linear_heads(lab)) LAE_TRY(lae_evaluator_keep_online(lab->evaluator, lab->tasks));
     return keep_trunks(lab);
 }
@@ -228,7 +228,7 @@ static lae_status gather(struct replay *r)
     int task = r->state.finished;
     struct lae_learned learned = lae_state_learned(&r->state, task);
     r->work = gathering_work(lab, task);
-    LAE_TRY(lae_gather(lab->gatherer, &learned, r->state.stats, progress_of(r), r));
+    LAE_TRY(lae_gather(lab->gatherer, &learned, &r->state.statistics, progress_of(r), r));
     lab->done += r->work;
     return NULL;
 }

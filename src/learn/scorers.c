@@ -39,19 +39,21 @@ static void add_head(struct lae_scorers *scorers, const struct lae_head_method *
     }
 }
 
-struct lae_scorers lae_scorers_of(unsigned heads, bool offline, unsigned modules)
+struct lae_scorers lae_scorers_of(unsigned heads, bool offline, unsigned modules, unsigned ridge)
 {
     struct lae_scorers scorers = {0};
     const struct lae_head_method *methods = lae_head_methods();
     if ((heads & LAE_LINEAR_HEADS) != 0) add_linear_heads(&scorers, offline);
     for (size_t i = 0; methods[i].name != NULL; i++)
-        if ((heads >> (i + 1) & 1) != 0) add_head(&scorers, &methods[i], modules);
+        if ((heads >> (i + 1) & 1) != 0)
+            add_head(&scorers, &methods[i], methods[i].lifted ? ridge : modules);
     return scorers;
 }
 
 struct lae_scorers lae_scorers_all(void)
 {
-    return lae_scorers_of(~0U, true, (1U << LAE_MODULES) - 1);
+    const unsigned all = (1U << LAE_MODULES) - 1;
+    return lae_scorers_of(~0U, true, all, all);
 }
 
 int lae_scorers_find(const struct lae_scorers *scorers, const char *name)

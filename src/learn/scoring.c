@@ -9,12 +9,13 @@
 /* ---- heads ---- */
 
 /* Rank 0 has fitted its head. [collective] */
-static lae_status send_head(const struct lae_dist *dist, struct lae_head *head)
+static lae_status send_head(const struct lae_dist *dist, const struct lae_lift *lift,
+                            struct lae_head *head)
 {
     lae_status status = NULL;
     size_t shape[2] = {head->classes, head->width};
     lae_dist_broadcast(dist, shape, sizeof shape);
-    if (dist->rank != 0) status = lae_head_create(head->method, NULL, shape[0], shape[1], head);
+    if (dist->rank != 0) status = lae_head_create(head->method, lift, shape[0], shape[1], head);
     LAE_TRY(lae_dist_agree(dist, status));
     lae_dist_broadcast(dist, head->weight, shape[0] * shape[1] * sizeof *head->weight);
     lae_dist_broadcast(dist, head->bias, shape[0] * sizeof *head->bias);
@@ -40,18 +41,24 @@ static lae_status join_classifiers(const struct lae_scoring *scoring, float **st
 
 /* Rank 0's. */
 static lae_status fit_head(const struct lae_scoring *scoring, const struct lae_scorer *scorer,
-                           struct lae_head *head)
+                           const struct lae_lift *lift, struct lae_head *head)
 {
     const struct lae_job *job = scoring->job;
-    struct lae_head_options options = job->config->heads;
+    const struct lae_config *config = job->config;
+    const struct lae_statistics *statistics = scoring->learned.statistics;
+    struct lae_head_options options = config->heads;
+    bool given = config->ridge.strength_count == 1; /* which needs no choice */
+    const struct lae_stats *stats =
+        lift != NULL ? &statistics->random[scorer->module] : &statistics->features[scorer->module];
     float *start;
     LAE_TRY(join_classifiers(scoring, &start));
     options.method = scorer->method;
+    options.lambda = given ? config->ridge.strengths[0] : statistics->lambda[scorer->module];
     options.align.weight = start;
     options.align.bias = start + (size_t)job->sequence.classes * job->vit.dims.width;
-    options.align.seed = job->config->run.seed;
+    options.align.seed = config->run.seed;
     options.align.task = (uint32_t)scoring->learned.task;
-    lae_status status = lae_head_fit(&options, &scoring->learned.stats[scorer->module], NULL, head);
+    lae_status status = lae_head_fit(&options, stats, lift, head);
     free(start);
     return status;
 }
@@ -61,11 +68,13 @@ static lae_status open_head(const struct lae_scoring *scoring, const struct lae_
                             struct lae_head *head)
 {
     const struct lae_dist *dist = scoring->job->dist;
+    const struct lae_lift *lift =
+        scorer->method->lifted ? &scoring->learned.statistics->lift : NULL;
     lae_status status = NULL;
     *head = (struct lae_head){.method = scorer->method};
-    if (dist->rank == 0) status = fit_head(scoring, scorer, head);
+    if (dist->rank == 0) status = fit_head(scoring, scorer, lift, head);
     LAE_TRY(lae_dist_agree(dist, status));
-    return send_head(dist, head);
+    return send_head(dist, lift, head);
 }
 
 lae_status lae_scoring_open(const struct lae_job *job, const struct lae_learned *learned,

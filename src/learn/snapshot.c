@@ -56,13 +56,23 @@ static lae_status take_metrics(const struct lae_metrics *metrics, struct lae_che
     return NULL;
 }
 
-static lae_status take_stats(const struct lae_stats *stats, const char *name,
+/* "init", and of random features "init/ridge" */
+static void name_stats(enum lae_module module, bool random, char name[NAME_TEXT])
+{
+    snprintf(name, NAME_TEXT, "%s%s", lae_config_module_name(module), random ? "/ridge" : "");
+}
+
+/* lambda NaN: the features are not random ones. */
+static lae_status take_stats(const struct lae_stats *stats, enum lae_module module, double lambda,
                              struct lae_class_stats *out)
 {
+    char name[NAME_TEXT];
+    name_stats(module, !isnan(lambda), name);
     size_t means = stats->classes * stats->width, scatter = stats->width * stats->width;
     *out = (struct lae_class_stats){.name = strdup(name),
                                     .classes = stats->classes,
                                     .width = stats->width,
+                                    .lambda = lambda,
                                     .count = malloc(stats->classes * sizeof *out->count),
                                     .mean = malloc(means * sizeof *out->mean),
                                     .scatter = malloc(scatter * sizeof *out->scatter)};
@@ -75,14 +85,19 @@ static lae_status take_stats(const struct lae_stats *stats, const char *name,
     return NULL;
 }
 
-static lae_status take_statistics(const struct lae_state *state, struct lae_checkpoint *checkpoint)
+static lae_status take_statistics(const struct lae_statistics *statistics,
+                                  struct lae_checkpoint *checkpoint)
 {
-    checkpoint->stats = calloc(LAE_MODULES, sizeof *checkpoint->stats);
+    checkpoint->stats = calloc(2 * LAE_MODULES, sizeof *checkpoint->stats);
     if (checkpoint->stats == NULL) return lae_out_of_memory(64, "class statistics");
-    for (size_t m = 0; m < LAE_MODULES; m++)
-        if ((state->gathers >> m & 1) != 0)
-            LAE_TRY(take_stats(&state->stats[m], lae_config_module_name(m),
+    for (enum lae_module m = 0; m < LAE_MODULES; m++) {
+        if ((statistics->modules >> m & 1) != 0)
+            LAE_TRY(take_stats(&statistics->features[m], m, NAN,
                                &checkpoint->stats[checkpoint->stats_count++]));
+        if ((statistics->ridge >> m & 1) != 0)
+            LAE_TRY(take_stats(&statistics->random[m], m, statistics->lambda[m],
+                               &checkpoint->stats[checkpoint->stats_count++]));
+    }
     return NULL;
 }
 
@@ -255,7 +270,7 @@ lae_status snapshot_take(const struct lae_job *job, const struct lae_state *stat
     LAE_TRY(lae_config_print_result(job->config, &checkpoint->config));
     LAE_TRY(take_parameters(job, state, checkpoint));
     LAE_TRY(take_metrics(&state->metrics, checkpoint));
-    LAE_TRY(take_statistics(state, checkpoint));
+    LAE_TRY(take_statistics(&state->statistics, checkpoint));
     LAE_TRY(take_inside(state, &checkpoint->inside));
     if (state->offline != NULL && task > 0 && merged)
         LAE_TRY(take_merge(&job->pet.table, state->merge, checkpoint));
@@ -413,15 +428,13 @@ static void restore_merge(const struct lae_table *table, const struct lae_checkp
 /* Counts of the classes that the file's tasks have, and no others; numbers that heads can be made
  * from. */
 static lae_status check_stats(const struct lae_job *job, const struct lae_checkpoint *checkpoint,
-                              const struct lae_class_stats *stats)
+                              const struct lae_class_stats *stats, size_t width)
 {
     const int *first = job->sequence.first_class;
     bool inside = checkpoint->inside.present;
     size_t known = (size_t)first[checkpoint->task + (inside ? 0 : 1)], images = 0, d = stats->width;
-    if (stats->classes != (size_t)job->sequence.classes || d != job->vit.dims.width)
-        return lae_bad_input("/stats/%s is of %zu classes and %zu features; %d and %zu are wanted",
-                             stats->name, stats->classes, d, job->sequence.classes,
-                             job->vit.dims.width);
+    if (d != width)
+        return lae_bad_input("/stats/%s is of %zu features; %zu are wanted", stats->name, d, width);
     for (size_t c = 0; c < known; c++)
         images += (size_t)stats->count[c];
     if (known > 0 && images == 0)
@@ -443,18 +456,25 @@ static const struct lae_class_stats *find_stats(const struct lae_checkpoint *che
     return NULL;
 }
 
+/* lambda NULL: the features are not random ones. */
 static lae_status restore_stats(const struct lae_job *job, const struct lae_checkpoint *checkpoint,
-                                const char *name, struct lae_stats *stats)
+                                enum lae_module module, struct lae_stats *stats, double *lambda)
 {
+    char name[NAME_TEXT];
+    name_stats(module, lambda != NULL, name);
     const struct lae_class_stats *stored = find_stats(checkpoint, name);
     if (stored == NULL)
-        return lae_bad_input("/stats/%s is missing, which stats.modules asks for", name);
-    LAE_TRY(check_stats(job, checkpoint, stored));
+        return lae_bad_input("/stats/%s is missing, which %s asks for", name,
+                             lambda != NULL ? "ridge in eval.heads" : "stats.modules");
+    LAE_TRY(check_stats(job, checkpoint, stored, stats->width));
+    if (lambda != NULL && !(stored->lambda >= 0.0 && isfinite(stored->lambda)))
+        return lae_bad_input("/stats/%s: attribute lambda is missing, or no strength", name);
     size_t d = stats->width;
     for (size_t c = 0; c < stats->classes; c++)
         stats->count[c] = stored->count[c];
     memcpy(stats->mean, stored->mean, stats->classes * d * sizeof *stats->mean);
     memcpy(stats->scatter, stored->scatter, d * d * sizeof *stats->scatter);
+    if (lambda != NULL) *lambda = stored->lambda;
     return NULL;
 }
 
@@ -463,14 +483,20 @@ static lae_status restore_statistics(const struct lae_job *job,
                                      const struct lae_checkpoint *checkpoint,
                                      struct lae_state *state)
 {
-    if (state->gathers != 0 && checkpoint->stats_count == 0) {
+    struct lae_statistics *statistics = &state->statistics;
+    bool linear = (job->config->eval.heads & LAE_LINEAR_HEADS) != 0;
+    if (statistics->modules != 0 && checkpoint->stats_count == 0 && linear) {
         lae_log_warn(job->log, "the file has no /stats, an older version having written it: there "
                                "will be no heads but linear");
         return lae_state_drop_statistics(job, state);
     }
-    for (size_t m = 0; m < LAE_MODULES; m++)
-        if ((state->gathers >> m & 1) != 0)
-            LAE_TRY(restore_stats(job, checkpoint, lae_config_module_name(m), &state->stats[m]));
+    for (enum lae_module m = 0; m < LAE_MODULES; m++) {
+        if ((statistics->modules >> m & 1) != 0)
+            LAE_TRY(restore_stats(job, checkpoint, m, &statistics->features[m], NULL));
+        if ((statistics->ridge >> m & 1) != 0)
+            LAE_TRY(
+                restore_stats(job, checkpoint, m, &statistics->random[m], &statistics->lambda[m]));
+    }
     return NULL;
 }
 

@@ -16,19 +16,11 @@ static float *new_vector(size_t count)
     return lae_aligned_calloc(count, sizeof(float));
 }
 
-struct lae_scorers lae_state_scorers(const struct lae_job *job, const struct lae_state *state)
+/* Metrics of all that is evaluated. */
+static lae_status create_metrics(const struct lae_job *job, struct lae_state *state)
 {
-    return lae_scorers_of(job->config->eval.heads, state->offline != NULL, state->gathers);
-}
-
-/* Empty class statistics, which rank 0 alone has, and the metrics of what is evaluated. */
-static lae_status create_records(const struct lae_job *job, struct lae_state *state)
-{
-    size_t classes = (size_t)job->sequence.classes, width = job->vit.dims.width;
-    for (int m = 0; m < LAE_MODULES; m++)
-        if ((state->gathers >> m & 1) != 0 && job->dist->rank == 0)
-            LAE_TRY(lae_stats_create(classes, width, &state->stats[m]));
-    struct lae_scorers scorers = lae_state_scorers(job, state);
+    struct lae_scorers scorers = lae_scorers_of(job->config->eval.heads, state->offline != NULL,
+                                                state->statistics.modules, state->statistics.ridge);
     return lae_metrics_create(state->tasks, &scorers, &state->metrics);
 }
 
@@ -36,9 +28,7 @@ lae_status lae_state_create(const struct lae_job *job, struct lae_state *state)
 {
     size_t pet = job->pet.table.total;
     bool offline = job->config->merge.method->has_offline;
-    *state =
-        (struct lae_state){.tasks = job->sequence.tasks, .gathers = job->config->stats.modules};
-    if (!offline) state->gathers &= ~(1U << LAE_OFFLINE);
+    *state = (struct lae_state){.tasks = job->sequence.tasks};
     state->init = new_vector(pet);
     state->online = new_vector(pet);
     state->offline = offline ? new_vector(pet) : NULL;
@@ -54,21 +44,15 @@ lae_status lae_state_create(const struct lae_job *job, struct lae_state *state)
     lae_pet_init(&job->pet, job->config->run.seed, state->init);
     memcpy(state->online, state->init, pet * sizeof(float));
     if (offline) memcpy(state->offline, state->init, pet * sizeof(float));
-    return create_records(job, state);
-}
-
-static void free_records(struct lae_state *state)
-{
-    for (int m = 0; m < LAE_MODULES; m++)
-        lae_stats_free(&state->stats[m]);
-    lae_metrics_free(&state->metrics);
+    LAE_TRY(lae_statistics_create(job, &state->statistics));
+    return create_metrics(job, state);
 }
 
 lae_status lae_state_drop_statistics(const struct lae_job *job, struct lae_state *state)
 {
-    free_records(state);
-    state->gathers = 0;
-    return create_records(job, state);
+    lae_statistics_free(&state->statistics);
+    lae_metrics_free(&state->metrics);
+    return create_metrics(job, state);
 }
 
 void lae_state_free(struct lae_state *state)
@@ -84,7 +68,8 @@ void lae_state_free(struct lae_state *state)
     free(state->history);
     free(state->merge);
     free(state->earlier_software);
-    free_records(state);
+    lae_statistics_free(&state->statistics);
+    lae_metrics_free(&state->metrics);
     lae_adam_free(&state->pet);
     lae_adam_free(&state->classifier);
     *state = (struct lae_state){0};
@@ -160,10 +145,10 @@ static lae_status send_classifiers(const struct lae_job *job, struct lae_state *
 /* Rank 0 may have found that there are no statistics. */
 static lae_status send_metrics(const struct lae_job *job, struct lae_state *state)
 {
-    unsigned gathers = state->gathers;
+    unsigned modules = state->statistics.modules;
     lae_status status = NULL;
-    lae_dist_broadcast(job->dist, &gathers, sizeof gathers);
-    if (gathers != state->gathers) status = lae_state_drop_statistics(job, state);
+    lae_dist_broadcast(job->dist, &modules, sizeof modules);
+    if (modules != state->statistics.modules) status = lae_state_drop_statistics(job, state);
     LAE_TRY(lae_dist_agree(job->dist, status));
     for (int i = 0; i < state->metrics.scorers.count; i++)
         lae_dist_broadcast(job->dist, state->metrics.accuracy[i],
@@ -226,16 +211,7 @@ struct lae_learned lae_state_learned(const struct lae_state *state, int task)
         .task = task,
         .module = {[LAE_INIT] = state->init, [LAE_ONLINE] = state->online, [LAE_OFFLINE] = offline},
         .classifiers = state->classifiers,
-        .stats = state->stats};
-}
-
-bool lae_state_has_gathered(const struct lae_job *job, const struct lae_state *state, int task)
-{
-    const int *first = job->sequence.first_class;
-    for (int m = 0; m < LAE_MODULES; m++)
-        for (int c = first[task]; state->stats[m].count != NULL && c < first[task + 1]; c++)
-            if (state->stats[m].count[c] != 0) return true;
-    return false;
+        .statistics = &state->statistics};
 }
 
 lae_status lae_state_digest(const struct lae_job *job, const struct lae_state *state, char text[65])

@@ -2,8 +2,8 @@
 
 #include "lae/base/clock.h"
 #include "lae/learn/evaluator.h"
+#include "lae/learn/gatherer.h"
 #include "lae/learn/plan.h"
-#include "lae/learn/statistics.h"
 #include "lae/learn/step.h"
 #include "lae/optim/adam.h"
 
@@ -165,7 +165,8 @@ static lae_status evaluate(struct trainer *t, bool done)
     const struct lae_state *state = t->state;
     struct lae_counts counts;
     struct lae_scorers scorers =
-        done ? state->metrics.scorers : lae_scorers_of(LAE_LINEAR_HEADS, state->offline != NULL, 0);
+        done ? state->metrics.scorers
+             : lae_scorers_of(LAE_LINEAR_HEADS, state->offline != NULL, 0, 0);
     struct lae_learned learned = lae_state_learned(state, t->at.task);
     t->pass = LAE_PASS_EVALUATION;
     LAE_TRY(agree(t, lae_counts_create(t->at.task + 1, &scorers, &counts)));
@@ -240,11 +241,11 @@ static lae_status accumulate(struct trainer *t)
 static lae_status gather(struct trainer *t)
 {
     struct lae_state *state = t->state;
-    bool gathered = lae_state_has_gathered(t->job, state, t->at.task);
+    bool gathered = lae_statistics_know(&state->statistics, t->job, t->at.task);
     struct lae_learned learned = lae_state_learned(state, t->at.task);
     lae_dist_broadcast(t->job->dist, &gathered, sizeof gathered);
     t->pass = LAE_PASS_STATISTICS;
-    return gathered ? NULL : lae_gather(t->gatherer, &learned, state->stats, passing, t);
+    return gathered ? NULL : lae_gather(t->gatherer, &learned, &state->statistics, passing, t);
 }
 
 static lae_status run_task(struct trainer *t)
@@ -317,7 +318,7 @@ static lae_status prepare(struct trainer *t)
     LAE_TRY(lae_workers_create(t->job, &t->workers));
     LAE_TRY(lae_gradient_create(&t->workers, t->job, &t->gradient));
     LAE_TRY(lae_evaluator_create(t->job, &t->workers, &t->evaluator));
-    LAE_TRY(lae_gatherer_create(t->job, &t->workers, t->state->gathers, &t->gatherer));
+    LAE_TRY(lae_gatherer_create(t->job, &t->workers, &t->gatherer));
     size_t batch = (size_t)t->job->config->train.batch_size;
     t->order = calloc(images, sizeof *t->order);
     t->batch = calloc(batch, sizeof *t->batch);

@@ -127,6 +127,7 @@ static lae_status add_stats(struct arrays *arrays, const struct lae_class_stats 
     lae_status status = add_doubles(arrays, group, "count", count, stats->classes);
     free(count);
     LAE_TRY(status);
+    LAE_TRY(add_doubles(arrays, group, "lambda", &stats->lambda, 1));
     size_t c = stats->classes, d = stats->width;
     LAE_TRY(add(arrays, group, "mean",
                 (struct array){.rank = 2, .shape = {c, d}, .count = c * d, .floats = stats->mean}));

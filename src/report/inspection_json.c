@@ -88,9 +88,10 @@ static json_t *statistics_of(const struct lae_checkpoint *checkpoint)
     for (size_t i = 0; i < checkpoint->stats_count; i++) {
         struct lae_statistics_facts facts = lae_statistics_facts_of(&checkpoint->stats[i]);
         json_object_set_new(object, checkpoint->stats[i].name,
-                            json_pack("{sI sI sI}", "images", (json_int_t)facts.images, "classes",
-                                      (json_int_t)facts.classes, "features",
-                                      (json_int_t)checkpoint->stats[i].width));
+                            json_pack("{sI sI sI so}", "images", (json_int_t)facts.images,
+                                      "classes", (json_int_t)facts.classes, "features",
+                                      (json_int_t)checkpoint->stats[i].width, "lambda",
+                                      number(checkpoint->stats[i].lambda)));
     }
     return object;
 }

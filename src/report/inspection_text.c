@@ -110,10 +110,12 @@ static lae_status print_accuracy(FILE *out, const struct lae_checkpoint *checkpo
 static void print_statistics(FILE *out, const struct lae_checkpoint *checkpoint)
 {
     for (size_t i = 0; i < checkpoint->stats_count; i++) {
-        struct lae_statistics_facts facts = lae_statistics_facts_of(&checkpoint->stats[i]);
-        fprintf(out, "class statistics through %s: %lld images of %zu classes, %zu features\n",
-                checkpoint->stats[i].name, (long long)facts.images, facts.classes,
-                checkpoint->stats[i].width);
+        const struct lae_class_stats *stats = &checkpoint->stats[i];
+        struct lae_statistics_facts facts = lae_statistics_facts_of(stats);
+        fprintf(out, "class statistics through %s: %lld images of %zu classes, %zu features",
+                stats->name, (long long)facts.images, facts.classes, stats->width);
+        if (!isnan(stats->lambda)) fprintf(out, ", strength %g", stats->lambda);
+        fputc('\n', out);
     }
 }
 

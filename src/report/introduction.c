@@ -2,8 +2,8 @@
  * will take is told by the console once some steps have been made. */
 #include "lae/report/introduction.h"
 
+#include "lae/learn/gatherer.h"
 #include "lae/learn/plan.h"
-#include "lae/learn/statistics.h"
 #include "lae/learn/workers.h"
 #include "lae/nn/linear.h"
 
@@ -175,8 +175,7 @@ static void tell_memory(const struct lae_job *job)
     double shared = own_memory("RssFile: %lld kB") + arrays;
     double each = (double)lae_workers_need(job), vectors = 7.0 * sizeof(float);
     double own = own_memory("RssAnon: %lld kB") + each * lae_team_threads(job->team) +
-                 (double)lae_gatherer_need(job, job->config->stats.modules) +
-                 vectors * (double)job->pet.table.total;
+                 (double)lae_gatherer_need(job) + vectors * (double)job->pet.table.total;
     if (dist->node_size == 1) own -= arrays; /* MPI gives a single rank plain memory */
     lae_log_item(
         job->log, "memory",

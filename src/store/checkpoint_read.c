@@ -2,6 +2,7 @@
 
 #include "lae/store/checkpoint.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -230,6 +231,9 @@ static lae_status read_stats(struct lae_hdf5 *file, const char *name, bool is_gr
     stats->name = strdup(group + strlen(room));
     if (stats->name == NULL) return lae_out_of_memory(end, "the name of class statistics");
     stats->classes = checkpoint->classes;
+    stats->lambda = NAN;
+    if (lae_hdf5_has_attribute(file, group, "lambda"))
+        LAE_TRY(lae_hdf5_get_double(file, group, "lambda", &stats->lambda));
     LAE_TRY(read_counts(file, name, stats->classes, &stats->count));
     LAE_TRY(read_width(file, group, &stats->width));
     LAE_TRY(read_matrix(file, group, "mean", stats->classes, stats->width, &stats->mean));

@@ -2,6 +2,8 @@
 
 #include "lae/store/checkpoint.h"
 
+#include <math.h>
+
 static lae_status write_root(struct lae_hdf5 *file, const struct lae_checkpoint *checkpoint)
 {
     LAE_TRY(lae_hdf5_put_int(file, "", "task", checkpoint->task));
@@ -55,7 +57,8 @@ static lae_status write_stats(struct lae_hdf5 *file, const struct lae_class_stat
     LAE_TRY(lae_hdf5_join(name, group, "mean"));
     LAE_TRY(lae_hdf5_write_float(file, name, 2, mean, stats->mean));
     LAE_TRY(lae_hdf5_join(name, group, "scatter"));
-    return lae_hdf5_write_float(file, name, 2, scatter, stats->scatter);
+    LAE_TRY(lae_hdf5_write_float(file, name, 2, scatter, stats->scatter));
+    return isnan(stats->lambda) ? NULL : lae_hdf5_put_double(file, group, "lambda", stats->lambda);
 }
 
 static lae_status write_all_stats(struct lae_hdf5 *file, const struct lae_checkpoint *checkpoint)

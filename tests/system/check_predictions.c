@@ -3,7 +3,8 @@
  *
  *   /index counts from 0; /labels are output indices that were seen, or -1
  *   rows of /online and /offline add up to 1, those of /ensemble are their maxima, to the bit
- *   the share of images whose label has the (first) largest probability is /metrics/.../seen */
+ *   the share of images whose label has the (first) largest score is /metrics/.../seen, also of
+ *   heads made from class statistics, of which there are those that the task file has metrics of */
 #include <hdf5.h>
 #include <math.h>
 #include <stdbool.h>
@@ -33,13 +34,17 @@ static int read_attribute(hid_t file, const char *name)
     return value;
 }
 
+static const char *const names[] = {
+    "online",       "offline",       "ensemble",     "ncm_init",       "ncm_online",
+    "ncm_offline",  "lda_init",      "lda_online",   "lda_offline",    "ridge_init",
+    "ridge_online", "ridge_offline", "aligned_init", "aligned_online", "aligned_offline"};
+enum { SCORERS = sizeof names / sizeof names[0] };
+
 struct predictions {
-    float *p[3]; /* [n, c] or NULL */
-    int *labels; /* [n] */
+    float *p[SCORERS]; /* [n, c] or NULL */
+    int *labels;       /* [n] */
     size_t n, c;
 };
-
-static const char *const names[3] = {"online", "offline", "ensemble"};
 
 static int wrong(const char *what, size_t image)
 {
@@ -53,7 +58,7 @@ static int read_predictions(hid_t file, struct predictions *out)
     out->labels = read_dataset(file, "labels", H5T_NATIVE_INT, sizeof(int), list);
     int *index = read_dataset(file, "index", H5T_NATIVE_INT, sizeof(int), list);
     out->n = (size_t)list[0];
-    for (int m = 0; m < 3; m++) {
+    for (int m = 0; m < SCORERS; m++) {
         out->p[m] = read_dataset(file, names[m], H5T_NATIVE_FLOAT, sizeof(float), shape);
         if (out->p[m] != NULL && shape[0] != list[0]) return wrong("shapes differ", 0);
     }
@@ -111,7 +116,7 @@ int main(int argc, char **argv)
     int number = read_attribute(task, "task");
     bool good =
         number == read_attribute(file, "task") && (int)x.c == read_attribute(task, "classes_seen");
-    for (int m = 0; m < 3; m++) {
+    for (int m = 0; m < SCORERS; m++) {
         char name[64];
         hsize_t shape[2];
         snprintf(name, sizeof name, "/metrics/%s/seen", names[m]);
@@ -119,7 +124,7 @@ int main(int argc, char **argv)
         good = good && (stored == NULL) == (x.p[m] == NULL);
         if (stored == NULL || x.p[m] == NULL) continue;
         double found = accuracy(&x, x.p[m]);
-        printf("%s: %.4f from probabilities, %.4f stored\n", names[m], found, stored[number]);
+        printf("%s: %.4f from scores, %.4f stored\n", names[m], found, stored[number]);
         good = good && fabs(found - stored[number]) < 1e-9;
         free(stored);
         free(x.p[m]);

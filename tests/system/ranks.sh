@@ -32,6 +32,9 @@ if "$LAE_MPI" --version | grep -q "^oneDNN  *[0-9]"; then
 else
     echo "not built in: oneDNN, so nothing is said of bf16"
 fi
+# Statistics through all modules, all heads, a strength that is chosen.
+check heads pet.attn.type=adapter merge.method=ties stats.modules=init,online,offline \
+    eval.heads=linear,ncm,lda,aligned,ridge heads.features=40
 check none pet.attn.type=adapter merge.method=none
 
 # The comparison itself must be able to fail.

@@ -164,7 +164,7 @@ static void task_table(void **state)
     (void)state;
     static const struct lae_paint paint = {"<b>", "<g>", "<a>", "<f>", "</>"};
     struct lae_metrics metrics;
-    struct lae_scorers scorers = lae_scorers_of(LAE_LINEAR_HEADS, true, 0);
+    struct lae_scorers scorers = lae_scorers_of(LAE_LINEAR_HEADS, true, 0, 0);
     assert_null(lae_metrics_create(6, &scorers, &metrics));
     fill(&metrics);
     struct lae_task_table table = {.metrics = &metrics, .tasks = 6, .classes = 4, .seconds = NAN};
@@ -192,7 +192,7 @@ static void task_table(void **state)
                   "offline       87.00    89.00      25.00  51  52      55\n"
                   "ensemble      88.00    90.00      25.00  52  53      56\n");
     lae_metrics_free(&metrics);
-    scorers = lae_scorers_of(LAE_LINEAR_HEADS, false, 0);
+    scorers = lae_scorers_of(LAE_LINEAR_HEADS, false, 0, 0);
     assert_null(lae_metrics_create(6, &scorers, &metrics));
     metrics.accuracy[0][0] = metrics.seen[0][0] = 100.0;
     table.task = 0;

@@ -38,7 +38,8 @@ enum lae_start_from { LAE_START_ONLINE, LAE_START_OFFLINE };
  * the backbone as it is), what was learned last, what was accumulated. */
 enum lae_module { LAE_INIT, LAE_ONLINE, LAE_OFFLINE, LAE_MODULES };
 
-#define LAE_LINEAR_HEADS 1U /* of eval.heads: the tasks' own classifiers */
+enum { LAE_MAX_STRENGTHS = 32 }; /* of heads.ridge */
+#define LAE_LINEAR_HEADS 1U      /* of eval.heads: the tasks' own classifiers */
 
 /* Texts are owned by the configuration, data.path and data.class_order too. */
 struct lae_config {
@@ -65,7 +66,13 @@ struct lae_config {
         enum lae_eval_every every;
         unsigned heads; /* LAE_LINEAR_HEADS, and 2 << n for row n of lae_head_methods() */
     } eval;
-    struct lae_head_options heads; /* but for the method */
+    struct lae_head_options heads; /* but for the method, and ridge's strength */
+    struct {
+        int features;                        /* random ones */
+        double strengths[LAE_MAX_STRENGTHS]; /* [strength_count] to choose from; 0: auto */
+        int strength_count;
+        double held_out; /* share of a task's training images by which it is chosen */
+    } ridge;
     struct {
         unsigned
             modules; /* 1 << enum lae_module each: class statistics are gathered through them */

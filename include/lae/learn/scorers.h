@@ -31,8 +31,8 @@ struct lae_scorers {
 };
 
 /* Those of heads (as config.eval.heads), where there is an offline module or not, and statistics
- * through `modules` (as config.stats.modules). */
-struct lae_scorers lae_scorers_of(unsigned heads, bool offline, unsigned modules);
+ * through `modules` (as config.stats.modules), of random features through those of `ridge`. */
+struct lae_scorers lae_scorers_of(unsigned heads, bool offline, unsigned modules, unsigned ridge);
 
 /* All that there can be, in the order in which they are shown. */
 struct lae_scorers lae_scorers_all(void);

@@ -4,6 +4,7 @@
 
 #include "lae/heads/head.h"
 #include "lae/learn/scorers.h"
+#include "lae/learn/statistics.h"
 #include "lae/learn/workers.h"
 
 /* What was learned of tasks 0..task, from wherever it comes. Not owned. */
@@ -12,7 +13,7 @@ struct lae_learned {
     const float *module[LAE_MODULES]; /* [P]; NULL: there is none. Two that are the same vector are
                                          computed once */
     float *const *classifiers;        /* [task + 1] each weight [n, D], then bias [n] */
-    const struct lae_stats *stats;    /* rank 0: [LAE_MODULES] of all classes */
+    const struct lae_statistics *statistics;
 };
 
 /* Scorers ready for use by any number of threads. */

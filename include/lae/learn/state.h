@@ -31,11 +31,10 @@ struct lae_state {
     float **classifiers; /* [tasks] each weight [n, D], then bias [n]; NULL before its task */
     int tasks;
     struct lae_merge_stats *merge; /* [tensors] of the last merge of this program; zero before it */
-    unsigned gathers; /* modules whose class statistics are kept, 1 << enum lae_module each */
-    struct lae_stats stats[LAE_MODULES]; /* rank 0: of these, of all classes */
-    struct lae_metrics metrics;          /* of the scorers that lae_state_scorers tells */
-    char *earlier_software; /* rank 0: other fingerprints that took part before; NULL: none */
-    double seconds;         /* of training so far, over restarts */
+    struct lae_statistics statistics;
+    struct lae_metrics metrics; /* of eval.heads on the modules that are there */
+    char *earlier_software;     /* rank 0: other fingerprints that took part before; NULL: none */
+    double seconds;             /* of training so far, over restarts */
 };
 
 /* A fresh start: initial values, no task finished. Errors: memory. Not collective. */
@@ -55,15 +54,9 @@ lae_status lae_state_begin_task(const struct lae_job *job, struct lae_state *sta
 lae_status lae_state_make_history(const struct lae_job *job, struct lae_state *state,
                                   int task) LAE_MUST_CHECK;
 
-/* What is evaluated: eval.heads on the modules that are there. */
-struct lae_scorers lae_state_scorers(const struct lae_job *job, const struct lae_state *state);
-
 /* For evaluations after `task` and class statistics of it. While task 0 is learned, offline is
  * online. */
 struct lae_learned lae_state_learned(const struct lae_state *state, int task);
-
-/* Whether the statistics of the task at hand are in. Rank 0's. */
-bool lae_state_has_gathered(const struct lae_job *job, const struct lae_state *state, int task);
 
 /* From now on there are no class statistics, and no heads made from them. Errors: memory. */
 lae_status lae_state_drop_statistics(const struct lae_job *job,

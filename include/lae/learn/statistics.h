@@ -1,29 +1,34 @@
-/* Class statistics of a task's training images through modules (see lae/heads/stats.h): one pass,
- * without augmentation, images shared by the ranks, the trunk below the first adapted block by the
- * modules. The sums are exact: the same bits at any number of ranks and threads. */
+/* Class statistics of a run's tasks so far (see lae/heads/stats.h), and what else is needed to make
+ * heads from them. */
 #ifndef LAE_LEARN_STATISTICS_H
 #define LAE_LEARN_STATISTICS_H
 
-#include "lae/learn/evaluator.h"
+#include "lae/heads/lift.h"
+#include "lae/heads/stats.h"
+#include "lae/learn/job.h"
 
-struct lae_gatherer;
+/* Modules are 1 << enum lae_module each. */
+struct lae_statistics {
+    unsigned modules;     /* through which features are looked at */
+    unsigned ridge;       /* of these, whose random features are, too; all or none */
+    struct lae_lift lift; /* which make those; empty where there are none */
+    /* Rank 0's, of all classes: */
+    struct lae_stats features[LAE_MODULES]; /* [D] */
+    struct lae_stats random[LAE_MODULES];   /* [M] */
+    double lambda[LAE_MODULES];             /* ridge's strength, chosen with the newest task */
+};
 
-/* For modules (a bit 1 << enum lae_module each). Uses the workers, which must outlive it. Not
- * collective: the caller agrees. Errors: memory. */
-lae_status lae_gatherer_create(const struct lae_job *job, struct lae_workers *workers,
-                               unsigned modules, struct lae_gatherer **gatherer) LAE_MUST_CHECK;
-void lae_gatherer_free(struct lae_gatherer *gatherer); /* NULL is allowed */
+/* Which will be gathered, by stats.modules, eval.heads and whether there will be an offline module;
+ * nothing is in them. */
+struct lae_statistics lae_statistics_plan(const struct lae_config *config);
 
-/* The images of task learned->task join `stats` (rank 0: [LAE_MODULES], of the modules' only, where
- * the task's classes are unknown yet; of learned the modules alone are read). `progress` may be
- * NULL. [collective] Errors, the same on all ranks: features that are not finite or too large;
- * memory; LAE_STOPPED: a request to stop came, `stats` is as before; workers may still be at it,
- * until lae_team_drain. */
-lae_status lae_gather(struct lae_gatherer *gatherer, const struct lae_learned *learned,
-                      struct lae_stats *stats, lae_evaluate_progress *progress,
-                      void *context) LAE_MUST_CHECK;
+/* Empty ones of that plan. Not collective. Errors: memory. */
+lae_status lae_statistics_create(const struct lae_job *job,
+                                 struct lae_statistics *statistics) LAE_MUST_CHECK;
+void lae_statistics_free(struct lae_statistics *statistics); /* zeroed: allowed */
 
-/* Bytes that a rank will take for it. */
-size_t lae_gatherer_need(const struct lae_job *job, unsigned modules);
+/* Whether classes of that task are known. Rank 0's. */
+bool lae_statistics_know(const struct lae_statistics *statistics, const struct lae_job *job,
+                         int task);
 
 #endif

@@ -5,7 +5,7 @@
  *      "class_order": [...], "config": {KEY: VALUE, ...} (those that are not at their defaults,
  *      long values shortened), "provenance": {...},
  *      "accuracy": {SCORER: ..., ...},
- *      "statistics": {MODULE: {"images", "classes", "features"}, ...},
+ *      "statistics": {MODULE: {"images", "classes", "features", "lambda"}, ...},
  *      "tensors": [{"name", "shape", "norm", "from_init", "relative", "from_last", "cosine",
  *                   "kept_online", "kept_offline", "conflict"}, ..., the last of all together],
  *      "opposite": [[...], ...] (of a run), "diff": {...} (with another file)}

@@ -45,6 +45,7 @@ struct lae_class_stats {
     int32_t *count;        /* [C] */
     float *mean;           /* [C, D] */
     float *scatter;        /* [D, D] */
+    double lambda;         /* attribute: the strength of a ridge head; NaN: not that of one */
 };
 
 /* Where training stood inside a task: group /resume of resume.h5. */

@@ -7,9 +7,9 @@
  *                  up to 1 or more
  *     /HEAD_MODULE the same of heads made from class statistics, but scores as they are: cosines of
  *                  ncm; of lda and aligned logarithms of probabilities but for a number that is the
- *                  same in a row. Minus infinity for a class without training images
- *     /labels      int32 [N] the right output index; -1: of a class not seen yet
- *     /index       int32 [N] the image's number in its part of the data
+ *                  same in a row; of ridge what was fitted to 1 and 0. Minus infinity for a class
+ * without training images /labels      int32 [N] the right output index; -1: of a class not seen
+ * yet /index       int32 [N] the image's number in its part of the data
  *
  * The same contents give the same bytes: nothing tells when, where or by how many it was made.
  */

@@ -1,0 +1,352 @@
+/* Part by part: first the threads compute features, an image at a time; then they share the sums,
+ * each thread adding all images of the part to some of their rows, so that a rank has the sums once
+ * and not once a thread.
+ *
+ * Ridge's strength is chosen by images that are set aside. Statistics without them are those of the
+ * earlier tasks, all of whose images count, and of the rest of this task's:
+ *
+ *     random features   earlier + the others  ->  a head for each strength  ->  the least error on
+ *                       those set aside, which then join
+ */
+#include "lae/learn/gatherer.h"
+
+#include "lae/base/arena.h"
+#include "lae/learn/evaluator.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define PART 64 /* images a worker */
+
+/* Which images of the part a sum takes: all, those not set aside, those set aside. */
+enum share { ALL, OTHERS, ASIDE, SHARES };
+
+/* One of the sums that are gathered. */
+struct sum {
+    int module;
+    enum share share;
+    bool random; /* of random features */
+    struct lae_sums sums;
+};
+
+struct lae_gatherer {
+    const struct lae_job *job;
+    struct lae_workers *workers;
+    unsigned modules, ridge;
+    size_t width;                 /* M */
+    size_t part;                  /* images at a time */
+    float *features[LAE_MODULES]; /* [part, D] */
+    float *random[LAE_MODULES];   /* [part, M] */
+    int *classes[SHARES];         /* [part] within the task, or LAE_NO_CLASS */
+    struct sum sums[3 * LAE_MODULES];
+    int sum_count;
+    /* Of the pass at hand: */
+    struct lae_scoring scoring; /* which modules; no scorers */
+    const struct lae_lift *lift;
+    bool *aside;  /* [images of the task] */
+    size_t first; /* this rank's image that the part begins with */
+    size_t count; /* of this rank's */
+    size_t here;  /* images of the part at hand */
+};
+
+static bool chooses(const struct lae_job *job)
+{
+    return job->config->ridge.strength_count != 1;
+}
+
+/* ---- one part ---- */
+
+static void compute_features(void *context, int number, size_t item)
+{
+    struct lae_gatherer *g = context;
+    const struct lae_job *job = g->job;
+    struct lae_worker *worker = &g->workers->items[number];
+    int task = g->scoring.learned.task;
+    size_t d = job->vit.dims.width, width = g->width, ranks = (size_t)job->dist->size;
+    size_t position = (g->first + item) * ranks + (size_t)job->dist->rank;
+    uint32_t image = job->sequence.images[LAE_TRAIN][task].index[position];
+    for (int share = 0; share < SHARES; share++)
+        g->classes[share][item] = LAE_NO_CLASS;
+    if (!lae_scoring_features(&g->scoring, worker, LAE_TRAIN, image, 0, NULL)) return;
+    for (size_t m = 0; m < LAE_MODULES; m++) {
+        const float *feature = worker->features + m * d;
+        if (g->features[m] != NULL) memcpy(g->features[m] + item * d, feature, d * sizeof *feature);
+        if (g->random[m] != NULL)
+            lae_lift_apply(g->lift, feature, 0, width, g->random[m] + item * width);
+    }
+    int label = lae_dataset_label(&job->dataset, LAE_TRAIN, image);
+    int class = job->sequence.output_index[label] - job->sequence.first_class[task];
+    g->classes[ALL][item] = class;
+    g->classes[g->aside[position] ? ASIDE : OTHERS][item] = class;
+}
+
+static const float *values_of(const struct lae_gatherer *g, const struct sum *sum)
+{
+    return sum->random ? g->random[sum->module] : g->features[sum->module];
+}
+
+static size_t count_blocks(const struct lae_gatherer *g)
+{
+    size_t blocks = 0;
+    for (int i = 0; i < g->sum_count; i++)
+        blocks += lae_sums_blocks(&g->sums[i].sums);
+    return blocks;
+}
+
+/* Block number `item` of all sums' blocks one after the other. */
+static void add_block(void *context, int number, size_t item)
+{
+    (void)number;
+    struct lae_gatherer *g = context;
+    struct sum *sum = g->sums;
+    for (; item >= lae_sums_blocks(&sum->sums); sum++)
+        item -= lae_sums_blocks(&sum->sums);
+    lae_sums_add_block(&sum->sums, values_of(g, sum), g->classes[sum->share], g->here, item);
+}
+
+static bool is_asked_to_stop(void *gatherer)
+{
+    return lae_dist_request(((const struct lae_gatherer *)gatherer)->job->dist) != LAE_REQUEST_NONE;
+}
+
+/* False when interrupted. */
+static bool add_part(struct lae_gatherer *g)
+{
+    struct lae_team *team = g->job->team;
+    g->here = g->count - g->first < g->part ? g->count - g->first : g->part;
+    if (!lae_team_run_unless(team, g->here, compute_features, g, is_asked_to_stop, g)) return false;
+    for (int i = 0; i < g->sum_count; i++) {
+        struct sum *sum = &g->sums[i];
+        lae_sums_admit(&sum->sums, values_of(g, sum), g->classes[sum->share], g->here);
+    }
+    return lae_team_run_unless(team, count_blocks(g), add_block, g, is_asked_to_stop, g);
+}
+
+/* ---- from sums to statistics, at rank 0 ---- */
+
+/* Powers of ten that reach from hardly any to more than the diagonal of a million images' Gram. */
+static size_t list_strengths(const struct lae_job *job, double strengths[LAE_MAX_STRENGTHS])
+{
+    enum { POWERS = 10 };
+    size_t count = (size_t)job->config->ridge.strength_count;
+    memcpy(strengths, job->config->ridge.strengths, count * sizeof *strengths);
+    if (count > 0) return count;
+    for (int i = 0; i < POWERS; i++)
+        strengths[i] = pow(10.0, i);
+    return POWERS;
+}
+
+/* random [M] knows all images but those in `aside`, which join it when they have chosen. */
+static lae_status choose_strength(const struct lae_gatherer *g, const struct lae_stats *aside,
+                                  struct lae_stats *random, double *lambda)
+{
+    double strengths[LAE_MAX_STRENGTHS];
+    struct lae_stats joined;
+    struct lae_head_options options = {.method = lae_head_find("ridge")};
+    size_t count = list_strengths(g->job, strengths);
+    LAE_TRY(lae_ridge_choose(&options, random, aside, g->lift, strengths, count, lambda));
+    LAE_TRY(lae_stats_join(random, aside, &joined));
+    lae_stats_free(random);
+    *random = joined;
+    return NULL;
+}
+
+/* Takes in one sum. Those set aside follow the others of their module. */
+static lae_status take(const struct lae_gatherer *g, const struct sum *sum,
+                       struct lae_statistics *statistics)
+{
+    size_t first = (size_t)g->job->sequence.first_class[g->scoring.learned.task];
+    struct lae_stats *stats =
+        sum->random ? &statistics->random[sum->module] : &statistics->features[sum->module];
+    double *lambda = &statistics->lambda[sum->module];
+    if (sum->random && sum->share == ALL) *lambda = g->job->config->ridge.strengths[0];
+    if (sum->share != ASIDE) return lae_stats_take(stats, first, &sum->sums);
+    struct lae_stats aside;
+    LAE_TRY(lae_stats_create(stats->classes, stats->width, &aside));
+    lae_status status = lae_stats_take(&aside, first, &sum->sums);
+    if (status == NULL) status = choose_strength(g, &aside, stats, lambda);
+    lae_stats_free(&aside);
+    return status;
+}
+
+/* ---- what is gathered ---- */
+
+static size_t part_of(int workers)
+{
+    return PART * (size_t)workers;
+}
+
+static void add_sum(struct lae_gatherer *g, int module, bool random, enum share share)
+{
+    g->sums[g->sum_count++] = (struct sum){.module = module, .share = share, .random = random};
+}
+
+static void plan_sums(struct lae_gatherer *g)
+{
+    for (int m = 0; m < LAE_MODULES; m++) {
+        bool ridge = (g->ridge >> m & 1) != 0, choice = chooses(g->job);
+        if ((g->modules >> m & 1) != 0) add_sum(g, m, false, ALL);
+        if (ridge) add_sum(g, m, true, choice ? OTHERS : ALL);
+        if (ridge && choice) add_sum(g, m, true, ASIDE);
+    }
+}
+
+static lae_status allocate(struct lae_gatherer *g)
+{
+    size_t d = g->job->vit.dims.width, width = g->width;
+    bool complete = true;
+    for (int share = 0; share < SHARES; share++) {
+        g->classes[share] = calloc(g->part, sizeof *g->classes[share]);
+        complete = complete && g->classes[share] != NULL;
+    }
+    for (int m = 0; m < LAE_MODULES; m++) {
+        bool features = (g->modules >> m & 1) != 0, random = (g->ridge >> m & 1) != 0;
+        if (features) g->features[m] = lae_aligned_calloc(g->part * d, sizeof(float));
+        if (random) g->random[m] = lae_aligned_calloc(g->part * width, sizeof(float));
+        complete =
+            complete && (g->features[m] != NULL) == features && (g->random[m] != NULL) == random;
+    }
+    return complete ? NULL
+                    : lae_out_of_memory(g->part * (d + width) * sizeof(float), "a part's features");
+}
+
+static void release(struct lae_gatherer *g)
+{
+    for (int m = 0; m < LAE_MODULES; m++) {
+        free(g->features[m]);
+        free(g->random[m]);
+        g->features[m] = g->random[m] = NULL;
+    }
+    for (int share = 0; share < SHARES; share++) {
+        free(g->classes[share]);
+        g->classes[share] = NULL;
+    }
+    for (int i = 0; i < g->sum_count; i++)
+        lae_sums_free(&g->sums[i].sums);
+    g->sum_count = 0;
+}
+
+/* For statistics of that plan. */
+static lae_status prepare(struct lae_gatherer *g, const struct lae_statistics *plan)
+{
+    release(g);
+    g->modules = plan->modules;
+    g->ridge = plan->ridge;
+    plan_sums(g);
+    return allocate(g);
+}
+
+/* ---- the pass ---- */
+
+static lae_status begin(struct lae_gatherer *g, const struct lae_learned *learned,
+                        const struct lae_statistics *statistics)
+{
+    if (g->modules != statistics->modules || g->ridge != statistics->ridge)
+        LAE_TRY(prepare(g, statistics));
+    g->lift = &statistics->lift;
+    const struct lae_job *job = g->job;
+    size_t images = job->sequence.images[LAE_TRAIN][learned->task].count;
+    g->scoring = (struct lae_scoring){.job = job, .learned = *learned};
+    g->first = 0;
+    g->count = lae_dist_share(job->dist, images);
+    free(g->aside);
+    g->aside = calloc(images, sizeof *g->aside);
+    if (g->aside == NULL) return lae_out_of_memory(images, "images set aside");
+    if (g->ridge != 0 && chooses(job))
+        LAE_TRY(lae_sequence_set_aside(&job->sequence, &job->dataset, learned->task,
+                                       job->config->ridge.held_out, g->aside));
+    for (int i = 0; i < g->sum_count; i++) {
+        struct sum *sum = &g->sums[i];
+        struct lae_sums_shape shape = {.classes = lae_task_classes(job, learned->task),
+                                       .width = sum->random ? g->width : job->vit.dims.width,
+                                       .images = (int64_t)images,
+                                       .range = sum->random ? LAE_RANGE_LIFTED : LAE_RANGE_FEATURE};
+        g->scoring.needs[sum->module] = true;
+        lae_sums_free(&sum->sums);
+        LAE_TRY(lae_sums_create(&shape, &sum->sums));
+    }
+    return NULL;
+}
+
+/* False, on all ranks, when interrupted. */
+static bool compute(struct lae_gatherer *g, lae_evaluate_progress *progress, void *context)
+{
+    bool done = true;
+    for (; done && g->first < g->count; g->first += g->part) {
+        if (progress != NULL) progress(context, (double)g->first / (double)g->count);
+        done = add_part(g);
+    }
+    enum lae_request request;
+    return lae_dist_meet(g->job->dist, &request) && request == LAE_REQUEST_NONE && done;
+}
+
+/* The ranks' sums become statistics. [collective] */
+static lae_status finish(struct lae_gatherer *g, struct lae_statistics *statistics)
+{
+    const struct lae_job *job = g->job;
+    LAE_TRY(lae_workers_agree(job, g->workers));
+    for (int i = 0; i < g->sum_count; i++) {
+        struct lae_sums *sums = &g->sums[i].sums;
+        lae_dist_sum(job->dist, sums->words, sums->word_count);
+        LAE_TRY(lae_status_prefix(lae_sums_check(sums), "task %d, module %s",
+                                  g->scoring.learned.task + 1,
+                                  lae_config_module_name((size_t)g->sums[i].module)));
+    }
+    lae_status status = NULL;
+    for (int i = 0; i < g->sum_count && status == NULL && job->dist->rank == 0; i++)
+        status = take(g, &g->sums[i], statistics);
+    return lae_dist_agree(job->dist, status);
+}
+
+lae_status lae_gather(struct lae_gatherer *g, const struct lae_learned *learned,
+                      struct lae_statistics *statistics, lae_evaluate_progress *progress,
+                      void *context)
+{
+    if (statistics->modules == 0) return NULL;
+    LAE_TRY(lae_dist_agree(g->job->dist, begin(g, learned, statistics)));
+    if (!compute(g, progress, context)) return lae_stopped();
+    return finish(g, statistics);
+}
+
+/* ---- its life ---- */
+
+lae_status lae_gatherer_create(const struct lae_job *job, struct lae_workers *workers,
+                               struct lae_gatherer **gatherer)
+{
+    struct lae_gatherer *g = *gatherer = calloc(1, sizeof *g);
+    struct lae_statistics plan = lae_statistics_plan(job->config);
+    if (g == NULL) return lae_out_of_memory(sizeof *g, "class statistics");
+    *g = (struct lae_gatherer){.job = job,
+                               .workers = workers,
+                               .width = (size_t)job->config->ridge.features,
+                               .part = part_of(workers->count)};
+    return prepare(g, &plan);
+}
+
+void lae_gatherer_free(struct lae_gatherer *gatherer)
+{
+    if (gatherer == NULL) return;
+    release(gatherer);
+    free(gatherer->aside);
+    free(gatherer);
+}
+
+size_t lae_gatherer_need(const struct lae_job *job)
+{
+    struct lae_statistics plan = lae_statistics_plan(job->config);
+    struct lae_gatherer g = {.job = job,
+                             .modules = plan.modules,
+                             .ridge = plan.ridge,
+                             .width = (size_t)job->config->ridge.features};
+    size_t classes = 0, bytes = 0, part = part_of(lae_team_threads(job->team));
+    for (int task = 0; task < job->sequence.tasks; task++)
+        if (lae_task_classes(job, task) > classes) classes = lae_task_classes(job, task);
+    plan_sums(&g);
+    for (int i = 0; i < g.sum_count; i++) {
+        size_t width = g.sums[i].random ? g.width : job->vit.dims.width;
+        bytes += (classes * (width + 1) + width * (width + 1) / 2) * sizeof(int64_t);
+        if (g.sums[i].share != ASIDE) bytes += part * width * sizeof(float);
+    }
+    return bytes;
+}
