@@ -80,6 +80,17 @@ const char *lae_fuzz_file(const char *name, const void *data, size_t size)
     return fuzz.files[number].path;
 }
 
+void lae_fuzz_remove(const char *name)
+{
+    char path[MOST_PATH];
+    int length = snprintf(path, sizeof path, "%s/%s", lae_fuzz_directory(), name);
+    LAE_FUZZ_CHECK(length > 0 && length < MOST_PATH);
+    int number = find_file(path);
+    close(fuzz.files[number].descriptor);
+    LAE_FUZZ_CHECK(unlink(path) == 0);
+    fuzz.files[number] = fuzz.files[--fuzz.count];
+}
+
 unsigned char *lae_fuzz_copy(const uint8_t *data, size_t size)
 {
     unsigned char *copy = malloc(size + 1); /* one more, so that it is not NULL */

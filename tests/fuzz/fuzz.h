@@ -31,6 +31,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
  * memfd. */
 const char *lae_fuzz_file(const char *name, const void *data, size_t size);
 const char *lae_fuzz_directory(void);
+void lae_fuzz_remove(const char *name); /* a file that lae_fuzz_file made */
 
 /* A copy of the input that may be changed; free(). */
 unsigned char *lae_fuzz_copy(const uint8_t *data, size_t size);
@@ -60,5 +61,8 @@ void lae_fuzz_repair_zip(unsigned char *data, size_t size);
 
 /* Puts the checksums of a tar's headers right, one after the other as their sizes say. */
 void lae_fuzz_repair_tar(unsigned char *data, size_t size);
+
+/* Puts the checksums of a PNG's chunks right. */
+void lae_fuzz_repair_png(unsigned char *data, size_t size);
 
 #endif

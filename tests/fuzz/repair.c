@@ -93,3 +93,23 @@ void lae_fuzz_repair_tar(unsigned char *data, size_t size)
         at += (content + TAR_BLOCK - 1) / TAR_BLOCK * TAR_BLOCK;
     }
 }
+
+static void put_big(unsigned char *at, uint32_t value)
+{
+    for (int i = 0; i < 4; i++)
+        at[i] = (unsigned char)(value >> 8 * (3 - i));
+}
+
+void lae_fuzz_repair_png(unsigned char *data, size_t size)
+{
+    enum { SIGNATURE = 8, FRONT = 8, SUM = 4 }; /* of a chunk: length and type; then its sum */
+    if (size < SIGNATURE || memcmp(data, "\x89PNG\r\n\x1a\n", SIGNATURE) != 0) return;
+    for (size_t at = SIGNATURE; size - at >= FRONT + SUM;) {
+        size_t length = (size_t)data[at] << 24 | (size_t)data[at + 1] << 16 |
+                        (size_t)data[at + 2] << 8 | data[at + 3];
+        if (length > size - at - FRONT - SUM) return;
+        unsigned char *sum = data + at + FRONT + length;
+        put_big(sum, (uint32_t)crc32(0, data + at + 4, (unsigned)length + 4));
+        at += FRONT + length + SUM;
+    }
+}

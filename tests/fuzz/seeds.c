@@ -6,6 +6,9 @@
 #include "lae/files/map.h"
 #include "samples.h"
 
+#include <jpeglib.h>
+#include <png.h>
+
 #define RECORD_100 (2 + 3 * 32 * 32)
 #define RECORD_10 (1 + 3 * 32 * 32)
 
@@ -184,6 +187,114 @@ static void write_archives(const char *directory)
     }
 }
 
+/* ---- image files, as pictures.c takes them --------------------------------------------------- */
+
+static void write_pngs(const char *directory)
+{
+    static const struct {
+        const char *name;
+        png_uint_32 format;
+    } files[] = {
+        {"grey.png", PNG_FORMAT_GRAY},
+        {"grey-alpha.png", PNG_FORMAT_GA},
+        {"rgb.png", PNG_FORMAT_RGB},
+        {"rgb-alpha.png", PNG_FORMAT_RGBA},
+        {"palette.png", PNG_FORMAT_RGB_COLORMAP},
+        {"grey16.png", PNG_FORMAT_LINEAR_Y},
+    };
+    for (size_t i = 0; i < sizeof files / sizeof *files; i++) {
+        png_image image = {.version = PNG_IMAGE_VERSION, .width = 5, .height = 3};
+        unsigned char pixels[128], colours[3 * 4];
+        image.format = files[i].format;
+        image.colormap_entries = 4;
+        for (size_t k = 0; k < sizeof pixels; k++)
+            pixels[k] =
+                (unsigned char)(files[i].format == PNG_FORMAT_RGB_COLORMAP ? k % 4 : 37 * k);
+        for (size_t k = 0; k < sizeof colours; k++)
+            colours[k] = (unsigned char)(50 * k);
+        assert_int_not_equal(png_image_write_to_file(&image,
+                                                     place(directory, "pictures", files[i].name), 0,
+                                                     pixels, 0, colours),
+                             0);
+    }
+}
+
+static void write_jpeg(const char *path, J_COLOR_SPACE space, int components, bool progressive)
+{
+    struct jpeg_compress_struct jpeg;
+    struct jpeg_error_mgr errors;
+    unsigned char row[4 * 17], *rows = row;
+    FILE *file = fopen(path, "wb");
+    assert_non_null(file);
+    jpeg.err = jpeg_std_error(&errors);
+    jpeg_create_compress(&jpeg);
+    jpeg_stdio_dest(&jpeg, file);
+    jpeg.image_width = 17;
+    jpeg.image_height = 9;
+    jpeg.input_components = components;
+    jpeg.in_color_space = space;
+    jpeg_set_defaults(&jpeg);
+    if (progressive) jpeg_simple_progression(&jpeg);
+    jpeg_start_compress(&jpeg, TRUE);
+    for (int y = 0; y < 9; y++) {
+        for (size_t k = 0; k < sizeof row; k++)
+            row[k] = (unsigned char)(13 * k + 40 * (size_t)y);
+        jpeg_write_scanlines(&jpeg, &rows, 1);
+    }
+    jpeg_finish_compress(&jpeg);
+    jpeg_destroy_compress(&jpeg);
+    assert_int_equal(fclose(file), 0);
+}
+
+static void write_lists(const char *directory)
+{
+    static const char lists[] = "\1a/1.png 0\na/2 3.jpg\t1\n\0b/1.png 1\n";
+    static const char cub[] = "\0021 001.A/x.jpg\n2 002.B/y.jpg\n3 001.A/z.jpg\n\0"
+                              "1 1\n2 2\n3 1\n\0001 1\n2 1\n3 0\n";
+    save_bytes(place(directory, "pictures", "lists"), lists, sizeof lists - 1);
+    save_bytes(place(directory, "pictures", "cub"), cub, sizeof cub - 1);
+}
+
+static void write_pictures(const char *directory)
+{
+    write_pngs(directory);
+    write_jpeg(place(directory, "pictures", "grey.jpg"), JCS_GRAYSCALE, 1, false);
+    write_jpeg(place(directory, "pictures", "rgb.jpg"), JCS_RGB, 3, false);
+    write_jpeg(place(directory, "pictures", "progressive.jpg"), JCS_RGB, 3, true);
+    write_jpeg(place(directory, "pictures", "cmyk.jpg"), JCS_CMYK, 4, false);
+    write_lists(directory);
+}
+
+/* ---- pickles of two images, as old NumPy wrote them, that hold all that is looked for -------- */
+
+static void write_pickle(const char *directory)
+{
+    static const char pickle[] =
+        "\x80\x02}q\x01(U\x0b"
+        "batch_labelq\x02U\x05test q\x03"
+        "U\x06labelsq\x04]q\x05(K\x03K\x01"
+        "eU\x0d"
+        "coarse_labels]q\x06(K\x01K\x02"
+        "e"
+        "U\x0b"
+        "fine_labels](K\x05K\x06"
+        "eU\x04"
+        "dataq\x07"
+        "cnumpy.core.multiarray\n_reconstruct\nq\x08"
+        "cnumpy\nndarray\nq\x09K\0\x85q\x0a"
+        "U\x01"
+        "b\x87Rq\x0b(K\x01K\x02K\x0c\x86"
+        "cnumpy\ndtype\nq\x0cU\x02u1K\0K\x01\x87Rq\x0d"
+        "(K\x03U\x01|NNNJ\xff\xff\xff\xffJ\xff\xff\xff\xffK\0tb\x89T\x18\0\0\0"
+        "abcdefghijklmnopqrstuvwx"
+        "tbU\x0b"
+        "label_names]q\x0e(U\x03"
+        "apeU\x03"
+        "bee"
+        "eu.";
+    save_bytes(place(directory, "pickle", "batch"), pickle, sizeof pickle - 1);
+}
+
 /* ---- checkpoints ---------------------------------------------------------------------------- */
 
 static void write_checkpoints(const char *directory)
@@ -257,6 +368,8 @@ int main(int argc, char **argv)
     write_safetensors(argv[1]);
     write_image_directories(argv[1]);
     write_archives(argv[1]);
+    write_pictures(argv[1]);
+    write_pickle(argv[1]);
     write_checkpoints(argv[1]);
     write_compressed(argv[1]);
     write_own_weights(argv[1]);

@@ -31,8 +31,6 @@ class LaeMpi(MesonPackage):
     depends_on("libyaml")
     depends_on("libarchive")
     depends_on("jansson")
-    depends_on("libjpeg-turbo")
-    depends_on("libpng")
     depends_on("openssl")
     depends_on("zlib-api")
     depends_on("libpng")
