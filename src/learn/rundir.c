@@ -47,24 +47,28 @@ static lae_status take_lock(struct lae_rundir *dir, struct lae_log *log)
 
 /* What the run will write must not be found to be impossible after hours, and opening a named pipe
  * would wait for its reader. Checkpoints are looked at when they are read. */
+static lae_status check_file(const struct lae_rundir *dir, const char *name, bool directory)
+{
+    struct stat about;
+    lae_status status = NULL;
+    char *path = lae_path_join(dir->path, name);
+    if (path == NULL) return lae_out_of_memory(64, "a path");
+    if (stat(path, &about) != 0)
+        status = recovery_check_absent(path);
+    else if (directory ? !S_ISDIR(about.st_mode) : !S_ISREG(about.st_mode))
+        status = lae_bad_input("%s: not a %s, but the run writes one of that name; move it away",
+                               path, directory ? "directory" : "regular file");
+    free(path);
+    return status;
+}
+
 static lae_status check_files(const struct lae_rundir *dir)
 {
     static const char *const names[] = {"lock",          "log.txt", "config.yaml",
                                         "metrics.jsonl", "run.h5",  RESUME_COMING};
-    lae_status status = NULL;
-    for (size_t i = 0; i < sizeof names / sizeof names[0] && status == NULL; i++) {
-        struct stat about;
-        char *path = lae_path_join(dir->path, names[i]);
-        if (path == NULL) return lae_out_of_memory(64, "a path");
-        if (stat(path, &about) != 0)
-            status = recovery_check_absent(path);
-        else if (!S_ISREG(about.st_mode))
-            status = lae_bad_input("%s: not a regular file, but the run writes one of that name; "
-                                   "move it away",
-                                   path);
-        free(path);
-    }
-    return status;
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
+        LAE_TRY(check_file(dir, names[i], false));
+    return check_file(dir, "events", true);
 }
 
 static lae_status open_here(const struct lae_config *config, struct lae_rundir *dir,

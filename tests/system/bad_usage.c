@@ -12,7 +12,7 @@ static const struct bad_case bare[] = {
     {.name = "a path for a command", .args = {"/etc/passwd"}, .word = "unknown command"},
     {.name = "an empty word", .args = {""}, .word = "unknown command \"\""},
     {.name = "a word after the command", .args = {"train", "now"}, .word = "train takes 0"},
-    {.name = "five words", .args = {"train", "a", "b", "c", "d", "e"}, .word = "too many"},
+    {.name = "five words", .args = {"train", "a", "b", "c", "d", "e"}, .word = "5 given"},
     {.name = "a word after a setting", .args = {"run.seed=1", "train"}, .word = "\"train\""},
     {.name = "no such option", .args = {"--confg", "a.yaml"}, .word = "unknown option --confg"},
     {.name = "a short option", .args = {"-v"}, .word = "unknown option -v"},
