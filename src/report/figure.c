@@ -74,8 +74,29 @@ static void write_set(FILE *out, const char *what, const char *text)
     fputs(" textcolor rgb ink\n", out);
 }
 
+/* What the legend takes: gnuplot would take it from the plot. */
+struct legend {
+    int rows, columns;
+};
+
+/* As many columns as the longest label leaves room for. */
+static struct legend legend_of(const struct lae_chart *chart)
+{
+    struct legend legend = {0, 3};
+    int labels = 0;
+    for (size_t i = 0; i < chart->count; i++) {
+        if (chart->lines[i].label == NULL) continue;
+        size_t length = strlen(chart->lines[i].label);
+        int room = length <= 9 ? 3 : length <= 18 ? 2 : 1;
+        if (room < legend.columns) legend.columns = room;
+        labels++;
+    }
+    legend.rows = (labels + legend.columns - 1) / legend.columns;
+    return legend;
+}
+
 static void write_beginning(FILE *out, const char *name, const char *title, const char *x_label,
-                            const char *y_label)
+                            const char *y_label, struct legend legend)
 {
     fprintf(out,
             "#!/usr/bin/env gnuplot\n"
@@ -89,19 +110,21 @@ static void write_beginning(FILE *out, const char *name, const char *title, cons
             "ink = dark ? \"#d7dbe0\" : \"#222222\"\n"
             "faint = dark ? \"#3a404a\" : \"#d8d8d8\"\n",
             name, name, name, name);
-    fputs("if (pdf) {\n"
-          "    set terminal pdfcairo noenhanced size 10cm,7.2cm font \"sans,9\" background rgb "
-          "paper\n"
-          "} else {\n"
-          "    set terminal svg noenhanced dynamic size 400,288 font \"sans-serif,13\" "
-          "background paper name ",
-          out);
+    fprintf(out,
+            "if (pdf) {\n"
+            "    set terminal pdfcairo noenhanced size 10cm,%.1fcm font \"sans,9\" background rgb "
+            "paper\n"
+            "} else {\n"
+            "    set terminal svg noenhanced dynamic size 400,%d font \"sans-serif,13\" "
+            "background paper name ",
+            7.3 + 0.4 * legend.rows, 290 + 18 * legend.rows);
     lae_figure_quote(out, name);
     fputs("\n}\nset output file\n"
           "set border 3 linecolor rgb ink linewidth 0.7\n"
           "set tics nomirror out scale 0.5 textcolor rgb ink\n"
-          "set key outside top center horizontal textcolor rgb ink samplen 1.5\n",
+          "set key outside top center horizontal textcolor rgb ink samplen 1.5",
           out);
+    fprintf(out, " maxcols %d\n", legend.columns);
     write_set(out, "title", title);
     write_set(out, "ylabel", y_label);
     write_set(out, "xlabel", x_label);
@@ -166,11 +189,13 @@ static void write_line(FILE *out, const struct lae_chart *chart, size_t i)
     }
 }
 
+#define MOST_BANDS 4 /* more of them hide each other */
+
 /* Bands lie below all lines. */
 static void write_plot(FILE *out, const struct lae_chart *chart)
 {
     fputs("set style fill transparent solid 0.18 noborder\nplot", out);
-    for (size_t i = 0; i < chart->count; i++)
+    for (size_t i = 0; i < chart->count && chart->count <= MOST_BANDS; i++)
         if (has_spread(&chart->lines[i]))
             fprintf(out,
                     " $line%zu using 1:3:4 with filledcurves linecolor rgb c%zu notitle, \\\n   ",
@@ -217,7 +242,8 @@ lae_status lae_figure_chart(const struct lae_chart *chart, char **script)
     size_t size;
     FILE *out = open_memstream(script, &size);
     if (out == NULL) return lae_out_of_memory(0, "a figure");
-    write_beginning(out, chart->name, chart->title, chart->x_label, chart->y_label);
+    write_beginning(out, chart->name, chart->title, chart->x_label, chart->y_label,
+                    legend_of(chart));
     fputs("set grid ytics linetype 1 linecolor rgb faint linewidth 0.7\n", out);
     write_x_axis(out, chart);
     write_range(out, chart->low, chart->high);
@@ -243,7 +269,8 @@ lae_status lae_figure_heat(const struct lae_heat *heat, char **script)
     size_t size;
     FILE *out = open_memstream(script, &size);
     if (out == NULL) return lae_out_of_memory(0, "a figure");
-    write_beginning(out, heat->name, heat->title, heat->x_label, heat->y_label);
+    write_beginning(out, heat->name, heat->title, heat->x_label, heat->y_label,
+                    (struct legend){1, 1});
     fprintf(out,
             "if (dark) {\n"
             "    set palette defined (0 \"#1c2a3a\", 50 \"#2f6ea8\", 100 \"#cfe8ff\")\n"

@@ -19,7 +19,9 @@ static const struct {
     [PAGE_ACCURACY] =
         {"accuracy", "Accuracy after each task",
          "Over the test images of all classes seen so far. Online is what the last task left, "
-         "offline what was accumulated, ensemble the higher of their two probabilities."},
+         "offline what was accumulated, ensemble the higher of their two probabilities; "
+         "HEAD_MODULE, as "
+         "lda_offline, is a head made from class statistics of that module's features."},
     [PAGE_MATRIX] = {"matrix", "Accuracy matrix",
                      "A row for the evaluation after each task, a column for each task's images: "
                      "down a column, how well a task is remembered."},
@@ -59,7 +61,7 @@ static const char style[] =
     /* A single figure has its table beside it where there is room. */
     ".parts{display:flex;flex-wrap:wrap;gap:0 2rem;align-items:flex-start}\n"
     ".parts>*{flex:1 1 100%;min-width:0}\n"
-    ".parts>.single{display:block;flex:0 1 34rem}.parts>.single+.scroll{flex:1 1 20rem}\n"
+    ".parts>.single{display:block;flex:0 1 30rem}.parts>.single+.scroll{flex:0 1 auto}\n"
     "figure img{display:block;width:100%;max-width:38rem;height:auto;border:1px solid var(--line);"
     "border-radius:4px}\n"
     "figcaption{color:var(--soft);font-size:.8rem;overflow-wrap:anywhere}\n"
@@ -122,8 +124,7 @@ static lae_status write_picture(FILE *out, const struct page_figure *figure,
     fputs("<picture>", out);
     LAE_TRY(write_source(out, "<source media=\"(prefers-color-scheme:dark)\" srcset=\"",
                          drawing->dark, drawing->dark_size, "\"/>"));
-    LAE_TRY(write_source(out, "<img width=\"400\" height=\"288\" src=\"", drawing->light,
-                         drawing->light_size, "\" alt=\""));
+    LAE_TRY(write_source(out, "<img src=\"", drawing->light, drawing->light_size, "\" alt=\""));
     lae_html_text(out, figure->alt);
     fprintf(out, "\"/></picture>\n<figcaption>%s.svg, .pdf, .gp</figcaption>\n", drawing->name);
     return NULL;
