@@ -239,8 +239,11 @@ static lae_status fill_picture_digest(const struct lae_dataset *dataset, enum la
         memcpy(bytes, picture.digest, sizeof picture.digest);
         bytes += sizeof picture.digest;
     }
-    for (int i = 0; dataset->class_names != NULL && i < dataset->classes; i++)
-        bytes += sprintf((char *)bytes, "%s", dataset->class_names[i]) + 1;
+    for (int i = 0; dataset->class_names != NULL && i < dataset->classes; i++) {
+        size_t name_size = strlen(dataset->class_names[i]) + 1;
+        memcpy(bytes, dataset->class_names[i], name_size);
+        bytes += name_size;
+    }
     return NULL;
 }
 

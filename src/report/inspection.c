@@ -175,8 +175,7 @@ void lae_inspection_free(struct lae_inspection *inspection)
 
 /* ---- the configuration */
 
-lae_status lae_inspection_config(const char *config,
-                                 struct lae_config_differences *keys)
+lae_status lae_inspection_config(const char *config, struct lae_config_differences *keys)
 {
     struct lae_config plain;
     char *defaults = NULL;
@@ -185,8 +184,7 @@ lae_status lae_inspection_config(const char *config,
     lae_status status = lae_config_print_result(&plain, &defaults);
     lae_config_free(&plain);
     if (status == NULL)
-        status =
-            lae_config_differences("the defaults", defaults, "/config", config, keys);
+        status = lae_config_differences("the defaults", defaults, "/config", config, keys);
     free(defaults);
     return status;
 }
@@ -227,4 +225,16 @@ struct lae_backbone_facts lae_backbone_facts_of(const struct lae_weights *weight
     facts.image = facts.patch * (size_t)llround(sqrt((double)(positions->shape[1] - 1)));
     if (!facts.heads_known && facts.width % 64 == 0) facts.heads = (int)(facts.width / 64);
     return facts;
+}
+
+/* ---- classes */
+
+const char *lae_inspection_class_name(const struct lae_checkpoint *checkpoint, int output,
+                                      int *length)
+{
+    const char *name = checkpoint->class_names;
+    for (int label = 0; name != NULL && label < checkpoint->class_order[output]; label++)
+        name = strchr(name, '\n') + 1; /* there are as many lines as classes */
+    if (name != NULL) *length = (int)strcspn(name, "\n");
+    return name;
 }

@@ -42,6 +42,20 @@ static json_t *inside_of(const struct lae_inside *inside)
                      "merged", inside->merged);
 }
 
+/* In the order of the outputs, as class_order. */
+static json_t *names_of(const struct lae_checkpoint *checkpoint)
+{
+    int length;
+    if (checkpoint->class_names == NULL) return json_null();
+    json_t *names = json_array();
+    for (int i = 0; i < (int)checkpoint->classes; i++) {
+        const char *name = lae_inspection_class_name(checkpoint, i, &length);
+        json_t *string = json_stringn(name, (size_t)length);
+        json_array_append_new(names, string != NULL ? string : json_null());
+    }
+    return names;
+}
+
 static lae_status add_config(json_t *object, const struct lae_checkpoint *checkpoint)
 {
     struct lae_config_differences keys;
@@ -52,6 +66,7 @@ static lae_status add_config(json_t *object, const struct lae_checkpoint *checkp
     for (size_t i = 0; i < checkpoint->classes; i++)
         json_array_append_new(order, json_integer(checkpoint->class_order[i]));
     json_object_set_new(object, "class_order", order);
+    json_object_set_new(object, "class_names", names_of(checkpoint));
     json_object_set_new(object, "config", config);
     lae_config_differences_free(&keys);
     return NULL;

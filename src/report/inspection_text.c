@@ -1,6 +1,7 @@
 /* An inspection as tables of text. */
 #include "lae/report/inspection.h"
 
+#include "lae/base/terminal.h"
 #include "lae/learn/metrics.h"
 #include "lae/learn/rundir.h"
 
@@ -27,6 +28,27 @@ static int longer(int length, const char *name)
 
 /* ---- checkpoints */
 
+/* The newest task's classes by name, where they are known. */
+static void print_classes(FILE *out, const struct lae_checkpoint *c)
+{
+    enum { INDENT = 2, WIDTH = 100 };
+    char head[32], text[8192], *end = text;
+    int length;
+    snprintf(head, sizeof head, "task_%02d/bias", c->task);
+    const struct lae_named *bias = lae_set_find(&c->head, head);
+    if (c->class_names == NULL || bias == NULL) return;
+    for (int i = c->classes_seen - (int)bias->count; i < c->classes_seen; i++) {
+        const char *name = lae_inspection_class_name(c, i, &length);
+        if (end + length + 8 > text + sizeof text) break;
+        end += sprintf(end, "%s%.*s", end == text ? "its classes: " : ", ", length, name);
+    }
+    for (char *at = text; at < end; at++)
+        if ((unsigned char)*at < ' ' || *at == 0x7f) *at = '?'; /* what moves a cursor */
+    fprintf(out, "%*s", INDENT, "");
+    lae_text_wrap(out, text, INDENT, WIDTH);
+    fputc('\n', out);
+}
+
 static void print_where(FILE *out, const struct lae_inspection *inspection)
 {
     const struct lae_checkpoint *c = inspection->checkpoint;
@@ -42,6 +64,7 @@ static void print_where(FILE *out, const struct lae_inspection *inspection)
     else
         fprintf(out, "  after task %d of 0 to %d; %d of %zu classes seen\n", c->task,
                 c->task_count - 1, c->classes_seen, c->classes);
+    print_classes(out, c);
 }
 
 static const char *type_of(const struct lae_config *config, enum lae_site site)

@@ -89,6 +89,10 @@ refused 2 later cut "test_00100.png: damaged PNG" run.tasks=2 compute.decode=eac
 cmp "$runs/later/task_00.h5" "$work/before.h5" || fail "the first task's file was touched"
 echo "ok: a file that is no good, found late"
 
+lae 1 inspect "$runs/folders" --json "$work/inspect.json" >"$work/out" 2>"$work/err" || fail "inspect"
+grep -q "its classes: class_30, class_31," "$work/out" || fail "inspect: no names of classes"
+grep -A1 '"class_names": \[' "$work/inspect.json" | grep -q '"class_00"' || fail "inspect --json"
+
 # predict on images that nobody has labelled: what predict gives for the same images as a dataset,
 # without that dataset, at any number of ranks.
 lae 1 predict "$runs/folders" "$work/all.h5" 2>"$work/err" || { cat "$work/err"; fail "predict"; }

@@ -90,4 +90,8 @@ lae_status lae_inspection_print(FILE *out, const struct lae_inspection *inspecti
 lae_status lae_inspection_write(const char *path,
                                 const struct lae_inspection *inspection) LAE_MUST_CHECK;
 
+/* The name of the class with that output index, [*length] without a zero; NULL: not known. */
+const char *lae_inspection_class_name(const struct lae_checkpoint *checkpoint, int output,
+                                      int *length);
+
 #endif
