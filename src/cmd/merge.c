@@ -35,7 +35,6 @@ struct comparing {
     const char *json, *write;
     struct lae_sweep sweep;
     struct lae_lab_result *results; /* [sweep.count] */
-    struct lae_lab_result stored;
     struct lae_comparison comparison;
     struct lae_pace pace;
 };
@@ -130,7 +129,7 @@ static lae_status prepare(struct comparing *c, const struct lae_arguments *argum
         return lae_out_of_memory((double)c->sweep.count * sizeof *c->results, "the results");
     for (size_t row = 0; row < c->sweep.count; row++)
         c->results[row].merge = c->sweep.items[row];
-    return lae_lab_stored(c->lab, &c->stored);
+    return NULL;
 }
 
 static void tell_run(const struct comparing *c)
@@ -170,19 +169,18 @@ static lae_status compare(struct lae_opened *opened, const struct lae_arguments 
                           .write = arguments->options[OPTION_WRITE]};
     lae_status status = lae_lab_open(opened, c.write != NULL, &c.lab);
     if (status == NULL) status = lae_dist_agree(opened->dist, prepare(&c, arguments));
-    c.comparison = (struct lae_comparison){.opened = opened,
-                                           .stored = &c.stored,
-                                           .results = c.results,
-                                           .count = c.sweep.count,
-                                           .written = c.write};
     if (status == NULL) {
+        c.comparison = (struct lae_comparison){.opened = opened,
+                                               .stored = lae_lab_stored(c.lab),
+                                               .results = c.results,
+                                               .count = c.sweep.count,
+                                               .written = c.write};
         lae_comparison_begin(&c.comparison);
         if (opened->dist->rank == 0) tell_run(&c);
         status = report(&c, compute(&c));
     }
     for (size_t row = 0; c.results != NULL && row < c.sweep.count; row++)
         lae_metrics_free(&c.results[row].metrics);
-    lae_metrics_free(&c.stored.metrics);
     free(c.results);
     lae_sweep_free(&c.sweep);
     lae_lab_close(c.lab);
@@ -196,8 +194,8 @@ static lae_status run(const struct lae_arguments *arguments, const struct lae_di
     const char *json = arguments->options[OPTION_JSON];
     lae_status status = json != NULL && dist->rank == 0 ? lae_atomic_check(json) : NULL;
     LAE_TRY(lae_dist_agree(dist, lae_status_prefix(status, "--json")));
-    status = lae_opened_open(arguments->positional[0], arguments->settings,
-                             arguments->setting_count, dist, log, &opened);
+    status = lae_opened_open_bare(arguments->positional[0], arguments->settings,
+                                  arguments->setting_count, dist, log, &opened);
     if (status == NULL) status = compare(&opened, arguments);
     lae_opened_close(&opened);
     return status;

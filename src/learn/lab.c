@@ -12,7 +12,7 @@
 
 struct lae_lab {
     struct lae_opened *opened;
-    struct lae_merge_options own; /* the run's merge */
+    struct lae_lab_result stored; /* of the run's own merge */
     int tasks;                    /* finished */
     float *online;                /* [tasks, P] after each task */
     float *offline; /* [tasks, P] of a run whose method works after every step; else NULL */
@@ -70,6 +70,9 @@ static lae_status read_tasks(struct lae_lab *lab)
     lae_status status = lae_status_prefix(take_task(lab, &newest, newest.task), "%s", path);
     for (int task = 0; task < newest.task && status == NULL; task++)
         status = read_task(lab, &newest, task);
+    if (status == NULL)
+        status = lae_status_prefix(lae_metrics_from_checkpoint(&newest, &lab->stored.metrics), "%s",
+                                   path);
     lae_checkpoint_free(&newest);
     return status;
 }
@@ -93,7 +96,7 @@ static lae_status allocate(struct lae_lab *lab)
 {
     size_t count = (size_t)lab->tasks * vector_count(lab);
     const struct lae_job *job = &lab->opened->job;
-    bool by_step = lab->own.method->after_step != NULL;
+    bool by_step = lab->stored.merge.method->after_step != NULL;
     lab->online = lae_aligned_calloc(count, sizeof(float));
     lab->offline = by_step ? lae_aligned_calloc(count, sizeof(float)) : NULL;
     if (lab->online == NULL || (by_step && lab->offline == NULL))
@@ -133,7 +136,7 @@ lae_status lae_lab_open(struct lae_opened *opened, bool write, struct lae_lab **
     LAE_TRY(lae_dist_agree(opened->dist,
                            lab == NULL ? lae_out_of_memory(sizeof *lab, "the lab") : NULL));
     lab->opened = opened;
-    lab->own = opened->config.merge;
+    lab->stored = (struct lae_lab_result){.merge = opened->config.merge, .seconds = NAN};
     lab->tasks = opened->state.finished;
     choose_statistics(&opened->config, write);
     return prepare(lab);
@@ -145,18 +148,15 @@ void lae_lab_close(struct lae_lab *lab)
     lae_gatherer_free(lab->gatherer);
     lae_evaluator_free(lab->evaluator);
     lae_workers_free(&lab->workers);
+    lae_metrics_free(&lab->stored.metrics);
     free(lab->online);
     free(lab->offline);
     free(lab);
 }
 
-lae_status lae_lab_stored(const struct lae_lab *lab, struct lae_lab_result *result)
+const struct lae_lab_result *lae_lab_stored(const struct lae_lab *lab)
 {
-    const struct lae_metrics *stored = &lab->opened->state.metrics;
-    *result = (struct lae_lab_result){.merge = lab->own, .seconds = NAN};
-    LAE_TRY(lae_metrics_create(stored->tasks, &stored->scorers, &result->metrics));
-    lae_metrics_copy(&result->metrics, stored);
-    return NULL;
+    return &lab->stored;
 }
 
 /* ---- work, in passes of one image through one module */

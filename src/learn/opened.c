@@ -222,50 +222,59 @@ static lae_status check_heads(const struct lae_opened *opened, char *const *sett
     return NULL;
 }
 
+/* What is to be opened, and how. */
+struct opening {
+    const char *place;
+    const char *pictures; /* NULL: the images that it was learned with */
+    bool bare;            /* without class statistics, and so without heads made from them */
+    char *const *settings;
+    int count; /* of settings */
+};
+
 /* [collective] */
 static lae_status open_state(struct lae_opened *opened, const struct lae_checkpoint *checkpoint,
-                             char *const *settings, int count)
+                             const struct opening *how)
 {
     const struct lae_job *job = &opened->job;
-    LAE_TRY(lae_dist_agree(job->dist, lae_state_create(job, &opened->state)));
-    lae_status status = NULL;
+    lae_status status = lae_state_create(job, &opened->state);
+    if (status == NULL && how->bare) status = lae_state_drop_statistics(job, &opened->state);
+    LAE_TRY(lae_dist_agree(job->dist, status));
     if (job->dist->rank == 0) {
         warn_of_others(opened, checkpoint);
         status = lae_status_prefix(snapshot_restore(job, checkpoint, &opened->state), "%s",
                                    opened->path);
-        if (status == NULL) status = check_heads(opened, settings, count);
+        if (status == NULL && !how->bare) status = check_heads(opened, how->settings, how->count);
     }
     LAE_TRY(lae_dist_agree(job->dist, status));
     return lae_state_send(job, &opened->state);
 }
 
-/* `pictures` NULL: the images that it was learned with. [collective] */
+/* [collective] */
 static lae_status open_all(struct lae_opened *opened, const struct lae_checkpoint *checkpoint,
-                           const char *pictures, char *const *settings, int count,
-                           struct lae_log *log)
+                           const struct opening *how, struct lae_log *log)
 {
     const struct lae_dist *dist = opened->dist;
     LAE_TRY(lae_job_share_config(dist, &opened->config));
     LAE_TRY(
         lae_watchdog_start(dist, opened->config.compute.watchdog_seconds, log, &opened->watchdog));
     opened->begun = true;
-    LAE_TRY(pictures == NULL
+    LAE_TRY(how->pictures == NULL
                 ? lae_job_open(&opened->config, dist, log, &opened->job)
-                : lae_job_open_pictures(&opened->config, pictures, (int)checkpoint->classes, dist,
-                                        log, &opened->job));
-    return open_state(opened, checkpoint, settings, count);
+                : lae_job_open_pictures(&opened->config, how->pictures, (int)checkpoint->classes,
+                                        dist, log, &opened->job));
+    return open_state(opened, checkpoint, how);
 }
 
-static lae_status open_place(const char *place, const char *pictures, char *const *settings,
-                             int count, const struct lae_dist *dist, struct lae_log *log,
-                             struct lae_opened *opened)
+static lae_status open_place(const struct opening *how, const struct lae_dist *dist,
+                             struct lae_log *log, struct lae_opened *opened)
 {
     struct lae_checkpoint checkpoint = {0};
     *opened = (struct lae_opened){.dist = dist};
     lae_status status = NULL;
-    if (dist->rank == 0) status = read_place(place, settings, count, log, opened, &checkpoint);
+    if (dist->rank == 0)
+        status = read_place(how->place, how->settings, how->count, log, opened, &checkpoint);
     status = lae_dist_agree(dist, status);
-    if (status == NULL) status = open_all(opened, &checkpoint, pictures, settings, count, log);
+    if (status == NULL) status = open_all(opened, &checkpoint, how, log);
     opened->class_names = checkpoint.class_names;
     checkpoint.class_names = NULL;
     lae_checkpoint_free(&checkpoint);
@@ -276,14 +285,25 @@ lae_status lae_opened_open(const char *place, char *const *settings, int count,
                            const struct lae_dist *dist, struct lae_log *log,
                            struct lae_opened *opened)
 {
-    return open_place(place, NULL, settings, count, dist, log, opened);
+    struct opening how = {.place = place, .settings = settings, .count = count};
+    return open_place(&how, dist, log, opened);
+}
+
+lae_status lae_opened_open_bare(const char *place, char *const *settings, int count,
+                                const struct lae_dist *dist, struct lae_log *log,
+                                struct lae_opened *opened)
+{
+    struct opening how = {.place = place, .bare = true, .settings = settings, .count = count};
+    return open_place(&how, dist, log, opened);
 }
 
 lae_status lae_opened_open_pictures(const char *place, const char *pictures, char *const *settings,
                                     int count, const struct lae_dist *dist, struct lae_log *log,
                                     struct lae_opened *opened)
 {
-    return open_place(place, pictures, settings, count, dist, log, opened);
+    struct opening how = {
+        .place = place, .pictures = pictures, .settings = settings, .count = count};
+    return open_place(&how, dist, log, opened);
 }
 
 void lae_opened_close(struct lae_opened *opened)

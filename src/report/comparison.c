@@ -194,15 +194,18 @@ static void print_tables(FILE *out, const struct lae_comparison *c)
     fputc('\n', out);
 }
 
-/* What the run stored of scorers that do not see offline. */
+/* What the run stored of scorers that do not see offline, of the heads that are evaluated. */
 static void print_constant(FILE *out, const struct lae_comparison *c)
 {
     const struct lae_metrics *metrics = &c->stored->metrics;
+    struct lae_scorers evaluated = lae_scorers_of(c->opened->config.eval.heads, true, ~0U, ~0U);
     fprintf(out, "%-30s%9s%7s%10s\n", "the same with every merge", "average", "last", "forgotten");
     for (int i = 0; i < metrics->scorers.count; i++) {
-        if (metrics->scorers.items[i].module == LAE_OFFLINE) continue;
-        fprintf(out, "  %-28s", metrics->scorers.items[i].name);
-        print_numbers(out, metrics, metrics->scorers.items[i].name, c->opened->state.finished);
+        const struct lae_scorer *scorer = &metrics->scorers.items[i];
+        if (scorer->module == LAE_OFFLINE || lae_scorers_find(&evaluated, scorer->name) < 0)
+            continue;
+        fprintf(out, "  %-28s", scorer->name);
+        print_numbers(out, metrics, scorer->name, c->opened->state.finished);
         fputc('\n', out);
     }
 }

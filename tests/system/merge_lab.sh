@@ -57,7 +57,7 @@ learn dare merge.method=dare merge.vectors=tasks merge.base=first merge.density=
 learn mean merge.method=mean
 learn ema merge.method=ema merge.decay=0.9
 learn none merge.method=none
-learn upper merge.method=mean pet.blocks=[1]
+learn upper merge.method=mean pet.blocks=[1] stats.modules=none eval.heads=linear
 learn onward merge.method=ema_task merge.decay=0.5 train.start_from=offline
 find "$runs" -type f -exec sha256sum {} + | sort >"$work/before"
 
@@ -89,10 +89,11 @@ done
 cmp "$work/all-1.txt" "$work/all-3.txt" || fail "other accuracies at three ranks"
 
 # Where blocks are below the modules, what they make of an image is computed once: the second row's
-# accuracies, of a run of its own, are the stored ones.
-merged 0 2 "$runs/upper" --method ties,mean
+# accuracies, of a run of its own, are the stored ones. Heads need nothing that the run gathered.
+merged 0 2 "$runs/upper" --method ties,mean eval.heads=linear,lda,ridge heads.features=16
 says "^ *2\* mean"
 says "the same as it stored"
+says " lda_offline  *ridge_offline$"
 
 # What is written is a run: it can be evaluated, and goes on as the one that was trained so.
 lae 2 evaluate "$work/out-1/all/03_ties" >"$work/out" 2>"$work/err" || fail "evaluate"

@@ -21,16 +21,16 @@ struct lae_lab_result {
     double seconds;             /* of merging and evaluating; NaN: as the run stored it */
 };
 
-/* Opens a lab on a run. The configuration in `opened`, which must outlive the lab, will be that of
- * the merge at hand; its eval.heads are evaluated. `write`: task files will be written, so that
- * statistics are gathered through all of stats.modules; else through offline alone, the others not
- * depending on the merge. [collective] Errors, the same on all ranks: fewer than two tasks are
- * finished; a task's file is missing; memory. */
+/* Opens a lab on a run that lae_opened_open_bare opened. The configuration in it, which must
+ * outlive the lab, will be that of the merge at hand; its eval.heads are evaluated. `write`: task
+ * files will be written, so that statistics are gathered through all of stats.modules; else through
+ * offline alone, the others not depending on the merge. [collective] Errors, the same on all ranks:
+ * fewer than two tasks are finished; a task's file is missing; memory. */
 lae_status lae_lab_open(struct lae_opened *opened, bool write, struct lae_lab **lab) LAE_MUST_CHECK;
 void lae_lab_close(struct lae_lab *lab); /* NULL is allowed */
 
-/* What the run itself stored. Errors: memory. */
-lae_status lae_lab_stored(const struct lae_lab *lab, struct lae_lab_result *result) LAE_MUST_CHECK;
+/* What the run itself stored; the metrics are rank 0's. */
+const struct lae_lab_result *lae_lab_stored(const struct lae_lab *lab);
 
 /* What `merges` merges take, from the lab's opening on, in passes of one image through a module. */
 double lae_lab_work(const struct lae_lab *lab, size_t merges);

@@ -50,6 +50,12 @@ lae_status lae_opened_open(const char *place, char *const *settings, int count,
                            const struct lae_dist *dist, struct lae_log *log,
                            struct lae_opened *opened) LAE_MUST_CHECK;
 
+/* The same without the file's class statistics, and without metrics of the heads made from them:
+ * for who gathers statistics anew. So eval.heads may name any. */
+lae_status lae_opened_open_bare(const char *place, char *const *settings, int count,
+                                const struct lae_dist *dist, struct lae_log *log,
+                                struct lae_opened *opened) LAE_MUST_CHECK;
+
 /* The same for images that are not labelled, in the folder or file `pictures`: the test images of
  * the job are then those, and the dataset it was learned with is not looked for. */
 lae_status lae_opened_open_pictures(const char *place, const char *pictures, char *const *settings,
