@@ -40,6 +40,7 @@ WIRINGS = [
 ORDERS = 3
 SEEDS = 5
 HEADS = "linear,ncm,lda,ridge,aligned"
+FEATURES = 1000  # of ridge: 4 MB a task file and module
 # Two-sided 95 % quantiles of Student's distribution, by degrees of freedom from 1.
 STUDENT = [12.706, 4.303, 3.182, 2.776, 2.571, 2.447, 2.365, 2.306, 2.262, 2.228, 2.201, 2.179, 2.160, 2.145]
 
@@ -67,7 +68,8 @@ def settings(cell, arguments):
         f"run.root={arguments.out}/runs", f"run.name={cell['name']}", f"run.seed={cell['seed']}",
         "data.dataset=cifar100", f"data.path={arguments.data}", f"data.class_order=cifar100_order{cell['order']}",
         f"model.weights={arguments.weights}", f"pet.attn.type={NAMES[cell['attn']]}",
-        f"pet.mlp.type={NAMES[cell['mlp']]}", f"merge.method={cell['merge']}", f"eval.heads={HEADS}", "heads.features=1000",
+        f"pet.mlp.type={NAMES[cell['mlp']]}", f"merge.method={cell['merge']}",
+        f"eval.heads={HEADS}", f"heads.features={FEATURES}",
         *arguments.settings,
     ]
 
