@@ -24,8 +24,7 @@ enum lae_purpose {
     LAE_RANDOM_HOLD_OUT,  /* training images held out for validation */
     LAE_RANDOM_DROP,      /* entries that DARE drops from a task's change */
     LAE_RANDOM_ALIGN,     /* features drawn of a class, to align heads with; image = the class */
-    LAE_RANDOM_SET_ASIDE, /* a task's training images that heads are tried on before they learn them
-                           */
+    LAE_RANDOM_SET_ASIDE, /* training images that a choice between heads is made by */
 };
 
 struct lae_random {
