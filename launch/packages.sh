@@ -1,11 +1,13 @@
 # Sourced by setup.sh, test.sh and the container recipes: installs Debian or Ubuntu packages that are
 # missing.
 
-build_packages="gcc libc6-dev meson ninja-build pkg-config openmpi-bin libopenmpi-dev libopenblas-dev
+# Programs that the installed program and launch/run.sh call.
+run_packages="openmpi-bin openssh-client gnuplot-nox"
+build_packages="$run_packages gcc libc6-dev meson ninja-build pkg-config libopenmpi-dev libopenblas-dev
     libhdf5-dev libyaml-dev libarchive-dev libjansson-dev libssl-dev zlib1g-dev libpng-dev libjpeg-dev librandom123-dev libdnnl-dev
-    libprotobuf-c-dev protobuf-c-compiler gnuplot-nox"
+    libprotobuf-c-dev protobuf-c-compiler"
 test_packages="libcmocka-dev hdf5-tools libxml2-utils libopenblas0-pthread libopenblas0-openmp libopenblas0-serial
-    openssh-client valgrind curl"
+    valgrind curl"
 # For the trials of batch jobs and of several hosts, and for fuzzing, which skip without them: some of
 # them bring services.
 trial_packages="slurmctld slurmd slurm-client munge openssh-server iproute2 procps clang libclang-rt-dev"

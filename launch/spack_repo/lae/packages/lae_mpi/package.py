@@ -36,6 +36,7 @@ class LaeMpi(MesonPackage):
     depends_on("libpng")
     depends_on("libjpeg-turbo")
     depends_on("random123", type="build")
+    depends_on("gnuplot", type="run")  # for lae_mpi report's figures
     depends_on("onednn", when="+onednn")
     depends_on("protobuf-c", when="+tensorboard")
 
