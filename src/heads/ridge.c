@@ -39,7 +39,7 @@ static void add_up_gram(const struct lae_stats *stats, double lambda, double *gr
 
 static lae_status singular(const struct lae_head_options *options, const struct lae_stats *stats)
 {
-    return lae_bad_input("heads.lambda %g: the products of %zu random features over %lld images "
+    return lae_bad_input("heads.ridge %g: the products of %zu random features over %lld images "
                          "cannot be inverted; raise it",
                          options->lambda, stats->width, (long long)lae_stats_images(stats));
 }
@@ -153,6 +153,6 @@ lae_status lae_ridge_choose(const struct lae_head_options *options, const struct
         least = error;
         *lambda = grid[i];
     }
-    if (isinf(least)) return lae_failed("none of the %zu values for heads.lambda will do", count);
+    if (isinf(least)) return lae_failed("none of the %zu values for heads.ridge will do", count);
     return NULL;
 }

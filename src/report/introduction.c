@@ -114,6 +114,30 @@ static void tell_plan(const struct lae_job *job)
                  config->merge.method->help);
 }
 
+/* "linear, ncm": the names of a set's bits. */
+static void name_set(unsigned set, const char *(*member)(size_t), char *text, size_t size)
+{
+    size_t used = 0;
+    text[0] = '\0';
+    for (size_t bit = 0; member(bit) != NULL && used < size; bit++)
+        if ((set >> bit & 1) != 0)
+            used += (size_t)snprintf(text + used, size - used, "%s%s", used > 0 ? ", " : "",
+                                     member(bit));
+}
+
+static void tell_heads(const struct lae_job *job)
+{
+    char heads[128], modules[64];
+    struct lae_statistics plan = lae_statistics_plan(job->config);
+    name_set(job->config->eval.heads, lae_config_head_name, heads, sizeof heads);
+    name_set(plan.modules, lae_config_module_name, modules, sizeof modules);
+    if (plan.modules != 0)
+        lae_log_item(job->log, "heads", "%s; class statistics through %s after each task", heads,
+                     modules);
+    else
+        lae_log_item(job->log, "heads", "linear; no class statistics, which others are made from");
+}
+
 /* Of this host: the cores that its ranks are bound to, and those that they might have. */
 static void tell_ranks(const struct lae_job *job, int bound, int cores, const char *hosts)
 {
@@ -194,6 +218,7 @@ void lae_introduce(const struct lae_job *job, const char *place)
         tell_modules(job);
         tell_data(job);
         tell_plan(job);
+        tell_heads(job);
         tell_ranks(job, bound, cores, hosts);
         tell_arithmetic(job);
         tell_memory(job);

@@ -200,6 +200,11 @@ static void check_checkpoint(const struct lae_checkpoint *checkpoint)
     check_set(&checkpoint->inside.adam);
     for (size_t i = 0; i < checkpoint->metric_count; i++)
         LAE_FUZZ_CHECK(checkpoint->metrics[i].values != NULL && checkpoint->metrics[i].rank <= 2);
+    for (size_t i = 0; i < checkpoint->stats_count; i++) {
+        const struct lae_class_stats *stats = &checkpoint->stats[i];
+        LAE_FUZZ_CHECK(stats->classes == checkpoint->classes && stats->width > 0);
+        LAE_FUZZ_CHECK(stats->count != NULL && stats->mean != NULL && stats->scatter != NULL);
+    }
 }
 
 void lae_fuzz_checkpoint(const char *path)

@@ -39,6 +39,16 @@ static void add_records(struct lae_checkpoint *checkpoint)
     checkpoint->metrics = allocate(1, sizeof *checkpoint->metrics);
     checkpoint->metrics[0] = (struct lae_metric){
         copy("online/accuracy"), 2, {2, 2}, allocate(4, sizeof *checkpoint->metrics->values)};
+    checkpoint->stats_count = 1;
+    checkpoint->stats = allocate(1, sizeof *checkpoint->stats);
+    checkpoint->stats[0] =
+        (struct lae_class_stats){.name = copy("init/ridge"),
+                                 .classes = 2,
+                                 .width = 3,
+                                 .count = allocate(2, sizeof *checkpoint->stats->count),
+                                 .mean = allocate(6, sizeof *checkpoint->stats->mean),
+                                 .scatter = allocate(9, sizeof *checkpoint->stats->scatter),
+                                 .lambda = 10.0};
     checkpoint->merge_count = 1;
     checkpoint->merge = allocate(1, sizeof *checkpoint->merge);
     checkpoint->merge[0] =

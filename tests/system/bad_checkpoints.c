@@ -125,6 +125,10 @@ enum fault {
     NOT_A_NUMBER,   /* among the parameters */
     NAN_HEAD,
     NAN_MOMENT,
+    NAN_STATS,    /* among class statistics */
+    FUTURE_STATS, /* of a class to come */
+    FEWER_STATS,  /* than stats.modules asks for */
+    NARROW_STATS, /* of fewer features */
     MISSING_TENSOR,
     EXTRA_TENSOR,
     OTHER_SHAPE,
@@ -191,6 +195,10 @@ static void inject(struct lae_checkpoint *c, enum fault fault)
         rewrite_config(c, fault);
     if (fault == NOT_A_NUMBER) c->online.items[0].data[0] = NAN;
     if (fault == NAN_HEAD) c->head.items[0].data[0] = INFINITY;
+    if (fault == NAN_STATS) c->stats[0].mean[0] = NAN;
+    if (fault == FUTURE_STATS) c->stats[0].count[c->classes - 1] = 1;
+    if (fault == FEWER_STATS) c->stats_count--;
+    if (fault == NARROW_STATS) c->stats[0].width--;
     if (fault == MISSING_TENSOR) drop_last(&c->online);
     if (fault == EXTRA_TENSOR && lae_set_add(&c->online, "blocks/9/more", 1, &one, &extra) != NULL)
         abort();
@@ -218,10 +226,11 @@ static bool make_wrong(const struct bad_place *place, const void *with)
     lae_status status =
         lae_checkpoint_read(bad_join(path, place->run, wrong->file), NULL, &checkpoint);
     if (status == NULL) {
-        size_t metrics = checkpoint.metric_count;
+        size_t metrics = checkpoint.metric_count, stats = checkpoint.stats_count;
         inject(&checkpoint, wrong->fault);
         status = lae_checkpoint_write(path, &checkpoint);
         checkpoint.metric_count = metrics;
+        checkpoint.stats_count = stats;
         lae_checkpoint_free(&checkpoint);
     }
     if (status == NULL) return true;
@@ -239,6 +248,10 @@ static const struct wrong wrongs[] = {
     {"another class order", "task_00.h5", "class_order", OTHER_ORDER},
     {"NaN among the parameters", "task_00.h5", "/online", NOT_A_NUMBER},
     {"infinity in a classifier", "task_00.h5", "/head", NAN_HEAD},
+    {"NaN among class statistics", "task_00.h5", "/stats/init: a mean", NAN_STATS},
+    {"statistics of a class to come", "task_00.h5", "/stats/init/count has images", FUTURE_STATS},
+    {"no statistics through offline", "task_00.h5", "/stats/offline is missing", FEWER_STATS},
+    {"statistics of fewer features", "task_00.h5", "/stats/init is of 15 features", NARROW_STATS},
     {"a missing tensor", "task_00.h5", "/online: ", MISSING_TENSOR},
     {"a tensor too many", "task_00.h5", "blocks/9/more", EXTRA_TENSOR},
     {"a tensor of another shape", "task_00.h5", "blocks/", OTHER_SHAPE},

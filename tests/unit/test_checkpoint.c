@@ -193,6 +193,7 @@ static void add_example_stats(struct lae_class_stats *stats, const char *name, s
     *stats = (struct lae_class_stats){.name = strdup(name),
                                       .classes = classes,
                                       .width = width,
+                                      .lambda = NAN,
                                       .count = calloc(classes, sizeof *stats->count),
                                       .mean = calloc(classes * width, sizeof *stats->mean),
                                       .scatter = calloc(width * width, sizeof *stats->scatter)};
@@ -227,7 +228,8 @@ static void make_example(struct lae_checkpoint *example)
     example->stats_count = 2;
     example->stats = calloc(2, sizeof *example->stats);
     add_example_stats(&example->stats[0], "init", 8);
-    add_example_stats(&example->stats[1], "offline", 3);
+    add_example_stats(&example->stats[1], "init/ridge", 3);
+    example->stats[1].lambda = 1e-3;
     example->merge_count = 2;
     example->merge = calloc(2, sizeof *example->merge);
     example->merge[0] = (struct lae_merge_record){
@@ -287,6 +289,7 @@ static void assert_same_stats(const struct lae_checkpoint *a, const struct lae_c
         assert_string_equal(x->name, y->name);
         assert_int_equal(c, y->classes);
         assert_int_equal(d, y->width);
+        assert_true(x->lambda == y->lambda || (isnan(x->lambda) && isnan(y->lambda)));
         assert_memory_equal(x->count, y->count, c * sizeof *x->count);
         assert_memory_equal(x->mean, y->mean, c * d * sizeof *x->mean);
         assert_memory_equal(x->scatter, y->scatter, d * d * sizeof *x->scatter);
@@ -867,8 +870,8 @@ static void metric_of_rank_three(hid_t file)
 
 static void scatter_of_other_shape(hid_t file)
 {
-    forget(file, "/stats/offline/scatter");
-    put_dataset(file, "/stats/offline/scatter", H5T_NATIVE_FLOAT, 2, (hsize_t[]){2, 3},
+    forget(file, "/stats/init/ridge/scatter");
+    put_dataset(file, "/stats/init/ridge/scatter", H5T_NATIVE_FLOAT, 2, (hsize_t[]){2, 3},
                 (float[]){1, 2, 3, 4, 5, 6});
 }
 
@@ -977,7 +980,7 @@ static const struct oddity {
     {no_metrics, "/metrics"},
     {metric_of_text, "/metrics/odd"},
     {metric_of_rank_three, "/metrics/odd"},
-    {scatter_of_other_shape, "/stats/offline/scatter: has shape [2, 3]; [3, 3] is wanted"},
+    {scatter_of_other_shape, "/stats/init/ridge/scatter: has shape [2, 3]; [3, 3] is wanted"},
     {mean_of_one_number, "/stats/init/mean"},
     {no_scatter, "/stats/init/scatter"},
     {negative_count, "/stats/init/count: entry 3 is -4"},

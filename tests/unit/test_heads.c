@@ -1003,7 +1003,7 @@ static void lambda_is_chosen_by_the_residuals_of_held_out_images(void **state)
     assert_true(best > grid[1] && best < grid[5]); /* the grid is one to choose from */
     succeeds(lae_ridge_choose(&options, &fitted, &held_out, &lift, grid, 6, &found));
     assert_true(found == best);
-    fails(lae_head_fit(&options, &fitted, &lift, &head), LAE_BAD_INPUT, "heads.lambda 0");
+    fails(lae_head_fit(&options, &fitted, &lift, &head), LAE_BAD_INPUT, "heads.ridge 0");
     fails(lae_ridge_choose(&options, &fitted, &held_out, &lift, grid, 1, &found), LAE_FAILED,
           "none of the 1 values");
     fails(lae_ridge_choose(&options, &fitted, &held_out, NULL, grid, 6, &found), LAE_FAILED,
