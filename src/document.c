@@ -186,17 +186,36 @@ static void complete_key(const struct lae_config_key *key, const char *before)
     printf("%s'\n", key->path ? " FILE" : "");
 }
 
-/* What may stand for an option's value: FILE, or words that the name lists. */
-static void complete_option(const char *command, const struct lae_option *option)
+/* The words of the key that a list of values is for: merge's --method takes those of merge.method.
+ */
+static lae_status complete_list(const char *command, const char *option)
 {
+    char name[64];
+    snprintf(name, sizeof name, "%s.%s", command, option);
+    for (size_t row = 0;; row++) {
+        struct lae_config_key key;
+        LAE_TRY(lae_config_key_describe(row, &key));
+        if (key.name == NULL) return NULL;
+        if (strcmp(key.name, name) == 0) shell_words(key.words);
+        lae_config_key_free(&key);
+    }
+}
+
+/* What may stand for an option's value: FILE, or words that the name or a key lists. */
+static lae_status complete_option(const char *command, const struct lae_option *option)
+{
+    lae_status status = NULL;
     bool file = strcmp(option->value, "FILE") == 0 || strcmp(option->value, "OTHER") == 0 ||
                 strstr(option->value, "DIR") != NULL;
     printf("        [%s--%s]='", command, option->name);
     if (file)
         fputs("FILE", stdout);
+    else if (strcmp(option->value, "LIST") == 0)
+        status = complete_list(command, option->name);
     else if (strchr(option->value, '|') != NULL && islower((unsigned char)option->value[0]))
         shell_words(option->value);
     puts("'");
+    return status;
 }
 
 static void complete_command(const struct lae_command *command)
@@ -282,7 +301,7 @@ static lae_status completion(void)
     puts("    )\n    local -A arguments=( # of a command's option");
     for (const struct lae_command *const *c = lae_commands(); *c != NULL; c++)
         for (const struct lae_option *o = (*c)->options; o != NULL && o->name != NULL; o++)
-            complete_option((*c)->name, o);
+            LAE_TRY(complete_option((*c)->name, o));
     puts("    )\n    local -A keys=( # that a command takes");
     for (const struct lae_command *const *c = lae_commands(); *c != NULL; c++)
         complete_keys_of(*c);

@@ -59,6 +59,7 @@ wants "lae_mpi --config=wor" "words.yaml"
 wants "lae_mpi model.weights=wor" "words.yaml"
 wants "lae_mpi predict x y --split t" "test train"
 wants "lae_mpi inspect --j" "--json"
+wants "lae_mpi merge runs/demo --method t" "task_arithmetic ties"
 wants "lae_mpi evaluate merge.m" ""
 TEXT
 bash "$work/try" "$work/completion" "$work" || fail "completion"
