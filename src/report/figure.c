@@ -286,11 +286,14 @@ lae_status lae_figure_heat(const struct lae_heat *heat, char **script)
     for (int i = 0; i < heat->size * heat->size; i++)
         if (isfinite(heat->values[i]))
             fprintf(out, "%d %d %.4f\n", i % heat->size, i / heat->size, heat->values[i]);
-    fputs("EOD\n# Numbers stand out from their squares.\n"
-          "shade(v) = dark ? (v > 60 ? 0x101010 : 0xf2f2f2) : (v > 65 ? 0xffffff : 0x111111)\n"
-          "plot $squares using 1:2:($1 - 0.48):($1 + 0.48):($2 - 0.48):($2 + 0.48):3 with "
-          "boxxyerror linecolor palette",
-          out);
+    double half = heat->size <= MOST_NUMBERS ? 0.48 : 0.5; /* a gap between large ones */
+    fprintf(out,
+            "EOD\n# Numbers stand out from their squares.\n"
+            "shade(v) = dark ? (v > 60 ? 0x101010 : 0xf2f2f2) : (v > 65 ? 0xffffff : 0x111111)\n"
+            "half = %g\n"
+            "plot $squares using 1:2:($1 - half):($1 + half):($2 - half):($2 + half):3 with "
+            "boxxyerror linecolor palette",
+            half);
     if (heat->size <= MOST_NUMBERS)
         fputs(", \\\n    $squares using 1:2:(sprintf(\"%.0f\", $3)):(shade($3)) with labels "
               "textcolor rgb variable",

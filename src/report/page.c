@@ -65,23 +65,25 @@ static const char style[] =
     "figure img{display:block;width:100%;max-width:38rem;height:auto;border:1px solid var(--line);"
     "border-radius:4px}\n"
     "figcaption{color:var(--soft);font-size:.8rem;overflow-wrap:anywhere}\n"
-    ".scroll{overflow-x:auto;margin:1rem 0;max-width:100%}\n"
+    ".scroll{overflow:auto;margin:1rem 0;max-width:100%;max-height:36rem}\n"
     "table{border-collapse:collapse;font-size:.875rem;font-variant-numeric:tabular-nums}\n"
     "caption{text-align:left;color:var(--soft);padding-bottom:.25rem}\n"
     "th,td{padding:.2rem .7rem;border-bottom:1px solid var(--line);text-align:left;"
     "vertical-align:top}\n"
-    "thead th{border-bottom:2px solid var(--line);vertical-align:bottom}\n"
+    "thead th{border-bottom:2px solid var(--line);vertical-align:bottom;position:sticky;top:0;"
+    "background:var(--paper)}\n"
     "tbody th{font-weight:normal;white-space:nowrap}\n"
     ".number{text-align:right;white-space:nowrap}\n"
     ".spread{color:var(--soft)}\n"
     ".total th,.total td{font-weight:600}\n"
     ".differs th,.differs td{background:var(--shade);font-weight:600}\n"
     ".long td{overflow-wrap:anywhere;min-width:12rem;max-width:24rem}\n"
-    "details{margin:.5rem 0}\nsummary{cursor:pointer;color:var(--accent)}\n"
+    "details{margin:.5rem 0}\nsummary{cursor:pointer;color:var(--accent);"
+    "overflow-wrap:anywhere}\n"
     "pre{overflow-x:auto;background:var(--shade);padding:.75rem;border-radius:4px;"
     "font-size:.8rem;line-height:1.4}\n"
     "@media (max-width:30rem){body{padding:.75rem}th,td{padding:.2rem .45rem}}\n"
-    "@media print{body{max-width:none}.scroll{overflow:visible}}\n";
+    "@media print{body{max-width:none}.scroll{overflow:visible;max-height:none}}\n";
 
 /* ---- pieces */
 
@@ -138,8 +140,10 @@ static lae_status write_figure(FILE *out, const struct page *page, size_t i)
     if (page->drawn) LAE_TRY(write_picture(out, figure, &page->drawings[i]));
     if (figure->group != NULL) {
         fprintf(out, "<details%s><summary>", page->drawn ? "" : " open=\"open\"");
-        lae_html_text(out, figure->group->label);
-        fputs(", ", out);
+        if (page->groups.count > 1) {
+            lae_html_text(out, figure->group->label);
+            fputs(", ", out);
+        }
         lae_html_text(out, figure->scorer);
         fputs(": numbers</summary>", out);
         page_write_matrix(out, figure->group, figure->scorer);

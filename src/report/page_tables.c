@@ -13,7 +13,7 @@
 
 static void begin_table(FILE *out, const char *caption)
 {
-    fputs("<div class=\"scroll\"><table><caption>", out);
+    fputs("<div class=\"scroll\" tabindex=\"0\"><table><caption>", out); /* keys scroll it */
     lae_html_text(out, caption);
     fputs("</caption>\n", out);
 }
