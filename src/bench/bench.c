@@ -170,24 +170,6 @@ static lae_status measure_rate(struct session *s, lae_status (*work)(struct sess
     return status;
 }
 
-static void read_clock(void *context, int worker, size_t item)
-{
-    double *seconds = context;
-    (void)item;
-    seconds[worker] = lae_clock_thread_seconds();
-}
-
-double lae_bench_cpu_seconds(const struct lae_job *job)
-{
-    double seconds[LAE_MAX_THREADS] = {0};
-    lae_team_each(job->team, read_clock, seconds);
-    int64_t nanoseconds = 0;
-    for (int i = 0; i < lae_team_threads(job->team); i++)
-        nanoseconds += (int64_t)(1e9 * seconds[i]);
-    lae_dist_sum(job->dist, &nanoseconds, 1);
-    return 1e-9 * (double)nanoseconds;
-}
-
 static void forward_image(void *context, int number, size_t item)
 {
     struct session *s = context;

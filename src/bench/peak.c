@@ -90,6 +90,24 @@ lae_status lae_bench_peak_open(const struct lae_job *job, struct lae_arithmetic 
     return lae_dist_agree(job->dist, status);
 }
 
+static void read_clock(void *context, int worker, size_t item)
+{
+    double *seconds = context;
+    (void)item;
+    seconds[worker] = lae_clock_thread_seconds();
+}
+
+double lae_bench_cpu_seconds(const struct lae_job *job)
+{
+    double seconds[LAE_MAX_THREADS] = {0};
+    lae_team_each(job->team, read_clock, seconds);
+    int64_t nanoseconds = 0;
+    for (int i = 0; i < lae_team_threads(job->team); i++)
+        nanoseconds += (int64_t)(1e9 * seconds[i]);
+    lae_dist_sum(job->dist, &nanoseconds, 1);
+    return 1e-9 * (double)nanoseconds;
+}
+
 struct lae_bench_peak_rate lae_bench_peak_sample(struct lae_bench_peak *peak)
 {
     const struct lae_job *job = peak->job;
