@@ -536,12 +536,14 @@ static lae_status check_part(const struct listing *listing, enum lae_split split
 static lae_status join(struct part *part, enum lae_split split, struct lae_dataset *dataset)
 {
     size_t front = part->count * sizeof *part->items;
-    unsigned char *block = malloc(front + part->used);
+    unsigned char *block = malloc(front + part->used + 1);
     if (block == NULL) return lae_out_of_memory(front + part->used, "the list of images");
     for (size_t i = 0; i < part->count; i++)
         part->items[i].path += front;
-    memcpy(block, part->items, front);
-    memcpy(block + front, part->text, part->used);
+    if (part->count > 0) {
+        memcpy(block, part->items, front);
+        memcpy(block + front, part->text, part->used);
+    }
     dataset->owned[split] = block;
     dataset->records[split] = block;
     dataset->bytes[split] = front + part->used;
