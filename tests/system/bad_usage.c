@@ -38,6 +38,18 @@ static const struct bad_case bare[] = {
     {.name = "a very long command", .args = {LONG300 LONG300}, .word = "unknown command"},
     {.name = "bytes that are not UTF-8", .args = {"run.name=caf\xe9"}, .word = "UTF-8"},
 
+    /* report and merge */
+    {.name = "report nothing", .args = {"report"}, .word = "report takes 1"},
+    {.name = "report nowhere", .args = {"report", "/nowhere/run"}, .word = "/nowhere/run"},
+    {.name = "report what is no run", .args = {"report", "{dir}"}, .word = "not a run's directory"},
+    {.name = "report to nowhere",
+     .args = {"report", "{dir}", "--output", "/nowhere/there/page.html"},
+     .word = "{dir}"},
+    {.name = "merge nothing", .args = {"merge"}, .word = "merge takes 1"},
+    {.name = "merge nowhere", .args = {"merge", "/nowhere/run"}, .word = "/nowhere/run"},
+    {.name = "merge what is no run", .args = {"merge", "{dir}"}, .word = "{dir}"},
+    {.name = "merge a file", .args = {"merge", "{tiny}"}, .word = "{tiny}"},
+
     /* convert and synth */
     {.name = "convert nothing", .args = {"convert"}, .word = "convert takes 2"},
     {.name = "convert one file", .args = {"convert", "{tiny}"}, .word = "convert takes 2"},
