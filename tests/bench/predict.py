@@ -6,12 +6,14 @@
 The model. P = nodes x cores threads, one image on one thread at a time; t and f are the seconds of
 processor time that a thread needs for an image in training and forward, measured with all cores busy.
 
-    step        = ceil(B / P) t straggler + allreduce + optimiser
+    step        = ceil(B / P) t straggler + allreduce + optimiser; with f for t in epochs that train the
+                  classifier alone
     straggler   = 1 + jitter sqrt(2 ln min(B, P)): how much the slowest of so many is expected to be late
     allreduce   = measured within a node + (nodes > 1) (2 log2(nodes) latency + 2 bytes / bandwidth)
     evaluation  = ceil(images seen / P) (f + branch f), as online and offline share what lies below the
                   first adapted block
     task        = epochs ceil(images / B) step + evaluation + merge + checkpoint
+Class statistics, which cost a forward pass of the task's images, are not in it.
 
 What it rests on: a core there is as fast as one here, and memory feeds them all: `traffic` says how many
 GB a second the frozen weights alone take from a node's memory if no cache keeps them. jitter, latency and
@@ -30,6 +32,7 @@ parser.add_argument("--tasks", type=int, default=10)
 parser.add_argument("--images", type=int, default=5000, help="training images of a task")
 parser.add_argument("--test-images", type=int, default=1000, help="of a task")
 parser.add_argument("--epochs", type=int, default=5)
+parser.add_argument("--freeze-epochs", type=int, default=3, help="of each task but the first")
 parser.add_argument("--branch", type=float, default=1.0,
                     help="share of the forward pass above the first adapted block's lower edge")
 parser.add_argument("--checkpoint", type=float, default=0.1, help="seconds to write a task's file")
@@ -51,10 +54,11 @@ def allreduce(nodes):
     return seconds["allreduce"] + between
 
 
-def step(nodes, batch):
+def step(nodes, batch, image):
+    """Seconds of compute and of everything else, where a thread needs `image` seconds for one."""
     threads = nodes * arguments.cores
     late = 1.0 + arguments.jitter * math.sqrt(2.0 * math.log(max(2, min(batch, threads))))
-    return math.ceil(batch / threads) * train * late, allreduce(nodes) + seconds["optimiser"]
+    return math.ceil(batch / threads) * image * late, allreduce(nodes) + seconds["optimiser"]
 
 
 print(f"measured: ViT-{bench['model']}, {bench['precision']}, {workers} threads, {train:.3f} s of a thread for an "
@@ -64,9 +68,11 @@ print(f"{'nodes':>5} {'cores':>6} {'batch':>6} {'compute':>9} {'allreduce':>10} 
 for batch in arguments.batch:
     for nodes in arguments.nodes:
         threads = nodes * arguments.cores
-        compute, talk = step(nodes, batch)
-        whole = compute + talk
-        learning = arguments.tasks * arguments.epochs * math.ceil(arguments.images / batch) * whole
+        compute, talk = step(nodes, batch, train)
+        whole, frozen = compute + talk, sum(step(nodes, batch, forward))
+        still = arguments.freeze_epochs * (arguments.tasks - 1)
+        steps = math.ceil(arguments.images / batch)
+        learning = steps * ((arguments.tasks * arguments.epochs - still) * whole + still * frozen)
         seen = sum(math.ceil(arguments.test_images * (k + 1) / threads) for k in range(arguments.tasks))
         evaluating = seen * forward * (1.0 + arguments.branch)
         rest = arguments.tasks * (seconds["merge"] + arguments.checkpoint)
