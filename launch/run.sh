@@ -40,7 +40,8 @@ here=$(dirname "$0")
 . "$here/start.sh"
 find_program "$here/.."
 prepare_environment
-if [ "$ranks" -gt "$(nproc)" ]; then
+# nproc would take OMP_NUM_THREADS for the number of cores.
+if [ "$ranks" -gt "$(env -u OMP_NUM_THREADS nproc)" ]; then
     export OMPI_MCA_mpi_yield_when_idle=1
 fi
 

@@ -207,7 +207,7 @@ blocked=no
 hosts=both
 train 4 both merge.method=ties train.epochs=30 compute.watchdog_seconds=0.5 ||
     { cat "$work/both.err"; fail "the run on two hosts"; }
-grep -q "^ranks *4 on 2 host(s)" "$work/both.err" || fail "they are not taken for two hosts"
+grep -q "^ranks *4 on 2 hosts " "$work/both.err" || fail "they are not taken for two hosts"
 if [ $blocked = yes ]; then
     says both "warning: heartbeats from host lae-west do not get through"
     (on lae-west ip rule delete pref 100)

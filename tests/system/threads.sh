@@ -23,12 +23,13 @@ compare ema pet.attn.type=lora merge.method=ema eval.every=epoch
 compare mean pet.attn.type=prefix merge.method=mean checkpoint.every_steps=2
 
 # Ranks that are bound to fewer cores than they might have hear of it; by themselves they take all.
-if [ "$(nproc)" -gt 1 ]; then
+cores=$(env -u OMP_NUM_THREADS nproc) # which would believe OMP_NUM_THREADS
+if [ "$cores" -gt 1 ]; then
     first=$(sed -n 's/^Cpus_allowed_list:[[:space:]]*\([0-9]*\).*/\1/p' /proc/self/status)
     printf '#!/bin/sh\nexec taskset -c %s "%s" "$@"\n' "$first" "$LAE_MPI" >"$work/bound"
     chmod +x "$work/bound"
     LAE_MPI=$work/bound train 1 bound run.tasks=1 compute.threads=auto || fail "a bound rank"
-    grep -q "only 1 of this host's $(nproc) cores are used" "$work/bound.err" ||
+    grep -q "only 1 of this host's $cores cores are used" "$work/bound.err" ||
         fail "a bound rank is not told so"
     train 1 unbound run.tasks=1 compute.threads=auto || fail "an unbound rank"
     ! grep -q "cores are used" "$work/unbound.err" || fail "an unbound rank leaves cores idle"
