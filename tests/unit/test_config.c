@@ -179,6 +179,7 @@ static const struct shipped shipped[] = {
     {"demo", "adapter", NULL, "ties", 0},
     {"lae_ema", "adapter", NULL, "ema", 0},
     {"lae_ties", "adapter", NULL, "ties", 0},
+    {"best", "adapter", NULL, "ties", 0},
     {"lae_conv_adapter", "conv_adapter", "conv_adapter", "ema", 0},
     {"lae_conv_adapter_attn", "conv_adapter", NULL, "ema", 0},
     {"lae_conv_attn_adapter_mlp", "conv_adapter", "adapter", "ema", 0},
