@@ -22,11 +22,11 @@ figure() {
 
 # measure AXIS VALUE RANKS THREADS MODEL BATCH [KEY=VALUE ...]
 measure() {
-    axis=$1 value=$2 ranks=$3 threads=$4 model=$5 batch=$6
+    printf '%s\t%s' "$1" "$2"
+    ranks=$3 threads=$4 size=$5 images=$6
     shift 6
-    launch/run.sh "$ranks" bench --model "$model" --batch "$batch" --repeats "${REPEATS:-5}" \
+    launch/run.sh "$ranks" bench --model "$size" --batch "$images" --repeats "${REPEATS:-5}" \
         --json "$work/json" compute.threads="$threads" "$@" >/dev/null
-    printf '%s\t%s' "$axis" "$value"
     for what in "gemm_peak_gflops 1" "images_per_s 1" "share 1" "images_per_s 2" "share 2" "idle 1" \
         "step 1" "allreduce 1" "optimiser 1" "merge 1" "rank_mb 1" "node_mb 1"; do
         # shellcheck disable=SC2086
