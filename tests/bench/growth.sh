@@ -71,7 +71,7 @@ for axis in "$@"; do
         measure modules adapter-64 2 1 "$model" "$batch" pet.attn.hidden=64
         measure modules conv_adapter-both 2 1 "$model" "$batch" pet.attn.type=conv_adapter \
             pet.mlp.type=conv_adapter
-        measure modules adapter-last 2 1 "$model" "$batch" pet.blocks=11
+        measure modules adapter-last 2 1 "$model" "$batch" 'pet.blocks=[11]'
         ;;
     tasks) tasks ;;
     *) echo "tests/bench/growth.sh: no axis $axis" >&2; exit 2 ;;
