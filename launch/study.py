@@ -2,15 +2,15 @@
 """The study on one dataset: every module and wiring, merge and head, over seeds and class orders.
 
     launch/study.py list                                       the trainings, by number
-    launch/study.py run --data DIR --weights FILE --out OUT [--cells 1-20] [KEY=VALUE ...]
+    launch/study.py run --data DIR --weights FILE --out OUT [--cells 1-20] [--config FILE] [KEY=VALUE ...]
     launch/study.py table OUT|FILE.jsonl                       means and deviations, as Markdown
 
 A cell is one training; its heads are evaluated side by side, and for some cells `lae_mpi merge` follows,
-which joins the same online modules by every merge. Its accuracies and costs go to OUT/cells/NAME.json, and a
-cell that has one is not run again: run the same command until it has nothing left to do. Such files, one after
-the other, are what `table` takes, too: `cat OUT/cells/*.json >study.jsonl`. The first cells are
-five pairs of seed and class order, 45 trainings; the others complete the grid of five seeds by three orders.
-launch/study.sbatch runs one cell in each task of a SLURM job array.
+which joins the same online modules by every merge (--no-merges leaves that for later). Its accuracies and costs
+go to OUT/cells/NAME.json, and a cell that has one is not run again: run the same command until it has nothing
+left to do. Such files, one after the other, are what `table` takes, too: `cat OUT/cells/*.json >study.jsonl`.
+The first cells are five pairs of seed and class order, 45 trainings; the others complete the grid of five seeds
+by three orders. launch/study.sbatch runs one cell in each task of a SLURM job array.
 """
 import argparse
 import json
@@ -65,6 +65,7 @@ def cells():
 
 def settings(cell, arguments):
     return [
+        *(["--config", arguments.config] if arguments.config else []),
         f"run.root={arguments.out}/runs", f"run.name={cell['name']}", f"run.seed={cell['seed']}",
         "data.dataset=cifar100", f"data.path={arguments.data}", f"data.class_order=cifar100_order{cell['order']}",
         f"model.weights={arguments.weights}", f"pet.attn.type={NAMES[cell['attn']]}",
@@ -93,11 +94,15 @@ def events(run, kind):
 
 
 def merge_label(merge):
-    """Its method and the options that it reads."""
-    options = [f"{name}={value:g}" if isinstance(value, float) else f"{name}={value}"
-               for name, value in merge.items()
-               if name not in ("method", "number", "own", "seconds", "directory") and not isinstance(value, dict)]
+    """Its method and those of its options in which the compared merges differ."""
+    options = [f"{name}={merge[name]:g}" if isinstance(merge[name], float) else f"{name}={merge[name]}"
+               for name in ("vectors", "base", "density", "scale", "decay")
+               if name in merge and (name, merge[name]) != ("scale", 1.0)]
     return " ".join([merge["method"], *options])
+
+
+def depends_on_merge(scorer):
+    return scorer == "ensemble" or scorer.endswith("offline")
 
 
 def row(merge, scorer, scores):
@@ -116,28 +121,33 @@ def collect(cell, arguments):
     merges = pathlib.Path(arguments.out, "merges", cell["name"] + ".json")
     if merges.exists():
         for merge in json.loads(merges.read_text())["merges"]:
-            rows += [row(merge_label(merge), scorer, scores) for scorer, scores in merge.items()
-                     if isinstance(scores, dict)]
+            rows += [row(merge_label(merge), scorer, scores) for scorer, scores in merge["scores"].items()
+                     if depends_on_merge(scorer)]
     return {"cell": cell, "settings": arguments.settings, "rows": rows,
             "cost": {"seconds": last["seconds"], "images_per_s": statistics.median(speeds),
                      "last_file_bytes": files[-1].stat().st_size}}
 
 
 def run_cell(cell, arguments):
+    """Trains and compares what is not yet done: a run that is whole is left as it is."""
     target = pathlib.Path(arguments.out, "cells", cell["name"] + ".json")
-    if target.exists():
+    merges = pathlib.Path(arguments.out, "merges", cell["name"] + ".json")
+    compares = cell["compares"] and not arguments.no_merges
+    if target.exists() and (not compares or is_compared(cell, json.loads(target.read_text()))):
         return
     launcher = shlex.split(arguments.launcher)
     call([*launcher, "train", *settings(cell, arguments)])
-    if cell["compares"] and not arguments.no_merges:
-        merges = pathlib.Path(arguments.out, "merges")
-        merges.mkdir(parents=True, exist_ok=True)
-        call([*launcher, "merge", f"{arguments.out}/runs/{cell['name']}", "--json",
-              str(merges / (cell["name"] + ".json"))])
+    if compares and not merges.exists():
+        merges.parent.mkdir(parents=True, exist_ok=True)
+        call([*launcher, "merge", f"{arguments.out}/runs/{cell['name']}", "--json", str(merges)])
     target.parent.mkdir(parents=True, exist_ok=True)
     partial = target.with_suffix(".part")
     partial.write_text(json.dumps(collect(cell, arguments)) + "\n")
     os.replace(partial, target)
+
+
+def is_compared(cell, result):
+    return any(each["merge"] != cell["merge"] for each in result["rows"])
 
 
 def chosen(text, count):
@@ -149,10 +159,13 @@ def chosen(text, count):
 
 
 def run(arguments):
-    arguments.data, arguments.weights, arguments.out = (
-        os.path.abspath(path) for path in (arguments.data, arguments.weights, arguments.out))
-    for path in (arguments.data, arguments.weights):
-        if not os.path.exists(path):
+    for name in ("data", "weights", "out", "config"):
+        path = getattr(arguments, name)
+        if not path:
+            continue
+        path = os.path.abspath(path)
+        setattr(arguments, name, path)
+        if name != "out" and not os.path.exists(path):
             sys.exit(f"launch/study.py: {path}: there is no such file")
     every = cells()
     for number in chosen(arguments.cells or f"1-{len(every)}", len(every)):
@@ -218,8 +231,9 @@ def main():
     running.add_argument("--weights", required=True, help="as model.weights")
     running.add_argument("--out", required=True, help="directory of runs and results")
     running.add_argument("--cells", help="N or FIRST-LAST; all by itself")
+    running.add_argument("--config", help="configuration of what the cells do not set")
     running.add_argument("--launcher", default=f"{HERE / 'run.sh'} 2", help="what starts the program")
-    running.add_argument("--no-merges", action="store_true", help="leave the comparison of merges out")
+    running.add_argument("--no-merges", action="store_true", help="compare merges another time")
     running.add_argument("settings", nargs="*", metavar="KEY=VALUE")
     commands.add_parser("table").add_argument("out", metavar="OUT|FILE.jsonl")
     arguments = parser.parse_args()

@@ -203,6 +203,26 @@ done
 [ "$(find "$runs" -maxdepth 1 -name 'array_*' | wc -l)" -eq 4 ] || fail "array: other runs"
 echo "ok: an array of orders and seeds"
 
+# The study's first two trainings, of which one is cut and goes on.
+submit "$LAE_TEST_SOURCE/launch/study.sbatch" study --array=1-2 --nodes=1 --ntasks-per-node=2 -- \
+    --data "$work" --weights "$tiny" --out "$work" data.dataset=synthetic data.class_order=null
+array=$job
+second=adapter-none-ema-order2-seed2
+freeze $second
+scancel --batch --signal=USR1 "${array}_2"
+thaw $second
+for index in 1 2; do
+    job=${array}_$index
+    ended study COMPLETED 0 $((index - 1))
+done
+[ "$(ls "$work/cells")" = "adapter-none-ema-order1-seed1.json
+$second.json" ] || { cat "$work/study.job"; fail "the study's cells"; }
+lae 1 train --config "$work/tiny.yaml" compute.threads=1 run.seed=2 merge.method=ema run.name=alone_study \
+    eval.heads=linear,ncm,lda,ridge,aligned heads.features=1000 >"$work/alone.out" 2>&1 ||
+    { cat "$work/alone.out"; fail "a cell of the study without SLURM"; }
+whole $second alone_study
+echo "ok: two cells of the study"
+
 # What fails is not tried again, and says why.
 submit "$lae_job" bad -- run.name=bad train.epoch=3
 ended bad FAILED 2 0

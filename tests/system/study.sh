@@ -11,9 +11,10 @@ small="data.dataset=synthetic model.heads=2 data.image_size=16 data.mean=0.5 dat
     data.class_order=null data.classes_per_task=4 data.synthetic.classes=12 data.synthetic.train=7
     data.synthetic.test=5 train.batch_size=11 train.epochs=1 train.freeze_epochs=0 pet.blocks=0,1
     run.tasks=2 compute.threads=1"
+# cells WHICH [OPTION]
 # shellcheck disable=SC2086
 cells() {
-    $study run --data "$work" --weights "$tiny" --out "$work/out" --no-merges --cells "$1" $small \
+    $study run --data "$work" --weights "$tiny" --out "$work/out" --cells "$1" ${2---no-merges} $small \
         >"$work/study.out" 2>&1
 }
 
@@ -37,6 +38,25 @@ for scorer in "online", "ensemble", "lda_init":
     assert rows[scorer]["average"] == last[scorer]["average_incremental"], scorer
     assert rows[scorer]["last"] == last[scorer]["last"], scorer
 PYTHON
+
+# A cell whose merges were left for later is not trained again; whose were compared, left as it is.
+cells 6 || fail "a cell without its merges"
+touch "$work/mark"
+cells 6 "" || { cat "$work/study.out"; fail "the merges of a cell that is trained"; }
+[ -z "$(find "$work/out/runs" -newer "$work/mark" -name 'task_*.h5')" ] || fail "trained again for its merges"
+python3 - "$work/out" <<'PYTHON' || fail "not the merges' accuracies"
+import json, sys
+out, name = sys.argv[1], "adapter-none-ties-order1-seed1"
+rows = json.load(open(f"{out}/cells/{name}.json"))["rows"]
+found = {(each["merge"], each["scorer"]): each["average"] for each in rows}
+merges = {each["method"]: each["scores"] for each in json.load(open(f"{out}/merges/{name}.json"))["merges"]}
+assert found["mean", "ensemble"] == merges["mean"]["ensemble"]["average"], found
+assert found["ties vectors=pair base=init density=0.2", "ncm_offline"] == found["ties", "ncm_offline"], found
+assert ("ties", "online") in found and not any(merge != "ties" and scorer == "online" for merge, scorer in found)
+PYTHON
+touch "$work/mark"
+cells 6 "" || fail "a cell that is compared"
+[ -z "$(find "$work/out" -newer "$work/mark" -type f)" ] || fail "a cell that is compared is run again"
 
 # Two pairs of numbers whose mean, deviation and interval are known: 2 +- 12.706 * sqrt(2) / sqrt(2).
 python3 - >"$work/two.jsonl" <<'PYTHON'
