@@ -23,6 +23,8 @@ struct lae_evaluator {
     struct lae_workers *workers;
     struct test_image *images; /* [count] this rank's, with room for those of all tasks */
     struct kept *kept;         /* [tasks] */
+    float *init;               /* [count of all tasks, D] init's features; NULL: not kept */
+    size_t init_known;         /* of the first so many images */
     struct lae_trunk *trunks;  /* [count of all tasks] of the images; NULL: none is kept */
     float *streams;            /* theirs, one after the other */
     /* Of the evaluation at hand: */
@@ -53,18 +55,21 @@ static void judge(const struct lae_evaluator *e, int64_t *count, const float *p,
     count[1] += argmax(p, first[task], first[task + 1]) == label;
 }
 
-/* Features of one of this rank's images; online's are kept where that was asked for. */
+/* Features of one of this rank's images; those that are kept are computed only once. */
 static bool find_features(struct lae_evaluator *e, struct lae_worker *worker, size_t image)
 {
     struct kept *kept = &e->kept[e->scoring.learned.task];
     size_t d = e->job->vit.dims.width, bytes = d * sizeof(float);
-    float *online = worker->features + LAE_ONLINE * d;
+    float *online = worker->features + LAE_ONLINE * d, *init = worker->features + LAE_INIT * d;
+    bool init_known = image < e->init_known;
     if (kept->known) memcpy(online, kept->features + image * d, bytes);
-    unsigned there = kept->known ? 1U << LAE_ONLINE : 0;
+    if (init_known) memcpy(init, e->init + image * d, bytes);
+    unsigned there = (kept->known ? 1U << LAE_ONLINE : 0) | (init_known ? 1U << LAE_INIT : 0);
     struct lae_trunk *trunk = e->trunks != NULL ? &e->trunks[image] : NULL;
     if (!lae_scoring_features(&e->scoring, worker, LAE_TEST, e->images[image].index, there, trunk))
         return false;
     if (kept->features != NULL && !kept->known) memcpy(kept->features + image * d, online, bytes);
+    if (e->init != NULL && !init_known) memcpy(e->init + image * d, init, bytes);
     return true;
 }
 
@@ -161,7 +166,18 @@ lae_status lae_evaluate(struct lae_evaluator *e, const struct lae_learned *learn
     if (!compute(e, progress, context)) return lae_stopped();
     struct kept *kept = &e->kept[learned->task];
     kept->known = kept->features != NULL && (kept->known || e->scoring.needs[LAE_ONLINE]);
+    bool computed_init = e->init != NULL && e->scoring.needs[LAE_INIT];
+    if (computed_init && e->init_known < e->count) e->init_known = e->count;
     return collect(e, counts);
+}
+
+/* This rank's test images of tasks 0..tasks-1. */
+static size_t share_of(const struct lae_job *job, int tasks)
+{
+    size_t images = 0;
+    for (int task = 0; task < tasks; task++)
+        images += job->sequence.images[LAE_TEST][task].count;
+    return lae_dist_share(job->dist, images);
 }
 
 lae_status lae_evaluator_create(const struct lae_job *job, struct lae_workers *workers,
@@ -169,41 +185,51 @@ lae_status lae_evaluator_create(const struct lae_job *job, struct lae_workers *w
 {
     struct lae_evaluator *e = *evaluator = calloc(1, sizeof *e);
     if (e == NULL) return lae_out_of_memory(sizeof *e, "the evaluator");
-    size_t total = 0;
-    for (int k = 0; k < job->sequence.tasks; k++)
-        total += job->sequence.images[LAE_TEST][k].count;
+    size_t count = share_of(job, job->sequence.tasks);
     e->job = job;
     e->workers = workers;
-    e->images = calloc(total / (size_t)job->dist->size + 1, sizeof *e->images);
+    e->images = calloc(count + 1, sizeof *e->images);
     e->kept = calloc((size_t)job->sequence.tasks, sizeof *e->kept);
     if (e->images == NULL || e->kept == NULL)
-        return lae_out_of_memory(total * sizeof *e->images, "the list of test images");
+        return lae_out_of_memory(count * sizeof *e->images, "the list of test images");
     return NULL;
+}
+
+static lae_status keep(const struct lae_job *job, int tasks, const char *whose, float **features)
+{
+    size_t floats = share_of(job, tasks) * job->vit.dims.width;
+    *features = lae_aligned_calloc(floats, sizeof(float));
+    return *features != NULL ? NULL : lae_out_of_memory(floats * sizeof(float), whose);
 }
 
 lae_status lae_evaluator_keep_online(struct lae_evaluator *e, int tasks)
 {
-    const struct lae_job *job = e->job;
-    size_t images = 0;
-    for (int task = 0; task < tasks; task++) {
-        images += job->sequence.images[LAE_TEST][task].count;
-        size_t floats = lae_dist_share(job->dist, images) * job->vit.dims.width;
-        e->kept[task].features = lae_aligned_calloc(floats, sizeof(float));
-        if (e->kept[task].features == NULL)
-            return lae_out_of_memory(floats * sizeof(float), "online's features");
-    }
+    for (int task = 0; task < tasks; task++)
+        LAE_TRY(keep(e->job, task + 1, "online's features", &e->kept[task].features));
     return NULL;
+}
+
+lae_status lae_evaluator_keep_init(struct lae_evaluator *e)
+{
+    return keep(e->job, e->job->sequence.tasks, "features of the frozen backbone", &e->init);
+}
+
+size_t lae_evaluator_need(const struct lae_job *job)
+{
+    struct lae_statistics plan = lae_statistics_plan(job->config);
+    struct lae_scorers scorers =
+        lae_scorers_of(job->config->eval.heads, true, plan.modules, plan.ridge);
+    bool init = lae_scorers_need(&scorers, LAE_INIT);
+    size_t count = share_of(job, job->sequence.tasks);
+    return count * (sizeof(struct test_image) + (init ? job->vit.dims.width * sizeof(float) : 0));
 }
 
 /* An image has the same place in this rank's list whatever the task. */
 lae_status lae_evaluator_keep_trunks(struct lae_evaluator *e, int tasks, double room)
 {
     const struct lae_job *job = e->job;
-    size_t images = 0, floats = lae_vit_stream_size(&job->vit);
-    for (int task = 0; task < tasks; task++)
-        images += job->sequence.images[LAE_TEST][task].count;
-    size_t count = lae_dist_share(job->dist, images),
-           most = (size_t)(room / sizeof(float)) / floats;
+    size_t floats = lae_vit_stream_size(&job->vit), count = share_of(job, tasks);
+    size_t most = (size_t)(room / sizeof(float)) / floats;
     size_t kept = count < most ? count : most;
     e->trunks = calloc(count + 1, sizeof *e->trunks);
     e->streams = malloc(kept * floats * sizeof *e->streams + 1);
@@ -221,6 +247,7 @@ void lae_evaluator_free(struct lae_evaluator *evaluator)
     for (int task = 0; evaluator->kept != NULL && task < evaluator->job->sequence.tasks; task++)
         free(evaluator->kept[task].features);
     free(evaluator->kept);
+    free(evaluator->init);
     free(evaluator->trunks);
     free(evaluator->streams);
     lae_scoring_close(&evaluator->scoring);

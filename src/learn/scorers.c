@@ -56,6 +56,13 @@ struct lae_scorers lae_scorers_all(void)
     return lae_scorers_of(~0U, true, all, all);
 }
 
+bool lae_scorers_need(const struct lae_scorers *scorers, enum lae_module module)
+{
+    for (int i = 0; i < scorers->count; i++)
+        if (scorers->items[i].module == module) return true;
+    return false;
+}
+
 int lae_scorers_find(const struct lae_scorers *scorers, const char *name)
 {
     for (int i = 0; i < scorers->count; i++)

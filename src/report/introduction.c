@@ -199,7 +199,8 @@ static void tell_memory(const struct lae_job *job)
     double shared = own_memory("RssFile: %lld kB") + arrays;
     double each = (double)lae_workers_need(job), vectors = 7.0 * sizeof(float);
     double own = own_memory("RssAnon: %lld kB") + each * lae_team_threads(job->team) +
-                 (double)lae_gatherer_need(job) + vectors * (double)job->pet.table.total;
+                 (double)(lae_evaluator_need(job) + lae_gatherer_need(job)) +
+                 vectors * (double)job->pet.table.total;
     if (dist->node_size == 1) own -= arrays; /* MPI gives a single rank plain memory */
     lae_log_item(
         job->log, "memory",

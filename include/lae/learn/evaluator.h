@@ -22,6 +22,15 @@ void lae_evaluator_free(struct lae_evaluator *evaluator); /* NULL is allowed */
  * over all ranks. Not collective. Errors: memory. */
 lae_status lae_evaluator_keep_online(struct lae_evaluator *evaluator, int tasks) LAE_MUST_CHECK;
 
+/* For evaluations after several tasks: from now on the initial module's features of a test image,
+ * which no task changes, are computed only once. They take 4 * D bytes for each test image, over
+ * all ranks. Not collective. Errors: memory. */
+lae_status lae_evaluator_keep_init(struct lae_evaluator *evaluator) LAE_MUST_CHECK;
+
+/* Bytes that training's will take of this rank, with those features where job->config wants them.
+ */
+size_t lae_evaluator_need(const struct lae_job *job);
+
 /* From now on what the blocks below the first adapted one make of a test image is computed only
  * once, of as many images of tasks 0..tasks-1 as fit into `room` bytes on this rank. Not
  * collective. Errors: memory. */

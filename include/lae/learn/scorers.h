@@ -37,6 +37,9 @@ struct lae_scorers lae_scorers_of(unsigned heads, bool offline, unsigned modules
 /* All that there can be, in the order in which they are shown. */
 struct lae_scorers lae_scorers_all(void);
 
+/* Whether one of them scores features of that module. */
+bool lae_scorers_need(const struct lae_scorers *scorers, enum lae_module module);
+
 /* The place of that name; -1: there is none. */
 int lae_scorers_find(const struct lae_scorers *scorers, const char *name);
 
