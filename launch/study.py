@@ -172,54 +172,111 @@ def run(arguments):
         run_cell(every[number], arguments)
 
 
-# ---- the table -------------------------------------------------------------------------------------
+# ---- the tables ------------------------------------------------------------------------------------
 
 
-def spread(values):
-    if len(values) < 2:
-        return f"{values[0]:.1f}"
-    return f"{statistics.mean(values):.1f} ± {statistics.stdev(values):.1f}"
+class Measured:
+    """Values of one thing, {(seed, order): value}."""
+
+    def __init__(self):
+        self.values = {}
+
+    def spread(self):
+        values = list(self.values.values())
+        deviation = f" ± {statistics.stdev(values):.1f}" if len(values) > 1 else ""
+        return f"{statistics.mean(values):.1f}{deviation}"
+
+    def beside(self, base):
+        """The difference of what is paired: mean, half of its 95 % interval, and * where that is without 0."""
+        common = [self.values[pair] - base.values[pair] for pair in self.values if pair in base.values]
+        if len(common) < 2:
+            return ""
+        mean, n = statistics.mean(common), len(common)
+        half = STUDENT[min(n - 1, len(STUDENT)) - 1] * statistics.stdev(common) / math.sqrt(n)
+        return f"{mean:+.1f} ± {half:.1f}{' *' if abs(mean) > half else ''}"
 
 
-def difference(ours, base):
-    """Of what is paired by seed and order: mean, half of its 95 % interval, and a verdict."""
-    common = [ours[key] - base[key] for key in ours if key in base]
-    if len(common) < 2:
-        return ""
-    mean, n = statistics.mean(common), len(common)
-    half = STUDENT[min(n - 1, len(STUDENT)) - 1] * statistics.stdev(common) / math.sqrt(n)
-    return f"{mean:+.1f} ± {half:.1f}{' *' if abs(mean) > half else ''}"
-
-
-def table(arguments):
-    place = pathlib.Path(arguments.out)
+def read(place):
+    place = pathlib.Path(place)
     if not place.exists():
         sys.exit(f"launch/study.py: {place}: there is no such file")
     files = sorted((place / "cells").glob("*.json")) if place.is_dir() else [place]
     results = [json.loads(line) for file in files for line in file.read_text().splitlines()]
     if not results:
-        sys.exit(f"launch/study.py: {arguments.out}: no cell is done yet")
-    groups, costs = {}, {}
+        sys.exit(f"launch/study.py: {place}: no cell is done yet")
+    order = {cell["name"]: number for number, cell in enumerate(cells())}
+    return sorted(results, key=lambda result: order.get(result["cell"]["name"], len(order)))
+
+
+def measure(results):
+    """{(attention, MLP, merge): {scorer: {"average" | "last" | "forgetting": Measured}}}, in the order of cells."""
+    found = {}
     for result in results:
         cell = result["cell"]
-        wiring, pair = (cell["attn"], cell["mlp"]), (cell["seed"], cell["order"])
-        costs.setdefault(wiring, []).append(result["cost"])
+        pair = (cell["seed"], cell["order"])
         for each in result["rows"]:
-            key = (*wiring, each["merge"], each["scorer"])
-            groups.setdefault(key, {})[pair] = each
-    base = {pair: each["average"] for pair, each in groups.get(("adapter", "none", "ema", "ensemble"), {}).items()}
-    print("| attention | MLP | merge | scored by | n | average | last | forgetting | average, beside LAE's |")
-    print("|---|---|---|---|---|---|---|---|---|")
-    for key in sorted(groups, key=lambda key: -statistics.mean(each["average"] for each in groups[key].values())):
-        found = groups[key]
-        columns = [spread([each[name] for each in found.values()]) for name in ("average", "last", "forgetting")]
-        beside = difference({pair: each["average"] for pair, each in found.items()}, base)
-        print("|", " | ".join([*key, str(len(found)), *columns, beside]), "|")
-    print("\n| attention | MLP | training, s | images/s in training | last task's file, kB |")
-    print("|---|---|---|---|---|")
-    for wiring, each in costs.items():
-        print("|", " | ".join([*wiring, *(f"{statistics.median(cost[name] for cost in each) / unit:.0f}" for name, unit in
-                              (("seconds", 1), ("images_per_s", 1), ("last_file_bytes", 1e3)))]), "|")
+            scorers = found.setdefault((cell["attn"], cell["mlp"], each["merge"]), {})
+            kinds = scorers.setdefault(each["scorer"], {})
+            for kind in ("average", "last", "forgetting"):
+                kinds.setdefault(kind, Measured()).values[pair] = each[kind]
+    return found
+
+
+def show(title, head, rows):
+    print(f"\n{title}\n\n| {' | '.join(head)} |\n|{'---|' * len(head)}")
+    for each in rows:
+        print("|", " | ".join(each), "|")
+
+
+def show_heads(found, wiring):
+    ensemble = found[wiring]["ensemble"]["average"]
+    rows = [[scorer, str(len(kinds["average"].values)), *(kinds[kind].spread() for kind in kinds),
+             kinds["average"].beside(ensemble) if scorer != "ensemble" else ""]
+            for scorer, kinds in found[wiring].items()]
+    rows.sort(key=lambda row: -float(row[2].split()[0]))
+    show(f"Scorers of {', '.join(wiring)}, and their average less the ensemble's:",
+         ["scored by", "n", "average", "last", "forgetting", "beside the ensemble"], rows)
+
+
+def show_all(found, wirings, base, what, first):
+    """Averages of the scorers that depend on what is compared, and what they have more than base's."""
+    scorers = [scorer for scorer in found[base] if depends_on_merge(scorer) or scorer == first == "online"]
+    named = [(wiring, found[wiring]) for wiring in wirings]
+    numbers = [[*wiring, str(len(next(iter(each.values()))["average"].values)),
+                *(each[scorer]["average"].spread() if scorer in each else "" for scorer in scorers)]
+               for wiring, each in named]
+    show(f"{what}, average:", ["attention", "MLP", "merge", "n", *scorers], numbers)
+    differences = [[*wiring, *(each[scorer]["average"].beside(found[base][scorer]["average"])
+                               if scorer in each else "" for scorer in scorers)]
+                   for wiring, each in named if wiring != base]
+    show(f"The same scorer's average less that of {', '.join(base)}:",
+         ["attention", "MLP", "merge", *scorers], differences)
+    return [text for row in differences for text in row if "±" in text]
+
+
+def table(arguments):
+    results = read(arguments.out)
+    found = measure(results)
+    trained = [wiring[:3] for wiring in WIRINGS if wiring[:3] in found]
+    for wiring in trained:
+        if wiring[:2] == trained[0][:2]:
+            show_heads(found, wiring)
+    differences = show_all(found, trained, trained[0], "Modules, wirings and their merge", "online")
+    for wiring in trained:
+        merges = [key for key in found if key[:2] == wiring[:2] and (key == wiring or key not in trained)]
+        if len(merges) > 1:
+            differences += show_all(found, merges, wiring, "Merges of the same online modules", "")
+    stars = sum(text.endswith("*") for text in differences)
+    print(f"\n`*`: the 95 % interval of a difference, paired by seed and order, is without 0: {stars} of "
+          f"{len(differences)}; where nothing differed, {len(differences) / 20:.0f} would be.")
+    costs = {}
+    for result in results:
+        costs.setdefault((result["cell"]["attn"], result["cell"]["mlp"]), []).append(result["cost"])
+    rows = [[*wiring, *(f"{statistics.median(cost[name] for cost in each) / unit:.0f}"
+                        for name, unit in (("seconds", 1), ("images_per_s", 1), ("last_file_bytes", 1e3)))]
+            for wiring, each in costs.items()]
+    show("Costs, medians:", ["attention", "MLP", "training and evaluation, s", "images/s in training",
+                             "last task's file, kB"], rows)
 
 
 def main():
