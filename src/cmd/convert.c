@@ -8,7 +8,6 @@
 
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 
 enum { OPTION_MODULE };
 
@@ -32,9 +31,8 @@ static lae_status convert_weights(const char *in, const char *out, struct lae_lo
 
 static lae_status check_ending(const char *out)
 {
-    static const char wanted[] = ".safetensors";
-    size_t length = strlen(out), tail = sizeof wanted - 1;
-    if (length > tail && strcasecmp(out + length - tail, wanted) == 0) return NULL;
+    static const char *const endings[] = {".safetensors", NULL};
+    if (lae_path_ends_in(out, endings)) return NULL;
     return lae_bad_input(
         "%s: what a task learned is written as .safetensors; that ending is wanted", out);
 }

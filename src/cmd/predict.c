@@ -12,7 +12,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 #include <sys/stat.h>
 
 enum { OPTION_SPLIT, OPTION_BY, OPTION_JSON };
@@ -214,10 +213,19 @@ static lae_status run_images(const struct lae_arguments *arguments, const struct
 /* A directory cannot be the HDF5 file to be written, and no such file ends like an image. */
 static bool is_images(const char *path)
 {
-    const char *dot = strrchr(path, '.');
-    if (lae_path_is_directory(path)) return true;
-    return dot != NULL && (strcasecmp(dot, ".png") == 0 || strcasecmp(dot, ".jpg") == 0 ||
-                           strcasecmp(dot, ".jpeg") == 0);
+    static const char *const endings[] = {".png", ".jpg", ".jpeg", NULL};
+    return lae_path_is_directory(path) || lae_path_ends_in(path, endings);
+}
+
+/* What is mistyped shall not come to light as a file of that name. */
+static lae_status check_ending(const char *out)
+{
+    static const char *const endings[] = {".h5", ".hdf5", NULL};
+    if (lae_path_ends_in(out, endings)) return NULL;
+    return lae_bad_input(
+        "%s: is neither a folder that exists nor the name of an image (.png, .jpg, "
+        ".jpeg) nor of a file to be written with the predictions (.h5, .hdf5)",
+        out);
 }
 
 static lae_status check_options(const struct lae_arguments *arguments, bool images)
@@ -240,6 +248,7 @@ static lae_status run(const struct lae_arguments *arguments, const struct lae_di
     bool images = dist->rank == 0 && is_images(arguments->positional[1]);
     lae_dist_broadcast(dist, &images, sizeof images);
     LAE_TRY(check_options(arguments, images));
+    if (!images) LAE_TRY(check_ending(arguments->positional[1]));
     return images ? run_images(arguments, dist, log) : run_dataset(arguments, dist, log);
 }
 

@@ -7,7 +7,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 
 enum { OPTION_OUTPUT };
 
@@ -33,9 +32,8 @@ static void free_places(struct places *places)
 
 static bool is_page(const char *output)
 {
-    static const char ending[] = ".html";
-    size_t length = strlen(output), tail = sizeof ending - 1;
-    return length > tail && strcasecmp(output + length - tail, ending) == 0;
+    static const char *const endings[] = {".html", NULL};
+    return lae_path_ends_in(output, endings);
 }
 
 static void choose_file(const char *output, struct places *places)

@@ -38,7 +38,7 @@ static lae_status print_config(const struct lae_config *config)
 
 static void say_where(const struct lae_rundir *dir, struct lae_log *log)
 {
-    lae_log_info(log, "results in %s; list them with: h5ls -rE %s/run.h5", dir->path, dir->path);
+    lae_log_info(log, "results in %s; list them with: h5ls -rE \"%s/run.h5\"", dir->path, dir->path);
 }
 
 /* A run that is whole has nothing to learn: its table is shown from its last file. */

@@ -8,7 +8,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 
 #define MAX_PATH 4095 /* bytes, of a path in a list */
 
@@ -132,14 +131,6 @@ static lae_status read_names(const char *directory, struct names *names)
     return status;
 }
 
-static bool ends_in(const char *name, const char *const endings[])
-{
-    const char *dot = strrchr(name, '.');
-    for (int i = 0; dot != NULL && endings[i] != NULL; i++)
-        if (strcasecmp(dot, endings[i]) == 0) return true;
-    return false;
-}
-
 /* ---- Class folders -----------------------------------------------------------------------------
  */
 
@@ -149,11 +140,11 @@ static lae_status add_file(struct part *part, const char *directory, const char 
     static const char *const read[] = {".png", ".jpg", ".jpeg", NULL};
     static const char *const other[] = {".gif",  ".bmp", ".tif",  ".tiff",
                                         ".webp", ".ppm", ".heic", NULL};
-    if (!ends_in(name, read) && !ends_in(name, other)) return NULL;
+    if (!lae_path_ends_in(name, read) && !lae_path_ends_in(name, other)) return NULL;
     char *path = lae_path_join(directory, name);
     if (path == NULL) return lae_out_of_memory(strlen(directory), directory);
     lae_status status = NULL;
-    if (ends_in(name, other))
+    if (lae_path_ends_in(name, other))
         status = lae_bad_input("%s: only PNG and JPEG are read; convert it, or take it out", path);
     else
         status = add_image(part, path, label);

@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -53,6 +54,16 @@ bool lae_path_is_directory(const char *path)
 {
     struct stat state;
     return stat(path, &state) == 0 && S_ISDIR(state.st_mode);
+}
+
+bool lae_path_ends_in(const char *path, const char *const endings[])
+{
+    size_t length = strlen(path);
+    for (size_t i = 0; endings[i] != NULL; i++) {
+        size_t tail = strlen(endings[i]);
+        if (length > tail && strcasecmp(path + length - tail, endings[i]) == 0) return true;
+    }
+    return false;
 }
 
 char *lae_path_directory(const char *path)

@@ -14,7 +14,6 @@
 #include "weights_hdf5.h"
 
 #include <string.h>
-#include <strings.h>
 
 #define WANTED "weights come as .safetensors (timm's or transformers' names), Google's .npz or HDF5"
 
@@ -119,18 +118,14 @@ void lae_weights_free(struct lae_weights *weights)
     *weights = (struct lae_weights){.layer_norm_eps = 0.0};
 }
 
-static bool ends_with(const char *path, const char *ending)
-{
-    size_t length = strlen(path), tail = strlen(ending);
-    return length > tail && strcasecmp(path + length - tail, ending) == 0;
-}
-
 lae_status lae_weights_write(const char *path, const struct lae_weights *weights)
 {
-    if (ends_with(path, ".h5") || ends_with(path, ".hdf5"))
+    static const char *const hdf5[] = {".h5", ".hdf5", NULL};
+    static const char *const safetensors[] = {".safetensors", NULL};
+    if (lae_path_ends_in(path, hdf5))
         return lae_weights_hdf5_write(path, &weights->tensors, weights->layer_norm_eps,
                                       weights->heads);
-    if (ends_with(path, ".safetensors"))
+    if (lae_path_ends_in(path, safetensors))
         return lae_safetensors_write_weights(path, &weights->tensors, weights->layer_norm_eps,
                                              weights->heads);
     return lae_bad_input("%s: its ending names no format that can be written; "

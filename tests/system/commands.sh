@@ -224,6 +224,7 @@ refused "No such file" 2 evaluate "$work/nothing.h5"
 refused "not an HDF5 file" 1 evaluate "$tiny"
 refused "neither test, validation nor train" 2 predict "$ties" "$work/q.h5" --split val
 refused "holds no training images out" 2 predict "$ties" "$work/q.h5" --split validation
+refused "neither a folder that exists" 2 predict "$ties" "$work/imags"
 refused "there is no directory" 2 predict "$ties" "$work/nowhere/q.h5"
 refused "is the checkpoint itself" 2 predict "$ties" "$ties/task_02.h5"
 refused "two of a kind" 1 inspect "$ties" --diff "$tiny"

@@ -19,6 +19,10 @@ void lae_map_close(struct lae_map *map);
 bool lae_path_exists(const char *path);
 bool lae_path_is_directory(const char *path);
 
+/* Whether a name has one of these endings, as ".h5", in whatever case, and more than it; `endings`
+ * ends with NULL. */
+bool lae_path_ends_in(const char *path, const char *const endings[]);
+
 /* The directory part of a path as a new string, "." or "/" where it must be; NULL: no memory. */
 char *lae_path_directory(const char *path);
 
