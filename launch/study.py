@@ -37,6 +37,7 @@ WIRINGS = [
     ("lora", "none", "ties", False),
     ("prefix", "none", "ties", False),
 ]
+MERGE = "ties"  # that most wirings are compared by
 ORDERS = 3
 SEEDS = 5
 HEADS = "linear,ncm,lda,ridge,aligned"
@@ -238,20 +239,21 @@ def show_heads(found, wiring):
          ["scored by", "n", "average", "last", "forgetting", "beside the ensemble"], rows)
 
 
-def show_all(found, wirings, base, what, first):
-    """Averages of the scorers that depend on what is compared, and what they have more than base's."""
-    scorers = [scorer for scorer in found[base] if depends_on_merge(scorer) or scorer == first == "online"]
-    named = [(wiring, found[wiring]) for wiring in wirings]
-    numbers = [[*wiring, str(len(next(iter(each.values()))["average"].values)),
-                *(each[scorer]["average"].spread() if scorer in each else "" for scorer in scorers)]
-               for wiring, each in named]
-    show(f"{what}, average:", ["attention", "MLP", "merge", "n", *scorers], numbers)
-    differences = [[*wiring, *(each[scorer]["average"].beside(found[base][scorer]["average"])
-                               if scorer in each else "" for scorer in scorers)]
-                   for wiring, each in named if wiring != base]
-    show(f"The same scorer's average less that of {', '.join(base)}:",
-         ["attention", "MLP", "merge", *scorers], differences)
-    return [text for row in differences for text in row if "±" in text]
+def show_averages(found, wirings, scorers, what):
+    rows = [[*wiring, str(max(len(each["average"].values) for each in found[wiring].values())),
+             *(found[wiring][scorer]["average"].spread() if scorer in found[wiring] else "" for scorer in scorers)]
+            for wiring in wirings]
+    show(f"{what}, average:", ["attention", "MLP", "merge", "n", *scorers], rows)
+
+
+def show_differences(found, wirings, base, scorers):
+    """Returns the differences as they are shown."""
+    rows = [[*wiring, *(found[wiring][scorer]["average"].beside(found[base][scorer]["average"])
+                        if scorer in found[wiring] and scorer in found[base] else "" for scorer in scorers)]
+            for wiring in wirings if wiring != base]
+    if rows:
+        show(f"The same scorer's average less that of {', '.join(base)}:", ["attention", "MLP", "merge", *scorers], rows)
+    return [text for row in rows for text in row if "±" in text]
 
 
 def table(arguments):
@@ -261,11 +263,18 @@ def table(arguments):
     for wiring in trained:
         if wiring[:2] == trained[0][:2]:
             show_heads(found, wiring)
-    differences = show_all(found, trained, trained[0], "Modules, wirings and their merge", "online")
+    scorers = [scorer for scorer in found[trained[0]] if not scorer.endswith("_init")]
+    show_averages(found, trained, scorers, "Modules and wirings, by their own merge")
+    differences = show_differences(found, trained, trained[0], scorers)
+    by_merge = [wiring for wiring in trained if wiring[2] == MERGE]
+    if by_merge and by_merge[0] != trained[0]:
+        differences += show_differences(found, by_merge, by_merge[0], scorers)
+    scorers = [scorer for scorer in scorers if depends_on_merge(scorer)]
     for wiring in trained:
-        merges = [key for key in found if key[:2] == wiring[:2] and (key == wiring or key not in trained)]
-        if len(merges) > 1:
-            differences += show_all(found, merges, wiring, "Merges of the same online modules", "")
+        merges = [wiring, *(key for key in found if key[:2] == wiring[:2] and key not in trained)]
+        if len(merges) > 1 and wiring[2] == MERGE:
+            show_averages(found, merges, scorers, "Merges of the same online modules")
+            differences += show_differences(found, merges, wiring, scorers)
     stars = sum(text.endswith("*") for text in differences)
     print(f"\n`*`: the 95 % interval of a difference, paired by seed and order, is without 0: {stars} of "
           f"{len(differences)}; where nothing differed, {len(differences) / 20:.0f} would be.")
