@@ -121,7 +121,11 @@ def collect(cell, arguments):
     rows = [row(cell["merge"], scorer, scores) for scorer, scores in last.items() if isinstance(scores, dict)]
     merges = pathlib.Path(arguments.out, "merges", cell["name"] + ".json")
     if merges.exists():
-        for merge in json.loads(merges.read_text())["merges"]:
+        compared = json.loads(merges.read_text())
+        own = merge_label(compared["stored"])
+        for merge in compared["merges"]:
+            if merge_label(merge) == own:
+                continue
             rows += [row(merge_label(merge), scorer, scores) for scorer, scores in merge["scores"].items()
                      if depends_on_merge(scorer)]
     return {"cell": cell, "settings": arguments.settings, "rows": rows,
