@@ -186,8 +186,8 @@ class Measured:
     def __init__(self):
         self.values = {}
 
-    def spread(self):
-        values = list(self.values.values())
+    def spread(self, pairs=None):
+        values = [value for pair, value in self.values.items() if pairs is None or pair in pairs]
         deviation = f" ± {statistics.stdev(values):.1f}" if len(values) > 1 else ""
         return f"{statistics.mean(values):.1f}{deviation}"
 
@@ -244,10 +244,14 @@ def show_heads(found, wiring):
 
 
 def show_averages(found, wirings, scorers, what):
-    rows = [[*wiring, str(max(len(each["average"].values) for each in found[wiring].values())),
-             *(found[wiring][scorer]["average"].spread() if scorer in found[wiring] else "" for scorer in scorers)]
-            for wiring in wirings]
-    show(f"{what}, average:", ["attention", "MLP", "merge", "n", *scorers], rows)
+    """Over the pairs of seed and order that all have; over each one's own where all have less than two."""
+    every = [set(each["average"].values) for wiring in wirings for each in found[wiring].values()]
+    common = set.intersection(*every)
+    pairs = common if len(common) > 1 else None
+    rows = [[*wiring, *(found[wiring][scorer]["average"].spread(pairs) if scorer in found[wiring] else ""
+                        for scorer in scorers)] for wiring in wirings]
+    n = f"n = {len(common)}" if pairs else "each over its own pairs of seed and order"
+    show(f"{what}, average ({n}):", ["attention", "MLP", "merge", *scorers], rows)
 
 
 def show_differences(found, wirings, base, scorers):
