@@ -145,11 +145,12 @@ static bool compute(struct lae_evaluator *e, lae_evaluate_progress *progress, vo
 {
     size_t part = (size_t)(PART * e->workers->count);
     bool done = true;
-    for (; done && e->first < e->count; e->first += part) {
+    while (done && e->first < e->count) {
         size_t left = e->count - e->first;
         if (progress != NULL) progress(context, (double)e->first / (double)e->count);
         done = lae_team_run_unless(e->job->team, left < part ? left : part, evaluate_image, e,
                                    is_asked_to_stop, e);
+        if (done) e->first += part; /* else workers may still be reading it */
     }
     enum lae_request request;
     return lae_dist_meet(e->job->dist, &request) && request == LAE_REQUEST_NONE && done;

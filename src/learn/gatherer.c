@@ -273,9 +273,10 @@ static lae_status begin(struct lae_gatherer *g, const struct lae_learned *learne
 static bool compute(struct lae_gatherer *g, lae_evaluate_progress *progress, void *context)
 {
     bool done = true;
-    for (; done && g->first < g->count; g->first += g->part) {
+    while (done && g->first < g->count) {
         if (progress != NULL) progress(context, (double)g->first / (double)g->count);
         done = add_part(g);
+        if (done) g->first += g->part; /* else workers may still be reading it */
     }
     enum lae_request request;
     return lae_dist_meet(g->job->dist, &request) && request == LAE_REQUEST_NONE && done;

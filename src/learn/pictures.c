@@ -79,6 +79,7 @@ static bool compute_round(struct round *round)
     enum lae_request request;
     if (!lae_dist_meet(job->dist, &request) || request != LAE_REQUEST_NONE || !done) {
         lae_team_drain(job->team); /* they write into the round */
+        if (lae_dist_is_broken(job->dist)) lae_dist_leave(job->dist, LAE_STOPPED);
         return false;
     }
     lae_dist_sum(job->dist, round->words, round->count * WORDS);

@@ -48,6 +48,7 @@ static double statistics_work(const struct lae_job *job, int task)
     return (double)job->sequence.images[LAE_TRAIN][task].count * count_modules(modules);
 }
 
+/* The initial module's features of the earlier tasks' images are kept. */
 static double evaluation_work(const struct lae_job *job, int task)
 {
     double images = 0.0;
@@ -57,8 +58,12 @@ static double evaluation_work(const struct lae_job *job, int task)
     unsigned last = (heads & LAE_LINEAR_HEADS) != 0 ? linear : 0;
     if ((heads & ~LAE_LINEAR_HEADS) != 0) last |= job->config->stats.modules;
     int before = job->config->eval.every == LAE_EVAL_EPOCH ? job->config->train.epochs - 1 : 0;
-    return images * (before * count_modules(different(job, task, linear)) +
-                     count_modules(different(job, task, last)));
+    last = different(job, task, last);
+    double kept = (last >> LAE_INIT & 1) != 0
+                      ? images - (double)job->sequence.images[LAE_TEST][task].count
+                      : 0.0;
+    return images * (before * count_modules(different(job, task, linear)) + count_modules(last)) -
+           kept;
 }
 
 void lae_progress_begin(struct lae_progress *progress, const struct lae_job *job, int first,

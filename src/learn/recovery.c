@@ -101,7 +101,8 @@ static lae_status find_inside(struct lae_rundir *dir, const char *name, struct l
     lae_status status = read_if_whole(path, log, &checkpoint, &read);
     free(path);
     if (!read) return status;
-    if (checkpoint.inside.present && checkpoint.task == dir->finished)
+    /* Without any task's file, as after run.resume=FILE, it counts whatever its task. */
+    if (checkpoint.inside.present && (!dir->found || checkpoint.task == dir->finished))
         take(dir, &checkpoint);
     else /* of a task that has been finished since */
         lae_checkpoint_free(&checkpoint);

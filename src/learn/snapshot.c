@@ -209,6 +209,7 @@ static lae_status take_moments(struct lae_set *set, const char *name, const floa
                                size_t count)
 {
     struct lae_named *item;
+    if (count == 0) return NULL; /* there are no modules */
     LAE_TRY(lae_set_add(set, name, 1, &count, &item));
     memcpy(item->data, values, count * sizeof *values);
     return NULL;
@@ -221,6 +222,7 @@ static lae_status take_inside(const struct lae_state *state, struct lae_inside *
     *inside = (struct lae_inside){
         .present = true,
         .merged = at->merged,
+        .owed = at->owed,
         .epoch = at->epoch,
         .step = at->step,
         .loss = at->loss,
@@ -349,6 +351,7 @@ static lae_status restore_classifier(const struct lae_job *job, const struct lae
 static lae_status restore_moments(const struct lae_set *set, const char *name, float *values,
                                   size_t count)
 {
+    if (count == 0) return NULL;
     const struct lae_named *item = lae_set_find(set, name);
     if (item == NULL || item->count != count)
         return lae_bad_input("/resume/adam/%s is missing or not of %zu values", name, count);
@@ -390,6 +393,7 @@ static lae_status restore_inside(const struct lae_job *job, const struct lae_che
     state->at = (struct lae_cursor){
         .inside = true,
         .merged = inside->merged,
+        .owed = inside->owed && inside->epoch > 0 && inside->epoch < job->config->train.epochs,
         .epoch = inside->epoch,
         .step = inside->step,
         .loss = inside->loss,

@@ -179,6 +179,14 @@ static lae_status evaluate(struct trainer *t, bool done)
     return agree(t, status);
 }
 
+/* The evaluation after the epoch that t->at tells of. */
+static lae_status evaluate_epoch(struct trainer *t)
+{
+    LAE_TRY(evaluate(t, false));
+    t->state->at.owed = false;
+    return NULL;
+}
+
 /* The rest of the epoch that the cursor stands in. */
 static lae_status learn_epoch(struct trainer *t)
 {
@@ -193,6 +201,7 @@ static lae_status learn_epoch(struct trainer *t)
         LAE_TRY(learn_step(t, step));
         if (step + 1 == steps) {
             at->epoch++;
+            at->owed = config->eval.every == LAE_EVAL_EPOCH && at->epoch < t->at.epochs;
             at->loss = 0.0;
             at->correct = at->images = 0;
         }
@@ -202,9 +211,7 @@ static lae_status learn_epoch(struct trainer *t)
     lae_status unheard = t->unheard;
     t->unheard = NULL;
     LAE_TRY(agree(t, unheard));
-    bool last = t->at.epoch + 1 == t->at.epochs;
-    if (config->eval.every == LAE_EVAL_EPOCH && !last) return evaluate(t, false);
-    return NULL;
+    return at->owed ? evaluate_epoch(t) : NULL;
 }
 
 /* Begins the task, or goes on inside it. */
@@ -217,6 +224,11 @@ static lae_status learn_task(struct trainer *t)
     t->at.steps = t->at.epochs * lae_plan_steps(config, task_images(t)->count);
     t->at.before = lae_plan_steps_before(config, &t->job->sequence, t->at.task);
     if (!at->inside) LAE_TRY(agree(t, lae_state_begin_task(t->job, t->state)));
+    if (at->owed) {
+        t->at.epoch = at->epoch - 1;
+        t->at.step = at->step - 1;
+        LAE_TRY(evaluate_epoch(t));
+    }
     while (at->epoch < t->at.epochs) {
         t->at.epoch = at->epoch;
         LAE_TRY(learn_epoch(t));
@@ -290,11 +302,20 @@ static _Noreturn void leave(struct trainer *t)
     lae_dist_leave(t->job->dist, code);
 }
 
+/* Rank 0 saves before anything that is collective: the others may have given it up for lost, and
+ * answer no more, where it was late. [collective] */
+static lae_status save_at_once(struct trainer *t)
+{
+    bool first = t->job->dist->rank == 0;
+    note_seconds(t);
+    return agree(t, first ? lae_rundir_save_alone(t->dir, t->job, t->state) : NULL);
+}
+
 /* A request to stop reached all ranks in the same place: the state is saved as it stands there. */
 static lae_status stop(struct trainer *t)
 {
     if (lae_dist_is_broken(t->job->dist)) leave(t);
-    lae_status status = save_inside(t);
+    lae_status status = save_at_once(t);
     lae_team_drain(t->job->team); /* after saving, which cannot wait */
     return status == NULL ? told_where(t, "stopped on request") : status;
 }

@@ -49,7 +49,8 @@ lae_status lae_tensorboard_open(struct lae_event_file *events, const char *direc
 {
     int64_t before = lae_plan_steps_before(job->config, &job->sequence, state->finished);
     int64_t next = before + state->at.step;
-    bool owed = state->at.inside && state->at.epoch == job->config->train.epochs;
+    bool whole = state->at.epoch == job->config->train.epochs;
+    bool owed = state->at.inside && (whole || state->at.owed);
     return lae_event_file_open(events, directory, owed ? next - 1 : next);
 }
 

@@ -300,9 +300,11 @@ static lae_status read_count(struct lae_hdf5 *file, const char *name, int64_t *c
 static lae_status read_inside(struct lae_hdf5 *file, struct lae_inside *inside)
 {
     if (!lae_hdf5_has(file, "resume")) return NULL;
-    int32_t merged, epoch;
+    int32_t merged, epoch, owed = 0;
     LAE_TRY(lae_hdf5_get_int(file, "resume", "merged", &merged));
     LAE_TRY(lae_hdf5_get_int(file, "resume", "epoch", &epoch));
+    if (lae_hdf5_has_attribute(file, "resume", "owed")) /* since there is such an evaluation */
+        LAE_TRY(lae_hdf5_get_int(file, "resume", "owed", &owed));
     LAE_TRY(read_count(file, "step", &inside->step));
     LAE_TRY(lae_hdf5_get_double(file, "resume", "loss", &inside->loss));
     LAE_TRY(read_count(file, "correct", &inside->correct));
@@ -311,6 +313,7 @@ static lae_status read_inside(struct lae_hdf5 *file, struct lae_inside *inside)
     LAE_TRY(read_count(file, "classifier_steps", &inside->classifier_steps));
     LAE_TRY(lae_hdf5_read_set(file, "resume/adam", &inside->adam));
     inside->merged = merged != 0;
+    inside->owed = owed != 0;
     inside->epoch = epoch;
     inside->present = true;
     return NULL;

@@ -106,6 +106,7 @@ static lae_status write_inside(struct lae_hdf5 *file, const struct lae_inside *i
     if (!inside->present) return NULL;
     LAE_TRY(lae_hdf5_make_group(file, "resume"));
     LAE_TRY(lae_hdf5_put_int(file, "resume", "merged", inside->merged));
+    LAE_TRY(lae_hdf5_put_int(file, "resume", "owed", inside->owed));
     LAE_TRY(lae_hdf5_put_int(file, "resume", "epoch", inside->epoch));
     LAE_TRY(lae_hdf5_put_double(file, "resume", "step", (double)inside->step));
     LAE_TRY(lae_hdf5_put_double(file, "resume", "loss", inside->loss));

@@ -102,7 +102,8 @@ lae_status lae_hdf5_put_text(struct lae_hdf5 *file, const char *object, const ch
 
 enum lae_hdf5_type { LAE_HDF5_FLOAT, LAE_HDF5_DOUBLE, LAE_HDF5_INT32 };
 
-/* Whether the root has something of that name (one component). */
+/* Whether the root has something of that name; of a path, all groups before the last component must
+ * be there. */
 bool lae_hdf5_has(struct lae_hdf5 *file, const char *name);
 bool lae_hdf5_has_attribute(struct lae_hdf5 *file, const char *object, const char *attribute);
 

@@ -44,15 +44,24 @@ points parts
 cmp "$work/whole.points" "$work/parts.points" || fail "another picture after going on twice"
 [ "$(ls "$runs/parts/events" | wc -l)" -eq 3 ] || fail "not one file for each start"
 
+# kill_inside NAME: waits for the second task's steps from 30 on, of 200, and kills the run's only rank.
+kill_inside() {
+    tries=0
+    until grep -q '"task":1,.*"step":3[0-9],' "$runs/$1/metrics.jsonl" 2>/dev/null; do
+        tries=$((tries + 1))
+        [ $tries -lt 1000 ] || fail "$1: does not come to its second task"
+        sleep 0.02
+    done
+    kill -KILL "$(cut -d' ' -f2 "$runs/$1/lock")"
+    wait
+    state=$runs/$1/resume.h5
+    [ -s "$state" ] || state=$runs/$1/resume-previous.h5 # killed between two renamings
+    [ -s "$state" ] || fail "$1: no state inside a task was saved"
+}
+
 # Killed inside a task, with a record and a line cut short: what was not kept is computed again.
 train 1 killed $settings train.epochs=100 checkpoint.every_steps=3 &
-for i in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20 21 22 23 24 25 26 27 28 29 30; do
-    grep -q '"task":1,.*"step":3[0-9],' "$runs/killed/metrics.jsonl" 2>/dev/null && break
-    sleep 0.2
-done
-kill -KILL "$(cut -d' ' -f2 "$runs/killed/lock")"
-wait
-[ -s "$runs/killed/resume.h5" ] || fail "no state inside a task was saved"
+kill_inside killed
 printf '\050\000\000\000\000\000\000\000\001\002' >>"$runs/killed/events/events.out.tfevents.000000.lae_mpi"
 printf '{"event":"steps","ta' >>"$runs/killed/metrics.jsonl"
 train 2 killed $settings train.epochs=100 || { cat "$work/killed.err"; fail "going on"; }
@@ -68,7 +77,21 @@ cut -d' ' -f1,2 "$work/straight.points" >"$work/a"
 cut -d' ' -f1,2 "$work/killed.points" >"$work/b"
 cmp "$work/a" "$work/b" || fail "other steps after a kill"
 [ "$(grep -c '"ta$' "$runs/killed/metrics.jsonl")" -eq 1 ] || fail "a line was joined to a cut one"
-echo "ok: parts, and a kill"
+
+# Killed where the state was saved at the end of an epoch: its evaluation, which may have been made
+# or not, is made again, and counts once.
+train 1 owed $settings train.epochs=100 checkpoint.every_steps=2 &
+kill_inside owed
+epoch=$(h5dump -a /resume/epoch "$state" | sed -n 's/.*(0): //p')
+lines=$(grep -c . "$runs/owed/metrics.jsonl")
+train 2 owed $settings train.epochs=100 || { cat "$work/owed.err"; fail "going on"; }
+tail -n +$((lines + 1)) "$runs/owed/metrics.jsonl" | grep '"event":"evaluation"' | head -n 1 |
+    grep -q "\"epoch\":$((epoch - 1))," || fail "the evaluation after epoch $((epoch - 1)) is lost"
+points owed
+grep '^accuracy' "$work/straight.points" >"$work/a"
+grep '^accuracy' "$work/owed.points" >"$work/b"
+cmp "$work/a" "$work/b" || fail "other evaluations after a kill at the end of an epoch"
+echo "ok: parts, and kills"
 
 # A byte in the middle is found.
 cp -r "$runs/whole/events" "$work/damaged"

@@ -46,7 +46,8 @@ train 2 branch merge.method=ties || fail "with a gap"
 same whole branch task_02.h5
 
 # Without modules there is nothing to accumulate, and still a run to go on with.
-train 1 bare pet.attn.type=none run.tasks=1 || fail "without modules"
+train 1 bare pet.attn.type=none run.tasks=1 checkpoint.every_steps=1 ||
+    { cat "$work/bare.err"; fail "without modules"; }
 train 2 bare pet.attn.type=none || fail "without modules, going on"
 train 1 bare1 pet.attn.type=none || fail "without modules, at once"
 same bare bare1 task_02.h5
@@ -56,4 +57,31 @@ printf 'X' | dd of="$runs/parts/task_02.h5" bs=1 seek=5000 conv=notrunc 2>/dev/n
 train 1 parts merge.method=ties || fail "with a damaged file"
 grep -q "task_02.h5" "$work/parts.err" || fail "the damage is not said"
 same whole parts task_02.h5
+
+# A state inside a task that lies alone, without the tasks' files before it, is gone on from; so is
+# what comes of it, stopped in the same task, as long as it has no other file.
+train 1 lone merge.method=ties train.epochs=300 checkpoint.every_steps=2 &
+await_task_1() {
+    tries=0
+    until grep -q '"task":1,.*"step":[0-9]' "$runs/$1/metrics.jsonl" 2>/dev/null; do
+        tries=$((tries + 1))
+        [ $tries -lt 300 ] || fail "$1: does not come to its second task"
+        sleep 0.1
+    done
+}
+await_task_1 lone
+pkill -USR1 -f "^$LAE_MPI.* run.name=lone "
+wait
+mkdir "$work/elsewhere"
+mv "$runs/lone/resume.h5" "$work/elsewhere/state.h5"
+train 1 from_state merge.method=ties train.epochs=300 run.resume="$work/elsewhere/state.h5" &
+await_task_1 from_state
+pkill -USR1 -f "^$LAE_MPI.* run.name=from_state "
+wait
+[ ! -e "$runs/from_state/task_00.h5" ] && [ -e "$runs/from_state/resume.h5" ] ||
+    { cat "$work/from_state.err"; fail "going on from a state alone"; }
+train 2 from_state merge.method=ties train.epochs=300 run.tasks=2 || { cat "$work/from_state.err"; fail "a state alone"; }
+grep -q "^going on in task 2" "$work/from_state.err" "$work/from_state.out" || fail "begun afresh beside a state"
+train 1 straight merge.method=ties train.epochs=300 run.tasks=2 || fail "two tasks at once"
+same straight from_state task_01.h5
 echo "ok"

@@ -18,8 +18,8 @@ void lae_gatherer_free(struct lae_gatherer *gatherer); /* NULL is allowed */
  * classes; of `learned` the modules alone are read. Ridge's strength is chosen, where heads.ridge
  * leaves a choice, by images set aside (heads.held_out), which join then, too. `progress` may be
  * NULL. [collective] Errors, the same on all ranks: features that are not finite or too large; no
- * strength will do; memory; LAE_STOPPED: a request to stop came, `statistics` are as before; workers
- * may still be at it, until lae_team_drain. */
+ * strength will do; memory; LAE_STOPPED: a request to stop came, `statistics` are as before;
+ * workers may still be at it, until lae_team_drain. */
 lae_status lae_gather(struct lae_gatherer *gatherer, const struct lae_learned *learned,
                       struct lae_statistics *statistics, lae_evaluate_progress *progress,
                       void *context) LAE_MUST_CHECK;

@@ -26,7 +26,7 @@ struct lae_step_report {
     double lr;
     double gradient_norm; /* of the mean gradient before clipping */
     int images;
-    double seconds; /* since training began or went on */
+    double seconds; /* of training so far, over restarts */
 };
 
 struct lae_observer {

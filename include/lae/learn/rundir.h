@@ -23,9 +23,9 @@ struct lae_rundir {
 };
 
 /* Makes or opens the directory, takes its lock, adds log.txt to the log, finds the newest good task
- * file and compares its configuration with ours; writes config.yaml. [collective] Errors, the same
- * on all ranks: the directory is in use, cannot be written, or holds a run whose result-changing
- * keys differ (they are named, with both values); run.resume forbids going on. */
+ * file and compares its configuration with ours. [collective] Errors, the same on all ranks: the
+ * directory is in use, cannot be written, or holds a run whose result-changing keys differ (they
+ * are named, with both values); run.resume forbids going on. */
 lae_status lae_rundir_open(const struct lae_config *config, const struct lae_dist *dist,
                            struct lae_log *log, struct lae_rundir *dir) LAE_MUST_CHECK;
 void lae_rundir_close(struct lae_rundir *dir);

@@ -12,6 +12,7 @@
 struct lae_cursor {
     bool inside;     /* the task has begun: its classifier and Adam's moments are there */
     bool merged;     /* its steps are done and offline is merged; the evaluation is owed */
+    bool owed;       /* the evaluation after the epoch before (eval.every: epoch), too */
     int epoch;       /* the next step's */
     int64_t step;    /* the next, within the task */
     double loss;     /* sum over the epoch's steps so far */

@@ -52,6 +52,7 @@ struct lae_class_stats {
 struct lae_inside {
     bool present;            /* false in the file of a finished task */
     bool merged;             /* all steps are done and offline is merged; the evaluation is owed */
+    bool owed;               /* the evaluation after the epoch before, too */
     int epoch;               /* the next step's */
     int64_t step;            /* the next, within the task */
     double loss;             /* sum over the epoch's steps so far */
