@@ -43,14 +43,14 @@ static lae_status end(struct record *record, struct lae_event_file *events, int6
 }
 
 /* The evaluation that ends a task lies at its last step. Where it is still owed, one that had been
- * made, but not kept, goes with that step. */
+ * made, but not kept, goes with that step. After an epoch inside a task one may be there twice,
+ * with the same values. */
 lae_status lae_tensorboard_open(struct lae_event_file *events, const char *directory,
                                 const struct lae_job *job, const struct lae_state *state)
 {
     int64_t before = lae_plan_steps_before(job->config, &job->sequence, state->finished);
     int64_t next = before + state->at.step;
-    bool whole = state->at.epoch == job->config->train.epochs;
-    bool owed = state->at.inside && (whole || state->at.owed);
+    bool owed = state->at.inside && state->at.epoch == job->config->train.epochs;
     return lae_event_file_open(events, directory, owed ? next - 1 : next);
 }
 

