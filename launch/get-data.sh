@@ -137,5 +137,9 @@ done
 [ $failed -eq 0 ] || exit 1
 case $wanted in
 *cifar100*weights* | *weights*cifar100*)
-    echo "The next step: launch/run.sh $(nproc) --config configs/lae_conv_adapter_ties.yaml" ;;
+    places=""
+    own=$(cd "$(dirname "$0")/../data" && pwd)
+    [ "$into" = "$own" ] ||
+        places=" data.path='$into/cifar-100-binary.tar.gz' model.weights='$into/ViT-B_16.npz'"
+    echo "The next step: launch/run.sh $(nproc) --config lae_conv_adapter_ties.yaml$places" ;;
 esac

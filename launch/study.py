@@ -2,7 +2,7 @@
 """The study on one dataset: every module and wiring, merge and head, over seeds and class orders.
 
     launch/study.py list                                       the trainings, by number
-    launch/study.py run --data DIR --weights FILE --out OUT [--cells 1-20] [--config FILE] [KEY=VALUE ...]
+    launch/study.py run --data DIR --weights FILE --out OUT [--cells 1-20,57] [--config FILE] [KEY=VALUE ...]
     launch/study.py table OUT|FILE.jsonl                       means and deviations, as Markdown
 
 A cell is one training; its heads are evaluated side by side, and for some cells `lae_mpi merge` follows,
@@ -155,23 +155,33 @@ def is_compared(cell, result):
     return any(each["merge"] != cell["merge"] for each in result["rows"])
 
 
+def refuse(text):
+    print(f"launch/study.py: {text}", file=sys.stderr)
+    sys.exit(2)
+
+
 def chosen(text, count):
-    """Cells "1-20" or "7", counted from 1."""
-    first, _, last = text.partition("-")
-    if not first.isdigit() or not (last or first).isdigit():
-        sys.exit(f"launch/study.py: --cells {text}: give N or FIRST-LAST")
-    return range(max(1, int(first)) - 1, min(count, int(last or first)))
+    """Cells "1-20,57" counted from 1."""
+    numbers = []
+    for part in text.split(","):
+        first, _, last = part.partition("-")
+        if not first.isdigit() or not (last or first).isdigit():
+            refuse(f"--cells {text}: give N or FIRST-LAST, or several of them between commas")
+        if not 1 <= int(first) <= int(last or first) <= count:
+            refuse(f"--cells {text}: there are the cells 1 to {count}")
+        numbers += range(int(first) - 1, int(last or first))
+    return numbers
 
 
 def run(arguments):
     for name in ("data", "weights", "out", "config"):
         path = getattr(arguments, name)
-        if not path:
-            continue
+        if not path or (name == "config" and "/" not in path and not os.path.exists(path)):
+            continue  # the program looks among its own
         path = os.path.abspath(path)
         setattr(arguments, name, path)
         if name != "out" and not os.path.exists(path):
-            sys.exit(f"launch/study.py: {path}: there is no such file")
+            refuse(f"{path}: there is no such file")
     every = cells()
     for number in chosen(arguments.cells or f"1-{len(every)}", len(every)):
         run_cell(every[number], arguments)
@@ -204,11 +214,14 @@ class Measured:
 def read(place):
     place = pathlib.Path(place)
     if not place.exists():
-        sys.exit(f"launch/study.py: {place}: there is no such file")
+        refuse(f"{place}: there is no such file")
     files = sorted((place / "cells").glob("*.json")) if place.is_dir() else [place]
-    results = [json.loads(line) for file in files for line in file.read_text().splitlines()]
+    try:
+        results = [json.loads(line) for file in files for line in file.read_text().splitlines()]
+    except ValueError as error:
+        refuse(f"{place}: is not what cells leave: {error}")
     if not results:
-        sys.exit(f"launch/study.py: {place}: no cell is done yet")
+        refuse(f"{place}: no cell is done yet")
     order = {cell["name"]: number for number, cell in enumerate(cells())}
     return sorted(results, key=lambda result: order.get(result["cell"]["name"], len(order)))
 
@@ -304,9 +317,9 @@ def main():
     running.add_argument("--data", required=True, help="CIFAR-100, as data.path")
     running.add_argument("--weights", required=True, help="as model.weights")
     running.add_argument("--out", required=True, help="directory of runs and results")
-    running.add_argument("--cells", help="N or FIRST-LAST; all by itself")
+    running.add_argument("--cells", help="such as 1-20,57; all by itself")
     running.add_argument("--config", help="configuration of what the cells do not set")
-    running.add_argument("--launcher", default=f"{HERE / 'run.sh'} 2", help="what starts the program")
+    running.add_argument("--launcher", default=f"{shlex.quote(str(HERE / 'run.sh'))} 2", help="what starts the program")
     running.add_argument("--no-merges", action="store_true", help="compare merges another time")
     running.add_argument("settings", nargs="*", metavar="KEY=VALUE")
     commands.add_parser("table").add_argument("out", metavar="OUT|FILE.jsonl")

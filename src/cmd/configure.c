@@ -1,6 +1,7 @@
 #include "lae/cmd/cmd.h"
 #include "lae/files/map.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -68,14 +69,35 @@ static lae_status load_demo(struct lae_config *config, const char *home)
     return NULL;
 }
 
+/* The path of the program's own configuration of that name, with or without .yaml; NULL: there is
+ * none. */
+static char *find_own(const char *configs, const char *file)
+{
+    static const char *const endings[] = {"", ".yaml"};
+    for (size_t i = 0; configs != NULL && i < sizeof endings / sizeof endings[0]; i++) {
+        size_t size = strlen(configs) + strlen(file) + sizeof "/.yaml";
+        char *own = malloc(size);
+        if (own == NULL) return NULL;
+        snprintf(own, size, "%s/%s%s", configs, file, endings[i]);
+        if (lae_path_exists(own)) return own;
+        free(own);
+    }
+    return NULL;
+}
+
 /* --config FILE: a path, or the name of one of the program's own configurations, which a file of
  * that name in the working directory comes before. */
 static lae_status load_named(struct lae_config *config, const char *configs, const char *file)
 {
-    bool elsewhere = strchr(file, '/') == NULL && !lae_path_exists(file);
-    char *own = elsewhere && configs != NULL ? lae_path_join(configs, file) : NULL;
-    bool found = own != NULL && lae_path_exists(own);
-    lae_status status = lae_config_load_file(config, found ? own : file);
+    if (strchr(file, '/') != NULL || lae_path_exists(file))
+        return lae_config_load_file(config, file);
+    char *own = find_own(configs, file);
+    if (own == NULL)
+        return lae_bad_input(
+            "--config %s: there is neither such a file here nor a configuration of "
+            "that name in %s",
+            file, configs != NULL ? configs : "the program's own directory");
+    lae_status status = lae_config_load_file(config, own);
     free(own);
     return status;
 }

@@ -77,6 +77,7 @@ static lae_status run(const struct lae_arguments *arguments, const struct lae_di
     const char *in = arguments->positional[0], *out = arguments->positional[1];
     const char *module = arguments->options[OPTION_MODULE];
     char kind[LAE_KIND_TEXT] = LAE_CHECKPOINT_FORMAT;
+    LAE_TRY(lae_output_check(out));
     if (!lae_path_is_directory(in)) LAE_TRY(lae_kind_of(in, kind));
     if (strcmp(kind, LAE_CHECKPOINT_FORMAT) == 0) return convert_modules(in, out, module, log);
     if (module != NULL)

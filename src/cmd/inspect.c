@@ -1,6 +1,5 @@
 /* What a file or a run holds beyond what h5ls shows, and what differs between two files. */
 #include "lae/cmd/cmd.h"
-#include "lae/files/atomic.h"
 #include "lae/files/map.h"
 #include "lae/learn/opened.h"
 #include "lae/report/inspection.h"
@@ -182,7 +181,7 @@ static lae_status run(const struct lae_arguments *arguments, const struct lae_di
     (void)dist;
     struct subject subject = {0}, other = {0};
     const char *json = arguments->options[OPTION_JSON];
-    if (json != NULL) LAE_TRY(lae_status_prefix(lae_atomic_check(json), "--json"));
+    if (json != NULL) LAE_TRY(lae_status_prefix(lae_output_check(json), "--json"));
     lae_status status = inspect(arguments, log, &subject, &other);
     free_subject(&subject);
     free_subject(&other);

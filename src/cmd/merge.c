@@ -1,12 +1,12 @@
 /* The merge lab: what other merges make of the online modules that a run's tasks left. */
 #include "lae/base/clock.h"
 #include "lae/cmd/cmd.h"
-#include "lae/files/atomic.h"
 #include "lae/learn/lab.h"
 #include "lae/learn/progress.h"
 #include "lae/learn/sweep.h"
 #include "lae/report/comparison.h"
 #include "lae/report/pace.h"
+#include "lae/store/kind.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -192,7 +192,7 @@ static lae_status run(const struct lae_arguments *arguments, const struct lae_di
 {
     struct lae_opened opened;
     const char *json = arguments->options[OPTION_JSON];
-    lae_status status = json != NULL && dist->rank == 0 ? lae_atomic_check(json) : NULL;
+    lae_status status = json != NULL && dist->rank == 0 ? lae_output_check(json) : NULL;
     LAE_TRY(lae_dist_agree(dist, lae_status_prefix(status, "--json")));
     status = lae_opened_open_bare(arguments->positional[0], arguments->settings,
                                   arguments->setting_count, dist, log, &opened);

@@ -2,11 +2,11 @@
  * images that nobody has labelled, the most likely classes of each. */
 #include "lae/cmd/cmd.h"
 #include "lae/data/pictures.h"
-#include "lae/files/atomic.h"
 #include "lae/files/map.h"
 #include "lae/learn/opened.h"
 #include "lae/learn/predictor.h"
 #include "lae/report/ranking.h"
+#include "lae/store/kind.h"
 #include "lae/store/predictions.h"
 
 #include <stdio.h>
@@ -51,7 +51,7 @@ static lae_status check_out(const char *out, const char *checkpoint)
         a.st_ino == b.st_ino)
         return lae_bad_input("%s: is the checkpoint itself; give another file for the predictions",
                              out);
-    return lae_atomic_check(out);
+    return lae_output_check(out);
 }
 
 /* Rank 0's. */

@@ -215,6 +215,10 @@ lae_status recovery_find(const struct lae_config *config, struct lae_rundir *dir
     if (never && dir->found)
         return lae_bad_input(
             "%s holds a run already and run.resume is never; choose another run.name", dir->path);
+    bool from_file = !never && strcmp(config->run.resume, "auto") != 0;
+    if (dir->found && from_file)
+        lae_log_note(log, "%s goes on from its own state; run.resume's file was for its beginning",
+                     dir->path);
     if (dir->found) return compare_config(config, dir->path, dir->last.config);
     if (never || strcmp(config->run.resume, "auto") == 0) return NULL;
     return start_from_file(config, dir, log);

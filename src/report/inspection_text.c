@@ -169,7 +169,7 @@ static void print_tensor(FILE *out, const struct lae_tensor_facts *t, int name, 
         fprintf(out, "%-*s", name, t->name);
     fprintf(out, " %-*s", shape, lae_shape_text(t->rank, t->shape, text));
     print_number(out, "%*.3g", 9, t->norm);
-    print_number(out, "%*.3g", 8, t->from_init);
+    print_number(out, "%*.3g", 9, t->from_init);
     print_number(out, "%*.3f", 7, t->relative);
     print_number(out, "%*.3g", 9, t->from_last);
     print_number(out, "%*.2f", 7, t->cosine);
@@ -181,9 +181,9 @@ static void print_tensor(FILE *out, const struct lae_tensor_facts *t, int name, 
 
 static void print_tensor_header(FILE *out, int name, int shape)
 {
-    fprintf(out, "\n%-*s%9s%8s%7s%9s%7s%12s%6s\n", name + 1 + shape, "", "norm of", "moved", "over",
+    fprintf(out, "\n%-*s%9s%9s%7s%9s%7s%12s%6s\n", name + 1 + shape, "", "norm of", "moved", "over",
             "moved in", "cosine", "kept, %", "signs");
-    fprintf(out, "%-*s %-*s%9s%8s%7s%9s%7s%6s%6s%6s\n", name, "tensor", shape, "shape", "online",
+    fprintf(out, "%-*s %-*s%9s%9s%7s%9s%7s%6s%6s%6s\n", name, "tensor", shape, "shape", "online",
             "in all", "|init|", "the task", "on,off", "on", "off", "apart");
 }
 

@@ -2,6 +2,7 @@
 
 #include "hdf5_file.h"
 
+#include "lae/files/atomic.h"
 #include "lae/files/map.h"
 
 #include <stdio.h>
@@ -44,4 +45,20 @@ lae_status lae_kind_of(const char *path, char kind[LAE_KIND_TEXT])
         kind_of_unsealed(path, kind);
     lae_map_close(&map);
     return NULL;
+}
+
+lae_status lae_output_check(const char *path)
+{
+    char kind[LAE_KIND_TEXT];
+    LAE_TRY(lae_atomic_check(path));
+    if (!lae_path_exists(path)) return NULL;
+    lae_status status = lae_kind_of(path, kind);
+    bool known = status == NULL;
+    lae_status_free(status); /* a device, say */
+    if (!known || (strcmp(kind, "lae-checkpoint") != 0 && strcmp(kind, "lae-run") != 0))
+        return NULL;
+    return lae_bad_input(
+        "%s: is a file of a run (%s), which shall not be overwritten; give another "
+        "name",
+        path, kind);
 }

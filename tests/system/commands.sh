@@ -227,6 +227,14 @@ refused "holds no training images out" 2 predict "$ties" "$work/q.h5" --split va
 refused "neither a folder that exists" 2 predict "$ties" "$work/imags"
 refused "there is no directory" 2 predict "$ties" "$work/nowhere/q.h5"
 refused "is the checkpoint itself" 2 predict "$ties" "$ties/task_02.h5"
+cp "$ties/task_00.h5" "$work/other_task.h5"
+refused "shall not be overwritten" 2 predict "$ties" "$work/other_task.h5"
+refused "shall not be overwritten" 1 convert "$tiny" "$work/other_task.h5"
+refused "shall not be overwritten" 1 inspect "$ties" --json "$ties/run.h5"
+refused "shall not be overwritten" 2 merge "$ties" --json "$work/other_task.h5"
+cmp "$ties/task_00.h5" "$work/other_task.h5" || fail "a refused output was written"
+refused "neither such a file here nor" 1 train --config lae_tise.yaml
+did 0 1 train --config lae_ties --print-config
 refused "two of a kind" 1 inspect "$ties" --diff "$tiny"
 refused "is no weight file" 1 inspect "$LAE_TEST_SOURCE/README.md"
 refused "lae-predictions" 1 inspect "$work/p1.h5"

@@ -85,6 +85,12 @@ done
 
 ! $study table "$work/none" >"$work/study.out" 2>&1 || fail "a table of nothing"
 grep -q "$work/none" "$work/study.out" || fail "a table of nothing does not say of what"
-! cells 9-x || fail "--cells 9-x is taken"
-grep -q "give N or FIRST-LAST" "$work/study.out" || fail "--cells 9-x is not explained"
+for wrong in 9-x 0 136 5-2; do
+    cells $wrong
+    [ $? -eq 2 ] || fail "--cells $wrong is taken"
+    grep -q -- "--cells $wrong: " "$work/study.out" || fail "--cells $wrong is not explained"
+done
+echo "{" >"$work/broken.jsonl"
+$study table "$work/broken.jsonl" >"$work/study.out" 2>&1
+[ $? -eq 2 ] && grep -q "is not what cells leave" "$work/study.out" || fail "a table of nonsense"
 echo "ok: launch/study.py"

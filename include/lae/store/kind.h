@@ -11,4 +11,8 @@
  * Nothing is checked: its reader will do that. Errors: no such file, not a regular one. */
 lae_status lae_kind_of(const char *path, char kind[LAE_KIND_TEXT]) LAE_MUST_CHECK;
 
+/* Whether an output can be written there, as lae_atomic_check; a run's own files (a task's, a state
+ * inside one, the index) are refused: they are what it learned. */
+lae_status lae_output_check(const char *path) LAE_MUST_CHECK;
+
 #endif
