@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 enum { OPTION_OUTPUT };
 
@@ -80,6 +81,25 @@ static lae_status prepare(const struct places *places, bool chosen)
     return NULL;
 }
 
+static bool same_directory(const char *a, const char *b)
+{
+    struct stat first, second;
+    return stat(a, &first) == 0 && stat(b, &second) == 0 && first.st_dev == second.st_dev &&
+           first.st_ino == second.st_ino;
+}
+
+/* A run that counted as two seeds would make every deviation too small. */
+static lae_status check_runs(const struct lae_arguments *arguments)
+{
+    const char **names = arguments->positional;
+    for (int i = 1; i < arguments->positional_count; i++)
+        for (int j = 0; j < i; j++)
+            if (same_directory(names[j], names[i]))
+                return lae_bad_input("%s: is the same run as %s; name each once", names[i],
+                                     names[j]);
+    return NULL;
+}
+
 static lae_status read_runs(const struct lae_arguments *arguments, struct lae_log *log,
                             struct lae_run *runs)
 {
@@ -93,6 +113,7 @@ static lae_status write_report(const struct lae_arguments *arguments, struct lae
 {
     size_t count = (size_t)arguments->positional_count;
     bool drawn = false;
+    LAE_TRY(check_runs(arguments));
     LAE_TRY(read_runs(arguments, log, runs));
     LAE_TRY(choose_places(arguments, places));
     LAE_TRY(prepare(places, arguments->options[OPTION_OUTPUT] != NULL));

@@ -135,6 +135,7 @@ echo "ok: runs under way"
 # ---- places
 
 refused 2 "there is no such directory" "$runs/nothing"
+refused 2 "is the same run as" "$runs/ties_seed1" "$runs/../$(basename "$runs")/ties_seed1/"
 refused 2 "is no directory" "$runs/ties_seed1/task_00.h5"
 refused 2 "is not a run's directory" "$LAE_TEST_SOURCE/tests"
 refused 2 "takes 1 argument\(s\) or more, 0 given"
