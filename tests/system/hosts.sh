@@ -200,12 +200,12 @@ without=fail
 
 # shellcheck disable=SC2086
 train 2 calm $settings || { cat "$work/calm.err"; fail "the undisturbed run on one host"; }
-train 1 one merge.method=ties train.epochs=30 || fail "a shorter one"
+train 1 one merge.method=ties train.epochs=200 || fail "a shorter one"
 # Heartbeats that never get through are no reason to end.
 blocked=no
 (on lae-west ip rule add pref 100 ipproto udp prohibit) 2>/dev/null && blocked=yes
 hosts=both
-train 4 both merge.method=ties train.epochs=30 compute.watchdog_seconds=0.5 ||
+train 4 both merge.method=ties train.epochs=200 compute.watchdog_seconds=0.5 ||
     { cat "$work/both.err"; fail "the run on two hosts"; }
 grep -q "^ranks *4 on 2 hosts " "$work/both.err" || fail "they are not taken for two hosts"
 if [ $blocked = yes ]; then
