@@ -8,12 +8,12 @@
  * and sums, bias and result are fp32. Where the processor has no instructions for bf16, the rounded
  * numbers are multiplied as fp32: oneDNN's own emulation takes several times as long.
  */
+#include "onednn.h"
 #include "product.h"
 
 #include "lae/base/arena.h"
 #include "lae/nn/kernels.h"
 
-#include <oneapi/dnnl/dnnl.h>
 #include <oneapi/dnnl/dnnl_debug.h>
 
 #include <stdint.h>
@@ -34,7 +34,7 @@ struct onednn_product {
     const struct lae_kernels *kernels;
     dnnl_engine_t engine;
     dnnl_primitive_t primitive;
-    dnnl_memory_desc_t x, w, b, y, scratchpad;
+    struct onednn_matmul layouts;
 };
 
 enum { ARGUMENT_X, ARGUMENT_W, ARGUMENT_Y, ARGUMENT_SCRATCHPAD, ARGUMENT_B, ARGUMENTS };
@@ -53,7 +53,9 @@ bool lae_onednn_is_built_in(void)
 
 bool lae_bf16_is_native(void)
 {
-    return dnnl_get_effective_cpu_isa() >= dnnl_cpu_isa_avx512_core_bf16;
+    /* Each bit of these numbers is one extension. */
+    return (dnnl_get_effective_cpu_isa() & dnnl_cpu_isa_avx512_core_bf16) ==
+           dnnl_cpu_isa_avx512_core_bf16;
 }
 
 const char *lae_onednn_version(char *text, size_t size)
@@ -89,47 +91,38 @@ static lae_status failed(const char *what, dnnl_status_t status)
         if (dnnl_try_status_ != dnnl_success) return failed(what, dnnl_try_status_);               \
     } while (0)
 
-static dnnl_status_t matrix(dnnl_memory_desc_t *desc, dnnl_data_type_t type, size_t rows,
-                            size_t cols, size_t stride)
-{
-    const dnnl_dims_t dims = {(dnnl_dim_t)rows, (dnnl_dim_t)cols};
-    const dnnl_dims_t strides = {(dnnl_dim_t)stride, 1};
-    return dnnl_memory_desc_init_by_strides(desc, 2, dims, type, strides);
-}
-
 /* The weights [in, out] as stored: their transpose, or themselves. */
-static dnnl_status_t stored(const struct lae_product_shape *shape, dnnl_memory_desc_t *desc)
+static dnnl_status_t stored(const struct lae_product_shape *shape, struct onednn_layout **layout)
 {
-    const dnnl_dims_t dims = {(dnnl_dim_t)shape->in, (dnnl_dim_t)shape->out};
-    const dnnl_dims_t across = {1, (dnnl_dim_t)shape->in}, along = {(dnnl_dim_t)shape->out, 1};
-    return dnnl_memory_desc_init_by_strides(desc, 2, dims, dnnl_f32, shape->back ? along : across);
+    size_t across = shape->back ? shape->out : 1, along = shape->back ? 1 : shape->in;
+    return onednn_layout_strided(dnnl_f32, shape->in, shape->out, across, along, layout);
 }
 
 static lae_status describe(struct onednn_product *product)
 {
     const struct lae_product_shape *shape = &product->shape;
-    const dnnl_dims_t weights = {(dnnl_dim_t)shape->in, (dnnl_dim_t)shape->out};
+    struct onednn_matmul *layouts = &product->layouts;
     if (product->rounds) product->first = (struct operand){shape->rows, shape->in, shape->ldx};
-    DNNL_TRY(matrix(&product->x, product->type, shape->rows, shape->in,
-                    product->rounds ? shape->in : shape->ldx),
+    DNNL_TRY(onednn_layout_strided(product->type, shape->rows, shape->in,
+                                   product->rounds ? shape->in : shape->ldx, 1, &layouts->x),
              "describe an input");
-    DNNL_TRY(
-        dnnl_memory_desc_init_by_tag(&product->w, 2, weights, product->type, dnnl_format_tag_any),
-        "describe weights");
-    DNNL_TRY(matrix(&product->b, dnnl_f32, 1, shape->out, shape->out), "describe a bias");
-    DNNL_TRY(matrix(&product->y, dnnl_f32, shape->rows, shape->out, shape->ldy),
+    DNNL_TRY(onednn_layout_any(product->type, shape->in, shape->out, &layouts->w),
+             "describe weights");
+    if (shape->bias)
+        DNNL_TRY(onednn_layout_strided(dnnl_f32, 1, shape->out, shape->out, 1, &layouts->b),
+                 "describe a bias");
+    DNNL_TRY(onednn_layout_strided(dnnl_f32, shape->rows, shape->out, shape->ldy, 1, &layouts->y),
              "describe a result");
     return NULL;
 }
 
 /* op of a matrix [rows, cols] in dense rows. */
-static dnnl_status_t dense(dnnl_memory_desc_t *desc, dnnl_data_type_t type, size_t rows,
-                           size_t cols, bool transpose)
+static dnnl_status_t dense(dnnl_data_type_t type, const struct operand *matrix, bool transpose,
+                           struct onednn_layout **layout)
 {
-    if (!transpose) return matrix(desc, type, rows, cols, cols);
-    const dnnl_dims_t dims = {(dnnl_dim_t)cols, (dnnl_dim_t)rows};
-    const dnnl_dims_t strides = {1, (dnnl_dim_t)cols};
-    return dnnl_memory_desc_init_by_strides(desc, 2, dims, type, strides);
+    size_t rows = matrix->rows, cols = matrix->cols;
+    if (transpose) return onednn_layout_strided(type, cols, rows, 1, cols, layout);
+    return onednn_layout_strided(type, rows, cols, cols, 1, layout);
 }
 
 static lae_status describe_pair(const struct lae_pair_shape *shape, struct onednn_product *product)
@@ -138,15 +131,15 @@ static lae_status describe_pair(const struct lae_pair_shape *shape, struct onedn
     const struct operand turned_a = {shape->k, shape->m, shape->lda};
     const struct operand plain_b = {shape->k, shape->n, shape->ldb};
     const struct operand turned_b = {shape->n, shape->k, shape->ldb};
-    struct operand a = shape->transpose_a ? turned_a : plain_a;
-    struct operand b = shape->transpose_b ? turned_b : plain_b;
-    product->first = a;
-    product->second = b;
-    DNNL_TRY(dense(&product->x, product->type, a.rows, a.cols, shape->transpose_a),
+    struct onednn_matmul *layouts = &product->layouts;
+    product->first = shape->transpose_a ? turned_a : plain_a;
+    product->second = shape->transpose_b ? turned_b : plain_b;
+    DNNL_TRY(dense(product->type, &product->first, shape->transpose_a, &layouts->x),
              "describe an input");
-    DNNL_TRY(dense(&product->w, product->type, b.rows, b.cols, shape->transpose_b),
+    DNNL_TRY(dense(product->type, &product->second, shape->transpose_b, &layouts->w),
              "describe an input");
-    DNNL_TRY(matrix(&product->y, dnnl_f32, shape->m, shape->n, shape->ldc), "describe a result");
+    DNNL_TRY(onednn_layout_strided(dnnl_f32, shape->m, shape->n, shape->ldc, 1, &layouts->y),
+             "describe a result");
     return NULL;
 }
 
@@ -159,28 +152,19 @@ static dnnl_status_t set_attributes(const struct lae_product_shape *shape,
     dnnl_post_ops_t after;
     status = dnnl_post_ops_create(&after);
     if (status != dnnl_success) return status;
-    status = dnnl_post_ops_append_sum(after, 1.0F);
+    status = onednn_append_sum(after);
     if (status == dnnl_success) status = dnnl_primitive_attr_set_post_ops(attributes, after);
     dnnl_post_ops_destroy(after);
     return status;
 }
 
-/* Makes the primitive and takes from it which layouts it chose. */
 static lae_status build(struct onednn_product *product, dnnl_primitive_attr_t attributes)
 {
-    dnnl_matmul_desc_t matmul;
-    dnnl_primitive_desc_t choice;
     DNNL_TRY(set_attributes(&product->shape, attributes), "set up a product");
-    DNNL_TRY(dnnl_matmul_desc_init(&matmul, &product->x, &product->w,
-                                   product->shape.bias ? &product->b : NULL, &product->y),
-             "describe a product");
-    DNNL_TRY(dnnl_primitive_desc_create(&choice, &matmul, attributes, product->engine, NULL),
-             "compute a product of this shape");
-    product->w = *dnnl_primitive_desc_query_md(choice, dnnl_query_weights_md, 0);
-    product->scratchpad = *dnnl_primitive_desc_query_md(choice, dnnl_query_scratchpad_md, 0);
-    dnnl_status_t status = dnnl_primitive_create(&product->primitive, choice);
-    dnnl_primitive_desc_destroy(choice);
-    return status == dnnl_success ? NULL : failed("make a product", status);
+    DNNL_TRY(
+        onednn_matmul_create(&product->layouts, product->engine, attributes, &product->primitive),
+        "make a product of this shape");
+    return NULL;
 }
 
 /* A product yet to be described, and built with the attributes. */
@@ -231,6 +215,11 @@ lae_status onednn_pair_create(const struct lae_pair_shape *shape, struct onednn_
 void onednn_product_free(struct onednn_product *product)
 {
     if (product == NULL) return;
+    const struct onednn_matmul *layouts = &product->layouts;
+    struct onednn_layout *all[] = {layouts->x, layouts->w, layouts->b, layouts->y,
+                                   layouts->scratchpad};
+    for (size_t i = 0; i < sizeof all / sizeof *all; i++)
+        onednn_layout_free(all[i]);
     dnnl_primitive_destroy(product->primitive);
     dnnl_engine_destroy(product->engine);
     free(product);
@@ -238,7 +227,7 @@ void onednn_product_free(struct onednn_product *product)
 
 size_t onednn_product_packed(const struct onednn_product *product)
 {
-    return dnnl_memory_desc_get_size(&product->w);
+    return onednn_layout_size(product->layouts.w);
 }
 
 /* ---- rounding ---------------------------------------------------------------------------- */
@@ -272,38 +261,45 @@ static const void *rounded(const struct onednn_product *product, const struct op
 
 /* ---- packing ----------------------------------------------------------------------------- */
 
-/* A copy from one layout and type to another, on a stream of its own. */
-static dnnl_status_t reorder(const struct onednn_product *product, const dnnl_memory_desc_t *from,
+/* Runs a primitive that copies, on a stream of its own. */
+static dnnl_status_t copy(dnnl_primitive_t primitive, dnnl_engine_t engine, dnnl_memory_t from,
+                          dnnl_memory_t to)
+{
+    const dnnl_exec_arg_t arguments[] = {{DNNL_ARG_FROM, from}, {DNNL_ARG_TO, to}};
+    dnnl_stream_t stream;
+    dnnl_status_t status = dnnl_stream_create(&stream, engine, dnnl_stream_default_flags);
+    if (status != dnnl_success) return status;
+    status = dnnl_primitive_execute(primitive, stream, 2, arguments);
+    if (status == dnnl_success) status = dnnl_stream_wait(stream);
+    dnnl_stream_destroy(stream);
+    return status;
+}
+
+/* `source`, which lies as `from` says, into the layout and type of the product's weights. */
+static dnnl_status_t reorder(const struct onednn_product *product, const struct onednn_layout *from,
                              const float *source, void *target)
 {
-    dnnl_primitive_desc_t choice = NULL;
     dnnl_primitive_t primitive = NULL;
-    dnnl_stream_t stream = NULL;
     dnnl_memory_t in = NULL, out = NULL;
     dnnl_engine_t engine = product->engine;
-    dnnl_status_t status =
-        dnnl_reorder_primitive_desc_create(&choice, from, engine, &product->w, engine, NULL);
-    if (status == dnnl_success) status = dnnl_primitive_create(&primitive, choice);
-    if (status == dnnl_success) status = dnnl_stream_create(&stream, engine, dnnl_stream_in_order);
-    if (status == dnnl_success) status = dnnl_memory_create(&in, from, engine, (void *)source);
-    if (status == dnnl_success) status = dnnl_memory_create(&out, &product->w, engine, target);
-    const dnnl_exec_arg_t arguments[] = {{DNNL_ARG_FROM, in}, {DNNL_ARG_TO, out}};
-    if (status == dnnl_success) status = dnnl_primitive_execute(primitive, stream, 2, arguments);
-    if (status == dnnl_success) status = dnnl_stream_wait(stream);
+    dnnl_status_t status = onednn_reorder_create(from, product->layouts.w, engine, &primitive);
+    if (status == dnnl_success) status = onednn_memory_create(from, engine, (void *)source, &in);
+    if (status == dnnl_success)
+        status = onednn_memory_create(product->layouts.w, engine, target, &out);
+    if (status == dnnl_success) status = copy(primitive, engine, in, out);
     if (in != NULL) dnnl_memory_destroy(in);
     if (out != NULL) dnnl_memory_destroy(out);
-    if (stream != NULL) dnnl_stream_destroy(stream);
     if (primitive != NULL) dnnl_primitive_destroy(primitive);
-    if (choice != NULL) dnnl_primitive_desc_destroy(choice);
     return status;
 }
 
 static lae_status pack(const struct onednn_product *product, const float *w, void *packed)
 {
-    dnnl_memory_desc_t from;
+    struct onednn_layout *from;
     DNNL_TRY(stored(&product->shape, &from), "describe weights");
-    DNNL_TRY(reorder(product, &from, w, packed), "pack weights");
-    return NULL;
+    dnnl_status_t status = reorder(product, from, w, packed);
+    onednn_layout_free(from);
+    return status == dnnl_success ? NULL : failed("pack weights", status);
 }
 
 lae_status onednn_product_pack(const struct onednn_product *product, const float *w, void *packed)
@@ -325,16 +321,16 @@ lae_status onednn_product_pack(const struct onednn_product *product, const float
 size_t onednn_product_scratch(const struct onednn_product *product)
 {
     return rounded_size(product, &product->first) + rounded_size(product, &product->second) +
-           dnnl_memory_desc_get_size(&product->scratchpad);
+           onednn_layout_size(product->layouts.scratchpad);
 }
 
 static dnnl_status_t add_argument(struct onednn_runner *runner, int kind,
-                                  const dnnl_memory_desc_t *desc)
+                                  const struct onednn_layout *layout)
 {
     dnnl_exec_arg_t *argument = &runner->arguments[runner->count];
     argument->arg = kind;
     dnnl_status_t status =
-        dnnl_memory_create(&argument->memory, desc, runner->product->engine, DNNL_MEMORY_NONE);
+        onednn_memory_create(layout, runner->product->engine, DNNL_MEMORY_NONE, &argument->memory);
     if (status == dnnl_success) runner->count++;
     return status;
 }
@@ -343,15 +339,16 @@ lae_status onednn_runner_create(const struct onednn_product *product, struct one
 {
     struct onednn_runner *runner = *out = calloc(1, sizeof *runner);
     if (runner == NULL) return lae_out_of_memory(sizeof *runner, "a thread's product");
+    const struct onednn_matmul *layouts = &product->layouts;
     runner->product = product;
-    DNNL_TRY(dnnl_stream_create(&runner->stream, product->engine, dnnl_stream_in_order),
+    DNNL_TRY(dnnl_stream_create(&runner->stream, product->engine, dnnl_stream_default_flags),
              "start a stream");
-    DNNL_TRY(add_argument(runner, DNNL_ARG_SRC, &product->x), "describe an input");
-    DNNL_TRY(add_argument(runner, DNNL_ARG_WEIGHTS, &product->w), "describe weights");
-    DNNL_TRY(add_argument(runner, DNNL_ARG_DST, &product->y), "describe a result");
-    DNNL_TRY(add_argument(runner, DNNL_ARG_SCRATCHPAD, &product->scratchpad), "describe memory");
+    DNNL_TRY(add_argument(runner, DNNL_ARG_SRC, layouts->x), "describe an input");
+    DNNL_TRY(add_argument(runner, DNNL_ARG_WEIGHTS, layouts->w), "describe weights");
+    DNNL_TRY(add_argument(runner, DNNL_ARG_DST, layouts->y), "describe a result");
+    DNNL_TRY(add_argument(runner, DNNL_ARG_SCRATCHPAD, layouts->scratchpad), "describe memory");
     if (product->shape.bias)
-        DNNL_TRY(add_argument(runner, DNNL_ARG_BIAS, &product->b), "describe a bias");
+        DNNL_TRY(add_argument(runner, DNNL_ARG_BIAS, layouts->b), "describe a bias");
     return NULL;
 }
 
