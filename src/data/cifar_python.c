@@ -2,6 +2,7 @@
 
 #include "pickle.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -13,29 +14,84 @@ struct target {
     size_t record, count; /* bytes of one; how many */
 };
 
+/* Labels come in a list, or in an array where somebody has written the file again. */
+enum { LISTS = 1 << LAE_PICKLE_LIST | 1 << LAE_PICKLE_TUPLE, ARRAYS = 1 << LAE_PICKLE_ARRAY };
+
+static lae_status set_label(const char *name, const char *key, size_t i, int64_t label, size_t at,
+                            const struct target *target)
+{
+    if (label < 0 || label > 255)
+        return lae_bad_input("%s: item %zu of \"%s\" (counted from 0) is no label from 0 to 255: "
+                             "damaged",
+                             name, i, key);
+    target->records[i * target->record + at] = (unsigned char)label;
+    return NULL;
+}
+
+static lae_status check_label_count(const char *name, const char *key, size_t count,
+                                    const struct target *target)
+{
+    if (count == target->count) return NULL;
+    return lae_bad_input("%s: has %zu images in \"data\" and %zu labels in \"%s\": damaged", name,
+                         target->count, count, key);
+}
+
+static lae_status take_label_array(const struct lae_pickle *pickle,
+                                   const struct lae_pickle_value *array, const char *name,
+                                   const char *key, size_t at, const struct target *target)
+{
+    uint32_t shape[LAE_PICKLE_AXES];
+    uint32_t axes = lae_pickle_shape(pickle, array, shape);
+    if (axes > 2 || (axes == 2 && shape[1] != 1))
+        return lae_bad_input("%s: \"%s\" is an array of more than one label an image", name, key);
+    LAE_TRY(check_label_count(name, key, shape[0], target));
+    for (size_t i = 0; i < shape[0]; i++)
+        LAE_TRY(set_label(name, key, i, lae_pickle_item(array, i), at, target));
+    return NULL;
+}
+
 /* One label of all records, at byte `at` of each. */
 static lae_status take_labels(const struct lae_pickle *pickle, const char *name, const char *key,
                               size_t at, const struct target *target)
 {
-    const struct lae_pickle_value *list, *label;
-    LAE_TRY(lae_pickle_find(pickle, key, LAE_PICKLE_LIST, &list));
-    if (list->count != target->count)
-        return lae_bad_input("%s: has %zu images in \"data\" and %u labels in \"%s\": damaged",
-                             name, target->count, list->count, key);
-    uint32_t place = list->first;
+    const struct lae_pickle_value *labels, *label;
+    LAE_TRY(lae_pickle_find(pickle, key, LISTS | ARRAYS, &labels));
+    if (labels->kind == LAE_PICKLE_ARRAY)
+        return take_label_array(pickle, labels, name, key, at, target);
+    LAE_TRY(check_label_count(name, key, labels->count, target));
+    uint32_t place = labels->first;
     for (size_t i = 0; (label = lae_pickle_next(pickle, &place)) != NULL; i++) {
-        if (label->kind != LAE_PICKLE_NUMBER || label->number < 0 || label->number > 255)
-            return lae_bad_input("%s: item %zu of \"%s\" (counted from 0) is no label from 0 to "
-                                 "255: damaged",
-                                 name, i, key);
-        target->records[i * target->record + at] = (unsigned char)label->number;
+        int64_t number = label->kind == LAE_PICKLE_NUMBER ? label->number : -1;
+        LAE_TRY(set_label(name, key, i, number, at, target));
     }
     return NULL;
 }
 
-static void take_pixels(const struct lae_pickle_value *data, size_t at, const struct target *target)
+/* Images [count, pixel_bytes], or with planes as axes of their own, which is the same memory. */
+static lae_status check_shape(const struct lae_pickle *pickle, const struct lae_pickle_value *data,
+                              const char *name, size_t pixel_bytes, size_t *count)
 {
-    size_t columns = data->columns, rows = data->count;
+    uint32_t shape[LAE_PICKLE_AXES] = {0};
+    uint32_t axes = lae_pickle_shape(pickle, data, shape);
+    bool planes = axes == 4 && shape[1] == 3 && shape[2] == shape[3] && !data->by_columns &&
+                  3 * (uint64_t)shape[2] * shape[3] == pixel_bytes;
+    *count = shape[0];
+    if (data->number == 1 && ((axes == 2 && shape[1] == pixel_bytes) || planes)) return NULL;
+    char text[80] = "";
+    size_t used = 0;
+    for (uint32_t i = 0; i < axes; i++)
+        used +=
+            (size_t)snprintf(text + used, sizeof text - used, "%s%u", i > 0 ? ", " : "", shape[i]);
+    return lae_bad_input("%s: its \"data\" are [%s] numbers of %d bytes; CIFAR's are [images, %zu] "
+                         "of 1 byte without sign, planes R, G, B",
+                         name, text, (int)(data->number < 0 ? -data->number : data->number),
+                         pixel_bytes);
+}
+
+static void take_pixels(const struct lae_pickle_value *data, size_t columns, size_t at,
+                        const struct target *target)
+{
+    size_t rows = target->count;
     for (size_t i = 0; i < rows; i++) {
         unsigned char *to = target->records + i * target->record + at;
         if (data->by_columns)
@@ -53,17 +109,14 @@ static lae_status convert(const struct lae_pickle *pickle, const char *name,
     size_t labels = 0;
     while (keys[labels] != NULL)
         labels++;
-    LAE_TRY(lae_pickle_find(pickle, "data", LAE_PICKLE_ARRAY, &data));
-    if (data->columns != pixel_bytes)
-        return lae_bad_input("%s: its images have %u bytes instead of %zu: damaged, or no CIFAR",
-                             name, data->columns, pixel_bytes);
+    LAE_TRY(lae_pickle_find(pickle, "data", ARRAYS, &data));
+    LAE_TRY(check_shape(pickle, data, name, pixel_bytes, &target->count));
     target->record = labels + pixel_bytes;
-    target->count = data->count;
     target->records = malloc(target->count * target->record + 1);
     if (target->records == NULL) return lae_out_of_memory(target->count * target->record, name);
     for (size_t i = 0; i < labels; i++)
         LAE_TRY(take_labels(pickle, name, keys[i], i, target));
-    take_pixels(data, labels, target);
+    take_pixels(data, pixel_bytes, labels, target);
     return NULL;
 }
 
@@ -89,7 +142,7 @@ static lae_status join_names(const struct lae_pickle *pickle, const char *name, 
                              unsigned char *text, size_t *used)
 {
     const struct lae_pickle_value *list, *item;
-    LAE_TRY(lae_pickle_find(pickle, key, LAE_PICKLE_LIST, &list));
+    LAE_TRY(lae_pickle_find(pickle, key, LISTS, &list));
     uint32_t place = list->first;
     if (list->count > MAX_NAMES)
         return lae_bad_input("%s: \"%s\" has %u names: damaged", name, key, list->count);

@@ -4,20 +4,28 @@
  *     memo     values that were given a number to be called by again
  *     values   all there ever were; strings point into the file
  *     cells    the items of tuples, lists and dictionaries, linked: | value | next cell |
+ *     latin    bytes that Python 3 wrote as text for protocol 2, made bytes again
  *
- * An array comes in two steps, the call that makes an empty one and the state that fills it:
+ * An array comes in two steps, the call that makes an empty one and the state that fills it; or, in
+ * protocol 5, in one:
  *
  *     numpy.core.multiarray _reconstruct, (numpy ndarray, (0,), "b")   REDUCE
- *     (1, (rows, columns), DTYPE, by columns?, bytes)                  BUILD
+ *     (1, SHAPE, DTYPE, by columns?, bytes)                            BUILD
+ *     numpy.core.numeric _frombuffer, (bytes, DTYPE, SHAPE, "C")       REDUCE
  *     DTYPE:  numpy dtype, ("u1", 0, 1)                                REDUCE
  *             (3, "|", None, None, None, -1, -1, 0)                    BUILD
+ *
+ * and one number of NumPy's by numpy.core.multiarray scalar, (DTYPE, bytes). NumPy 2 says _core for
+ * core. Bytes that protocol 2 has no word for are _codecs encode, (text, "latin1").
  */
 #include "pickle.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #define MAX_VALUES ((size_t)1 << 22) /* CIFAR-100's training file has some 200,000 */
+#define MAX_NAME 255                 /* bytes, of something of Python's */
 #define NO_CELL UINT32_MAX
 
 enum opcode {
@@ -36,6 +44,10 @@ enum opcode {
     OP_BUILD = 'b',
     OP_GLOBAL = 'c',
     OP_APPENDS = 'e',
+    OP_BINBYTES = 'B',
+    OP_SHORT_BINBYTES = 'C',
+    OP_BINFLOAT = 'G',
+    OP_BINUNICODE = 'X',
     OP_BINGET = 'h',
     OP_LONG_BINGET = 'j',
     OP_BINPUT = 'q',
@@ -50,14 +62,41 @@ enum opcode {
     OP_TUPLE3 = 0x87,
     OP_NEWTRUE = 0x88,
     OP_NEWFALSE = 0x89,
+    OP_LONG1 = 0x8a,
+    OP_SHORT_BINUNICODE = 0x8c,
+    OP_BINUNICODE8 = 0x8d,
+    OP_BINBYTES8 = 0x8e,
+    OP_STACK_GLOBAL = 0x93,
+    OP_MEMOIZE = 0x94,
+    OP_FRAME = 0x95,
+    OP_BYTEARRAY8 = 0x96,
+    OP_NEXT_BUFFER = 0x97,
 };
 
-enum global { GLOBAL_RECONSTRUCT, GLOBAL_NDARRAY, GLOBAL_DTYPE, GLOBALS };
+enum { OLDEST_PROTOCOL = 2, NEWEST_PROTOCOL = 5, MAX_ARGUMENTS = 4 };
 
-static const char *const global_names[GLOBALS] = {
-    [GLOBAL_RECONSTRUCT] = "numpy.core.multiarray\n_reconstruct\n",
-    [GLOBAL_NDARRAY] = "numpy\nndarray\n",
-    [GLOBAL_DTYPE] = "numpy\ndtype\n",
+enum global {
+    GLOBAL_RECONSTRUCT,
+    GLOBAL_FROM_BUFFER,
+    GLOBAL_SCALAR,
+    GLOBAL_NDARRAY,
+    GLOBAL_DTYPE,
+    GLOBAL_ENCODE,
+};
+
+static const struct {
+    const char *module, *name;
+    enum global global;
+} globals[] = {
+    {"numpy.core.multiarray", "_reconstruct", GLOBAL_RECONSTRUCT},
+    {"numpy._core.multiarray", "_reconstruct", GLOBAL_RECONSTRUCT},
+    {"numpy.core.numeric", "_frombuffer", GLOBAL_FROM_BUFFER},
+    {"numpy._core.numeric", "_frombuffer", GLOBAL_FROM_BUFFER},
+    {"numpy.core.multiarray", "scalar", GLOBAL_SCALAR},
+    {"numpy._core.multiarray", "scalar", GLOBAL_SCALAR},
+    {"numpy", "ndarray", GLOBAL_NDARRAY},
+    {"numpy", "dtype", GLOBAL_DTYPE},
+    {"_codecs", "encode", GLOBAL_ENCODE},
 };
 
 struct cell {
@@ -79,6 +118,8 @@ struct lae_pickle {
     struct cell *cells;
     size_t cell_count, cell_room;
     struct numbers stack, marks, memo;
+    unsigned char *latin; /* [size]; NULL until it is needed */
+    size_t latin_used;
 };
 
 /* ---- Memory ------------------------------------------------------------------------------------
@@ -179,15 +220,29 @@ static lae_status take(struct lae_pickle *p, size_t count, const unsigned char *
     return NULL;
 }
 
-/* `count` bytes, the lowest first. */
-static lae_status take_number(struct lae_pickle *p, size_t count, uint32_t *number)
+/* `count` bytes, at most 8, the lowest first. */
+static uint64_t number_of(const unsigned char *bytes, size_t count)
+{
+    uint64_t number = 0;
+    for (size_t i = 0; i < count; i++)
+        number |= (uint64_t)bytes[i] << 8 * i;
+    return number;
+}
+
+static lae_status take_number(struct lae_pickle *p, size_t count, uint64_t *number)
 {
     const unsigned char *bytes;
     LAE_TRY(take(p, count, &bytes));
-    *number = 0;
-    for (size_t i = 0; i < count; i++)
-        *number |= (uint32_t)bytes[i] << 8 * i;
+    *number = number_of(bytes, count);
     return NULL;
+}
+
+/* A number of so many bytes whose highest bit is its sign. */
+static int64_t extend_sign(uint64_t number, size_t bytes)
+{
+    if (bytes == 0 || bytes >= 8) return (int64_t)number;
+    uint64_t sign = (uint64_t)1 << (8 * bytes - 1);
+    return (int64_t)(number ^ sign) - (int64_t)sign;
 }
 
 /* ---- Instructions ------------------------------------------------------------------------------
@@ -195,32 +250,98 @@ static lae_status take_number(struct lae_pickle *p, size_t count, uint32_t *numb
 
 static lae_status push_number(struct lae_pickle *p, size_t bytes)
 {
-    uint32_t number;
+    uint64_t number;
     LAE_TRY(take_number(p, bytes, &number));
-    int64_t value = bytes == 4 ? (int32_t)number : (int64_t)number;
+    int64_t value = bytes == 4 ? extend_sign(number, 4) : (int64_t)number;
     return push(p, (struct lae_pickle_value){.kind = LAE_PICKLE_NUMBER, .number = value});
 }
 
+static lae_status push_long(struct lae_pickle *p)
+{
+    uint64_t bytes, number;
+    LAE_TRY(take_number(p, 1, &bytes));
+    if (bytes > 8) return wrong(p, "a whole number of more than 64 bits");
+    LAE_TRY(take_number(p, (size_t)bytes, &number));
+    return push(p, (struct lae_pickle_value){.kind = LAE_PICKLE_NUMBER,
+                                             .number = extend_sign(number, (size_t)bytes)});
+}
+
+static lae_status push_float(struct lae_pickle *p)
+{
+    const unsigned char *unused;
+    LAE_TRY(take(p, 8, &unused));
+    return push(p, (struct lae_pickle_value){.kind = LAE_PICKLE_FLOAT});
+}
+
+/* Text and bytes alike. */
 static lae_status push_string(struct lae_pickle *p, size_t length_bytes)
 {
     struct lae_pickle_value string = {.kind = LAE_PICKLE_STRING};
-    uint32_t length;
+    uint64_t length;
     LAE_TRY(take_number(p, length_bytes, &length));
-    string.size = length;
+    if (length > p->size) return wrong(p, "cut short");
+    string.size = (size_t)length;
     LAE_TRY(take(p, string.size, &string.bytes));
     return push(p, string);
 }
 
+/* Where the frame ends is of no use to who has the whole file. */
+static lae_status pass_frame(struct lae_pickle *p)
+{
+    uint64_t length;
+    LAE_TRY(take_number(p, 8, &length));
+    return length <= p->size - p->at ? NULL : wrong(p, "cut short");
+}
+
+/* What a pickle may ask for, or an error that says what it did ask for. */
+static lae_status push_named(struct lae_pickle *p, const char *module, int module_size,
+                             const char *name, int name_size)
+{
+    for (size_t i = 0; i < sizeof globals / sizeof globals[0]; i++)
+        if (strlen(globals[i].module) == (size_t)module_size &&
+            memcmp(globals[i].module, module, (size_t)module_size) == 0 &&
+            strlen(globals[i].name) == (size_t)name_size &&
+            memcmp(globals[i].name, name, (size_t)name_size) == 0)
+            return push(p, (struct lae_pickle_value){.kind = LAE_PICKLE_GLOBAL,
+                                                     .number = (int64_t)globals[i].global});
+    char what[200];
+    snprintf(what, sizeof what, "asks Python for %.*s.%.*s, where only NumPy's arrays are read",
+             module_size < 60 ? module_size : 60, module, name_size < 60 ? name_size : 60, name);
+    return wrong(p, what);
+}
+
+/* The text up to the end of its line. */
+static lae_status take_line(struct lae_pickle *p, const char **line, int *length)
+{
+    const unsigned char *begin = p->bytes + p->at;
+    const unsigned char *end = memchr(begin, '\n', p->size - p->at);
+    if (end == NULL || end - begin > MAX_NAME) return wrong(p, "a name without an end");
+    *line = (const char *)begin;
+    *length = (int)(end - begin);
+    p->at += (size_t)*length + 1;
+    return NULL;
+}
+
 static lae_status push_global(struct lae_pickle *p)
 {
-    for (int i = 0; i < GLOBALS; i++) {
-        size_t length = strlen(global_names[i]);
-        if (length > p->size - p->at || memcmp(p->bytes + p->at, global_names[i], length) != 0)
-            continue;
-        p->at += length;
-        return push(p, (struct lae_pickle_value){.kind = LAE_PICKLE_GLOBAL, .number = i});
-    }
-    return wrong(p, "names something else of Python's than NumPy's arrays");
+    const char *module, *name;
+    int module_size, name_size;
+    LAE_TRY(take_line(p, &module, &module_size));
+    LAE_TRY(take_line(p, &name, &name_size));
+    return push_named(p, module, module_size, name, name_size);
+}
+
+static lae_status push_stacked_global(struct lae_pickle *p)
+{
+    struct lae_pickle_value *module, *name;
+    LAE_TRY(peek(p, 0, &name));
+    LAE_TRY(peek(p, 1, &module));
+    if (module->kind != LAE_PICKLE_STRING || name->kind != LAE_PICKLE_STRING ||
+        module->size > MAX_NAME || name->size > MAX_NAME)
+        return wrong(p, "a name that is none");
+    p->stack.count -= 2;
+    return push_named(p, (const char *)module->bytes, (int)module->size, (const char *)name->bytes,
+                      (int)name->size);
 }
 
 /* Moves what lies above `height` into the sequence below it. */
@@ -276,11 +397,9 @@ static lae_status make_small_tuple(struct lae_pickle *p, size_t count)
 }
 
 /* Python numbers the memo's entries in order. */
-static lae_status remember(struct lae_pickle *p, size_t bytes)
+static lae_status remember_as(struct lae_pickle *p, uint64_t number)
 {
-    uint32_t number;
     struct lae_pickle_value *unused;
-    LAE_TRY(take_number(p, bytes, &number));
     LAE_TRY(peek(p, 0, &unused));
     uint32_t value = p->stack.items[p->stack.count - 1];
     if (number >= p->value_count + 2) return wrong(p, "a memo number too large");
@@ -290,9 +409,16 @@ static lae_status remember(struct lae_pickle *p, size_t bytes)
     return NULL;
 }
 
+static lae_status remember(struct lae_pickle *p, size_t bytes)
+{
+    uint64_t number;
+    LAE_TRY(take_number(p, bytes, &number));
+    return remember_as(p, number);
+}
+
 static lae_status recall(struct lae_pickle *p, size_t bytes)
 {
-    uint32_t number;
+    uint64_t number;
     LAE_TRY(take_number(p, bytes, &number));
     if (number >= p->memo.count || p->memo.items[number] == UINT32_MAX)
         return wrong(p, "a memo number that nothing has");
@@ -336,23 +462,176 @@ static bool take_apart(const struct lae_pickle *p, const struct lae_pickle_value
     return true;
 }
 
-/* The call of the global below the top with the tuple on top: an array or its type, both empty. */
+/* Bytes that were written as text: each character is one of them. Every text is made so once, so
+ * that all together are no longer than the file. */
+static lae_status encode(struct lae_pickle *p, const struct lae_pickle_value *const item[],
+                         struct lae_pickle_value *made)
+{
+    const struct lae_pickle_value *text = item[0];
+    if (text->kind != LAE_PICKLE_STRING || !is_string(item[1], "latin1"))
+        return wrong(p, "text in an encoding that is not known");
+    if (text->size > p->size - p->latin_used) return wrong(p, "one text, made bytes twice");
+    if (p->latin == NULL) p->latin = malloc(p->size);
+    if (p->latin == NULL) return lae_out_of_memory(p->size, p->name);
+    unsigned char *to = p->latin + p->latin_used;
+    *made = (struct lae_pickle_value){.kind = LAE_PICKLE_STRING, .bytes = to};
+    for (size_t i = 0; i < text->size; i++) {
+        unsigned char byte = text->bytes[i];
+        if (byte >= 0x80) {
+            bool pair = (byte == 0xc2 || byte == 0xc3) && i + 1 < text->size &&
+                        (text->bytes[i + 1] & 0xc0) == 0x80;
+            if (!pair) return wrong(p, "text with characters that are no bytes");
+            byte = (unsigned char)((byte & 3) << 6 | (text->bytes[++i] & 0x3f));
+        }
+        to[made->size++] = byte;
+    }
+    p->latin_used += made->size;
+    return NULL;
+}
+
+/* ("u1", 0, 1): whole numbers of 1, 2, 4 or 8 bytes, in made->number, negative where signed. */
+static lae_status make_dtype(const struct lae_pickle *p, const struct lae_pickle_value *const *item,
+                             struct lae_pickle_value *made)
+{
+    const struct lae_pickle_value *text = item[0];
+    bool whole = text->kind == LAE_PICKLE_STRING && text->size == 2 &&
+                 (text->bytes[0] == 'u' || text->bytes[0] == 'i') &&
+                 memchr("1248", text->bytes[1], 4) != NULL;
+    if (!whole || !is_flag(item[1], 0) || !is_flag(item[2], 1))
+        return wrong(p, "an array of something else than whole numbers");
+    int64_t bytes = text->bytes[1] - '0';
+    *made = (struct lae_pickle_value){.kind = LAE_PICKLE_DTYPE,
+                                      .number = text->bytes[0] == 'i' ? -bytes : bytes};
+    return NULL;
+}
+
+static size_t bytes_of_item(const struct lae_pickle_value *array)
+{
+    return (size_t)(array->number < 0 ? -array->number : array->number);
+}
+
+int64_t lae_pickle_item(const struct lae_pickle_value *array, size_t index)
+{
+    size_t size = bytes_of_item(array);
+    unsigned char bytes[8];
+    for (size_t i = 0; i < size; i++)
+        bytes[i] = array->bytes[index * size + (array->highest_first ? size - 1 - i : i)];
+    uint64_t number = number_of(bytes, size);
+    return array->number < 0 ? extend_sign(number, size) : (int64_t)number;
+}
+
+uint32_t lae_pickle_shape(const struct lae_pickle *p, const struct lae_pickle_value *array,
+                          uint32_t shape[LAE_PICKLE_AXES])
+{
+    uint32_t place = array->first;
+    for (uint32_t i = 0; i < array->count; i++)
+        shape[i] = (uint32_t)lae_pickle_next(p, &place)->number;
+    return array->count;
+}
+
+/* Whether the shape is one, and has just so many items. */
+static bool is_shape_of(const struct lae_pickle *p, const struct lae_pickle_value *shape,
+                        uint64_t items)
+{
+    if (shape->kind != LAE_PICKLE_TUPLE || shape->count < 1 || shape->count > LAE_PICKLE_AXES)
+        return false;
+    uint32_t place = shape->first;
+    uint64_t product = 1;
+    for (uint32_t i = 0; i < shape->count; i++) {
+        const struct lae_pickle_value *side = lae_pickle_next(p, &place);
+        if (side->kind != LAE_PICKLE_NUMBER || side->number < 0 || side->number > UINT32_MAX)
+            return false;
+        if (side->number > 0 && product > items / (uint64_t)side->number) return false;
+        product *= (uint64_t)side->number;
+    }
+    return product == items;
+}
+
+/* The array takes over the tuple's cells, which nothing changes any more. */
+static lae_status fill_array(const struct lae_pickle *p, const struct lae_pickle_value *shape,
+                             const struct lae_pickle_value *dtype,
+                             const struct lae_pickle_value *bytes, bool by_columns,
+                             struct lae_pickle_value *array)
+{
+    if (dtype->kind != LAE_PICKLE_DTYPE || !dtype->built || bytes->kind != LAE_PICKLE_STRING)
+        return wrong(p, "an array that is not of whole numbers");
+    size_t size = bytes_of_item(dtype);
+    if (bytes->size % size != 0 || !is_shape_of(p, shape, bytes->size / size))
+        return wrong(p, "an array whose shape does not go with its bytes");
+    *array = (struct lae_pickle_value){
+        .kind = LAE_PICKLE_ARRAY,
+        .built = true,
+        .by_columns = by_columns,
+        .highest_first = dtype->highest_first,
+        .first = shape->first,
+        .last = shape->last,
+        .count = shape->count,
+        .number = dtype->number,
+        .bytes = bytes->bytes,
+        .size = bytes->size,
+    };
+    return NULL;
+}
+
+static lae_status make_from_buffer(const struct lae_pickle *p,
+                                   const struct lae_pickle_value *const *item,
+                                   struct lae_pickle_value *made)
+{
+    bool by_columns = is_string(item[3], "F");
+    if (!by_columns && !is_string(item[3], "C")) return wrong(p, "an array in no known order");
+    return fill_array(p, item[2], item[1], item[0], by_columns, made);
+}
+
+static lae_status make_scalar(const struct lae_pickle *p,
+                              const struct lae_pickle_value *const *item,
+                              struct lae_pickle_value *made)
+{
+    if (item[0]->kind != LAE_PICKLE_DTYPE || !item[0]->built ||
+        item[1]->kind != LAE_PICKLE_STRING || item[1]->size != bytes_of_item(item[0]))
+        return wrong(p, "a number of NumPy's that is no whole one");
+    struct lae_pickle_value one = *item[0];
+    one.bytes = item[1]->bytes;
+    *made =
+        (struct lae_pickle_value){.kind = LAE_PICKLE_NUMBER, .number = lae_pickle_item(&one, 0)};
+    return NULL;
+}
+
+static lae_status make_empty(const struct lae_pickle *p, const struct lae_pickle_value *const *item,
+                             struct lae_pickle_value *made)
+{
+    const struct lae_pickle_value *none[1];
+    if (!is_global(item[0], GLOBAL_NDARRAY) || !take_apart(p, item[1], 1, none) ||
+        !is_number(none[0], 0) || !is_string(item[2], "b"))
+        return wrong(p, "an array of a kind that is not known");
+    *made = (struct lae_pickle_value){.kind = LAE_PICKLE_ARRAY};
+    return NULL;
+}
+
+/* What the call of a global makes of a tuple. */
+static lae_status make(struct lae_pickle *p, const struct lae_pickle_value *called,
+                       const struct lae_pickle_value *arguments, struct lae_pickle_value *made)
+{
+    const struct lae_pickle_value *item[MAX_ARGUMENTS];
+    if (is_global(called, GLOBAL_ENCODE) && take_apart(p, arguments, 2, item))
+        return encode(p, item, made);
+    if (is_global(called, GLOBAL_SCALAR) && take_apart(p, arguments, 2, item))
+        return make_scalar(p, item, made);
+    if (is_global(called, GLOBAL_DTYPE) && take_apart(p, arguments, 3, item))
+        return make_dtype(p, item, made);
+    if (is_global(called, GLOBAL_RECONSTRUCT) && take_apart(p, arguments, 3, item))
+        return make_empty(p, item, made);
+    if (is_global(called, GLOBAL_FROM_BUFFER) && take_apart(p, arguments, 4, item))
+        return make_from_buffer(p, item, made);
+    return wrong(p, "calls what is not known");
+}
+
+/* The call of the global below the top with the tuple on top. */
 static lae_status reduce(struct lae_pickle *p)
 {
-    struct lae_pickle_value *arguments, *called;
-    const struct lae_pickle_value *item[3], *none[1];
+    struct lae_pickle_value *arguments, *called, made;
     LAE_TRY(peek(p, 0, &arguments));
     LAE_TRY(peek(p, 1, &called));
-    if (!take_apart(p, arguments, 3, item)) return wrong(p, "calls what is not known");
-    struct lae_pickle_value made = {0};
-    if (is_global(called, GLOBAL_DTYPE) && is_string(item[0], "u1") && is_flag(item[1], 0) &&
-        is_flag(item[2], 1))
-        made.kind = LAE_PICKLE_DTYPE;
-    else if (is_global(called, GLOBAL_RECONSTRUCT) && is_global(item[0], GLOBAL_NDARRAY) &&
-             take_apart(p, item[1], 1, none) && is_number(none[0], 0) && is_string(item[2], "b"))
-        made.kind = LAE_PICKLE_ARRAY;
-    else
-        return wrong(p, "calls what is not known, or an array of something else than bytes");
+    LAE_TRY(make(p, called, arguments, &made));
     p->stack.count -= 2;
     return push(p, made);
 }
@@ -360,30 +639,24 @@ static lae_status reduce(struct lae_pickle *p)
 static lae_status build_array(const struct lae_pickle *p, const struct lae_pickle_value *state,
                               struct lae_pickle_value *array)
 {
-    const struct lae_pickle_value *item[5], *shape[2];
+    const struct lae_pickle_value *item[5];
     if (!take_apart(p, state, 5, item) || !is_number(item[0], 1) ||
-        !take_apart(p, item[1], 2, shape) || item[2]->kind != LAE_PICKLE_DTYPE || !item[2]->built ||
-        item[3]->kind != LAE_PICKLE_TRUTH || item[4]->kind != LAE_PICKLE_STRING)
-        return wrong(p, "an array that is not of bytes with two axes");
-    int64_t rows = shape[0]->number, columns = shape[1]->number;
-    if (shape[0]->kind != LAE_PICKLE_NUMBER || shape[1]->kind != LAE_PICKLE_NUMBER || rows < 0 ||
-        columns < 0 || (uint64_t)rows * (uint64_t)columns != item[4]->size)
-        return wrong(p, "an array whose shape does not go with its bytes");
-    array->count = (uint32_t)rows;
-    array->columns = (uint32_t)columns;
-    array->by_columns = item[3]->number != 0;
-    array->bytes = item[4]->bytes;
-    array->size = item[4]->size;
-    return NULL;
+        (item[3]->kind != LAE_PICKLE_TRUTH && item[3]->kind != LAE_PICKLE_NUMBER))
+        return wrong(p, "an array's state that is not known");
+    return fill_array(p, item[1], item[2], item[4], item[3]->number != 0, array);
 }
 
-/* Of bytes without an order among them. */
-static lae_status build_dtype(const struct lae_pickle *p, const struct lae_pickle_value *state)
+/* Bytes have no order among them; numbers of several bytes do. */
+static lae_status build_dtype(const struct lae_pickle *p, const struct lae_pickle_value *state,
+                              struct lae_pickle_value *dtype)
 {
     const struct lae_pickle_value *item[8];
-    if (take_apart(p, state, 8, item) && is_number(item[0], 3) && is_string(item[1], "|"))
-        return NULL;
-    return wrong(p, "the type of an array that is not known");
+    if (!take_apart(p, state, 8, item) || !is_number(item[0], 3))
+        return wrong(p, "the type of an array that is not known");
+    dtype->highest_first = is_string(item[1], ">");
+    bool known = dtype->highest_first || is_string(item[1], "<") ||
+                 (is_string(item[1], "|") && bytes_of_item(dtype) == 1);
+    return known ? NULL : wrong(p, "the type of an array that is not known");
 }
 
 /* Gives what is below the top the state on top, once. */
@@ -396,7 +669,7 @@ static lae_status build(struct lae_pickle *p)
     if (built->kind == LAE_PICKLE_ARRAY)
         LAE_TRY(build_array(p, state, built));
     else if (built->kind == LAE_PICKLE_DTYPE)
-        LAE_TRY(build_dtype(p, state));
+        LAE_TRY(build_dtype(p, state, built));
     else
         return wrong(p, "a state for what has none");
     built->built = true;
@@ -422,10 +695,26 @@ static lae_status do_plain(struct lae_pickle *p, enum opcode opcode)
         return push_number(p, 1);
     case OP_BININT2:
         return push_number(p, 2);
-    case OP_BINSTRING:
-        return push_string(p, 4);
+    case OP_LONG1:
+        return push_long(p);
+    case OP_BINFLOAT:
+        return push_float(p);
     case OP_SHORT_BINSTRING:
+    case OP_SHORT_BINBYTES:
+    case OP_SHORT_BINUNICODE:
         return push_string(p, 1);
+    case OP_BINSTRING:
+    case OP_BINBYTES:
+    case OP_BINUNICODE:
+        return push_string(p, 4);
+    case OP_BINBYTES8:
+    case OP_BINUNICODE8:
+    case OP_BYTEARRAY8:
+        return push_string(p, 8);
+    case OP_FRAME:
+        return pass_frame(p);
+    case OP_NEXT_BUFFER:
+        return wrong(p, "its data lie in another file (out-of-band buffers)");
     case OP_BINPUT:
         return remember(p, 1);
     case OP_LONG_BINPUT:
@@ -434,8 +723,12 @@ static lae_status do_plain(struct lae_pickle *p, enum opcode opcode)
         return recall(p, 1);
     case OP_LONG_BINGET:
         return recall(p, 4);
+    case OP_MEMOIZE:
+        return remember_as(p, p->memo.count);
     case OP_GLOBAL:
         return push_global(p);
+    case OP_STACK_GLOBAL:
+        return push_stacked_global(p);
     case OP_REDUCE:
         return reduce(p);
     case OP_BUILD:
@@ -475,11 +768,24 @@ static lae_status do_instruction(struct lae_pickle *p, enum opcode opcode)
     }
 }
 
-static lae_status run(struct lae_pickle *p)
+/* Before protocol 2 pickles began without a word. */
+static lae_status check_protocol(struct lae_pickle *p)
 {
     const unsigned char *byte;
     LAE_TRY(take(p, 2, &byte));
-    if (byte[0] != OP_PROTO || byte[1] != 2) return wrong(p, "no pickle of protocol 2");
+    if (byte[0] != OP_PROTO)
+        return wrong(p, "no pickle of protocol 2 to 5 (older ones: write it again with "
+                        "pickle.dump(..., protocol=4))");
+    if (byte[1] >= OLDEST_PROTOCOL && byte[1] <= NEWEST_PROTOCOL) return NULL;
+    char what[60];
+    snprintf(what, sizeof what, "a pickle of protocol %d; 2 to 5 are read", byte[1]);
+    return wrong(p, what);
+}
+
+static lae_status run(struct lae_pickle *p)
+{
+    const unsigned char *byte;
+    LAE_TRY(check_protocol(p));
     for (;;) {
         p->began = p->at;
         LAE_TRY(take(p, 1, &byte));
@@ -517,10 +823,11 @@ void lae_pickle_free(struct lae_pickle *p)
     free(p->stack.items);
     free(p->marks.items);
     free(p->memo.items);
+    free(p->latin);
     free(p);
 }
 
-lae_status lae_pickle_find(const struct lae_pickle *p, const char *key, enum lae_pickle_kind kind,
+lae_status lae_pickle_find(const struct lae_pickle *p, const char *key, unsigned kinds,
                            const struct lae_pickle_value **value)
 {
     const struct lae_pickle_value *dictionary = &p->values[p->stack.items[0]], *item;
@@ -535,7 +842,8 @@ lae_status lae_pickle_find(const struct lae_pickle *p, const char *key, enum lae
     if (found != 1)
         return lae_bad_input("%s: has %s \"%s\": damaged, or no CIFAR file for Python", p->name,
                              found == 0 ? "no" : "more than one", key);
-    bool good = (*value)->kind == kind && ((*value)->built || kind != LAE_PICKLE_ARRAY);
+    enum lae_pickle_kind kind = (*value)->kind;
+    bool good = (kinds >> kind & 1) != 0 && ((*value)->built || kind != LAE_PICKLE_ARRAY);
     if (good) return NULL;
     return lae_bad_input("%s: its \"%s\" is of another kind: damaged, or no CIFAR file for Python",
                          p->name, key);

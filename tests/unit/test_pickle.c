@@ -8,6 +8,7 @@
 
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -165,13 +166,43 @@ static void test_cifar10(void **state)
     lae_dataset_close(&python);
 }
 
+/* The same image and label, whoever wrote the file again. */
+static void test_written_again(void **state)
+{
+    static const char *const names[] = {"protocol_2", "protocol_3", "protocol_4", "protocol_5",
+                                        "numpy_2",    "int64",      "big_endian", "scalar",
+                                        "tuple",      "bytes_keys", "planes"};
+    struct lae_dataset binary, python;
+    char name[80], path[2 * PATH_SIZE];
+    copy(*state, "data_batch_1", "data_batch_1");
+    copy(*state, "data_batch_1", "test_batch");
+    open_data(LAE_DATASET_CIFAR10, *state, &binary);
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+        snprintf(name, sizeof name, "again_%s", names[i]);
+        copy(*state, name, "data_batch_1");
+        print_message("%s\n", name);
+        open_data(LAE_DATASET_CIFAR10, *state, &python);
+        assert_same(&binary, &python);
+        lae_dataset_close(&python);
+    }
+    lae_dataset_close(&binary);
+    copy(*state, "again_pixels", "data_batch_1");
+    snprintf(path, sizeof path, "%s", (char *)*state);
+    struct lae_data_options options = {.dataset = LAE_DATASET_CIFAR10, .path = path};
+    lae_status status = lae_dataset_open(&options, &python);
+    assert_non_null(strstr(lae_status_message(status), "its \"data\" are [1, 32, 32, 3]"));
+    lae_status_free(status);
+}
+
 /* No prefix is a pickle, nor is one with anything after it. */
 static void test_cut(void **state)
 {
     (void)state;
     struct lae_pickle *pickle;
-    const char *const names[] = {"train", "test", "meta", "data_batch_1"};
-    for (int i = 0; i < 4; i++) {
+    const char *const names[] = {
+        "train",      "test", "meta", "data_batch_1", "again_protocol_2", "again_protocol_5",
+        "again_int64"};
+    for (int i = 0; i < 7; i++) {
         size_t size;
         unsigned char *whole = load(names[i], &size);
         for (size_t cut = 0; cut < size; cut += cut < 200 || cut + 600 > size ? 1 : 97) {
@@ -188,21 +219,31 @@ static void test_cut(void **state)
     }
 }
 
-/* A changed byte may give other labels or pixels, but never what is none. */
-static void test_flipped(void **state)
+static size_t shape_product(const struct lae_pickle *pickle, const struct lae_pickle_value *array)
 {
-    (void)state;
+    uint32_t shape[LAE_PICKLE_AXES];
+    size_t product = 1;
+    for (uint32_t axes = lae_pickle_shape(pickle, array, shape); axes-- > 0;)
+        product *= shape[axes];
+    return product;
+}
+
+/* A changed byte may give other labels or pixels, but never what is none. */
+static void flip_all(const char *name, bool within)
+{
     size_t size, refused = 0;
-    unsigned char *bytes = load("data_batch_1", &size);
+    unsigned char *bytes = load(name, &size);
     for (size_t bit = 0; bit < 8 * size; bit += bit < 8 * 400 ? 1 : 409) {
         struct lae_pickle *pickle;
         const struct lae_pickle_value *data;
         bytes[bit / 8] ^= (unsigned char)(1 << bit % 8);
         lae_status status = lae_pickle_read("flipped", bytes, size, &pickle);
-        if (status == NULL) status = lae_pickle_find(pickle, "data", LAE_PICKLE_ARRAY, &data);
+        if (status == NULL) status = lae_pickle_find(pickle, "data", 1u << LAE_PICKLE_ARRAY, &data);
         if (status == NULL) {
-            assert_int_equal((uint64_t)data->count * data->columns, data->size);
-            assert_true(data->bytes >= bytes && data->bytes + data->size <= bytes + size);
+            size_t item = (size_t)(data->number < 0 ? -data->number : data->number);
+            assert_int_equal(shape_product(pickle, data) * item, data->size);
+            assert_true(!within ||
+                        (data->bytes >= bytes && data->bytes + data->size <= bytes + size));
         } else {
             assert_int_equal(lae_status_code(status), LAE_BAD_INPUT);
             refused++;
@@ -215,6 +256,15 @@ static void test_flipped(void **state)
     free(bytes);
 }
 
+static void test_flipped(void **state)
+{
+    (void)state;
+    flip_all("data_batch_1", true);
+    flip_all("again_protocol_2", false); /* bytes of its own */
+    flip_all("again_protocol_4", true);
+    flip_all("again_protocol_5", true);
+}
+
 static void test_refused(void **state)
 {
     (void)state;
@@ -225,11 +275,28 @@ static void test_refused(void **state)
     } pickles[] = {
 #define PICKLE(text) "\x80\x02" text, sizeof text + 1
         {"", 0, "cut short"},
-        {"\x80\x03}.", 4, "no pickle of protocol 2"},
-        {"(dp0\n.", 6, "no pickle of protocol 2"},
-        {PICKLE("cos\nsystem\nU\4true\x85R."), "byte 2: names something else of Python's"},
-        {PICKLE("c__builtin__\neval\n."), "names something else of Python's"},
-        {PICKLE("}X\1\0\0\0aK\1s."), "an instruction that is not known"},
+        {"\x80\x06}.", 4, "a pickle of protocol 6; 2 to 5 are read"},
+        {"\x80\x01}.", 4, "a pickle of protocol 1; 2 to 5 are read"},
+        {"(dp0\n.", 6, "no pickle of protocol 2 to 5 (older ones: write it again"},
+        {PICKLE("cos\nsystem\nU\4true\x85R."), "byte 2: asks Python for os.system"},
+        {PICKLE("c__builtin__\neval\n."), "asks Python for __builtin__.eval"},
+        {PICKLE("U\2osU\6system\x93."), "asks Python for os.system"},
+        {PICKLE("U\2osK\1\x93."), "a name that is none"},
+        {PICKLE("cos"), "a name without an end"},
+        {PICKLE("}X\1\0\0\0aK\1s\x8f."), "an instruction that is not known"},
+        {PICKLE("}\x95\xff\0\0\0\0\0\0\0."), "cut short"},
+        {PICKLE("}\x8d\xff\xff\xff\xff\xff\xff\xff\xff."), "cut short"},
+        {PICKLE("}\x8a\x09"
+                "123456789."),
+         "a whole number of more than 64 bits"},
+        {PICKLE("}\x97."), "its data lie in another file"},
+        {PICKLE("c_codecs\nencode\nU\1aU\5utf-8\x86R."), "an encoding that is not known"},
+        {PICKLE("c_codecs\nencode\nU\2\xc4\x80U\6latin1\x86R."), "characters that are no bytes"},
+        {PICKLE("c_codecs\nencode\nU\1\xc3U\6latin1\x86R."), "characters that are no bytes"},
+        {PICKLE("c_codecs\nencode\nq\0U\x14"
+                "12345678901234567890q\1U\6latin1q\2\x86R"
+                "h\0h\1h\2\x86Rh\0h\1h\2\x86Rh\0h\1h\2\x86Rh\0h\1h\2\x86R"),
+         "one text, made bytes twice"},
         {PICKLE("K\1."), "it is no dictionary"},
         {PICKLE("}}."), "it is no dictionary"},
         {PICKLE("."), "it is no dictionary"},
@@ -244,7 +311,8 @@ static void test_refused(void **state)
         {PICKLE("}(K\1\x86."), "too few values"},
         {PICKLE("}h\0."), "a memo number that nothing has"},
         {PICKLE("}r\xff\xff\xff\xff."), "a memo number too large"},
-        {PICKLE("cnumpy\ndtype\nU\2f4K\0K\1\x87R."), "an array of something else than bytes"},
+        {PICKLE("cnumpy\ndtype\nU\2f4K\0K\1\x87R."),
+         "an array of something else than whole numbers"},
         {PICKLE("cnumpy\ndtype\nK\0\x85R."), "calls what is not known"},
         {PICKLE("}Nb."), "a state for what has none"},
         {PICKLE("cnumpy\ndtype\nU\2u1K\0K\1\x87RNb."), "the type of an array that is not known"},
@@ -268,17 +336,17 @@ static void test_shared_values(void **state)
     struct lae_pickle *pickle;
     const struct lae_pickle_value *a, *b;
     assert_null(lae_pickle_read("made", bytes, sizeof bytes - 1, &pickle));
-    assert_null(lae_pickle_find(pickle, "a", LAE_PICKLE_LIST, &a));
-    assert_null(lae_pickle_find(pickle, "b", LAE_PICKLE_LIST, &b));
+    assert_null(lae_pickle_find(pickle, "a", 1u << LAE_PICKLE_LIST, &a));
+    assert_null(lae_pickle_find(pickle, "b", 1u << LAE_PICKLE_LIST, &b));
     assert_ptr_equal(a, b);
     assert_int_equal(a->count, 1);
     uint32_t place = a->first;
     assert_ptr_equal(lae_pickle_next(pickle, &place), a);
     assert_null(lae_pickle_next(pickle, &place));
-    lae_status status = lae_pickle_find(pickle, "a", LAE_PICKLE_ARRAY, &a);
+    lae_status status = lae_pickle_find(pickle, "a", 1u << LAE_PICKLE_ARRAY, &a);
     assert_non_null(strstr(lae_status_message(status), "its \"a\" is of another kind"));
     lae_status_free(status);
-    status = lae_pickle_find(pickle, "c", LAE_PICKLE_LIST, &a);
+    status = lae_pickle_find(pickle, "c", 1u << LAE_PICKLE_LIST, &a);
     assert_non_null(strstr(lae_status_message(status), "has no \"c\""));
     lae_status_free(status);
     lae_pickle_free(pickle);
@@ -291,6 +359,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(test_cifar100),
         TEST(test_cifar10),
+        TEST(test_written_again),
         cmocka_unit_test(test_cut),
         cmocka_unit_test(test_flipped),
         cmocka_unit_test(test_refused),
