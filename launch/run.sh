@@ -48,6 +48,6 @@ fi
 # mpirun in a session of its own: an interrupt from the terminal comes here alone, and is handed on as
 # a request to finish the step, save and stop (exit 75). A second one ends the job at once.
 # shellcheck disable=SC2086
-launch setsid "${MPIRUN:-mpirun}" --quiet --oversubscribe --bind-to none -np "$ranks" \
+launch setsid "${MPIRUN:-mpirun}" --oversubscribe --bind-to none -np "$ranks" \
     ${MPIRUN_ARGUMENTS:-} "$program" "$@"
 exit $code

@@ -21,7 +21,7 @@ start_ranks() {
         # rank can hardly finish an image of a large backbone and save.
         export OMPI_MCA_odls_base_sigkill_timeout="${OMPI_MCA_odls_base_sigkill_timeout:-5}"
         # shellcheck disable=SC2086
-        launch "${MPIRUN:-mpirun}" --quiet --bind-to none ${MPIRUN_ARGUMENTS:-} "$program" "$@"
+        launch "${MPIRUN:-mpirun}" --bind-to none ${MPIRUN_ARGUMENTS:-} "$program" "$@"
         ;;
     srun) # which does not take --cpus-per-task from the job any more (since SLURM 22.05)
         # shellcheck disable=SC2086

@@ -12,14 +12,29 @@ find_program() {
     fi
 }
 
+# tell_launcher PARAMETER VALUE: Open MPI 4's mpirun reads such parameters from OMPI_MCA_..., that of
+# 5, which is PRRTE's prterun, from PRTE_MCA_...; each passes over the other's. What the user has set
+# stays, and counts for both.
+tell_launcher() {
+    eval "export OMPI_MCA_$1=\"\${OMPI_MCA_$1:-\${PRTE_MCA_$1:-\$2}}\""
+    eval "export PRTE_MCA_$1=\"\${PRTE_MCA_$1:-\$OMPI_MCA_$1}\""
+}
+
 # Of a host that is lost mpirun hears nothing, and by itself it asks for the first time after five
 # minutes. Like this it ends the job, with its daemons on both sides, 25 to 45 seconds after a loss:
 # after the program has warned of it, and before it would end itself (compute.watchdog_seconds),
 # which daemons cut off would outlive for a quarter of an hour.
 notice_lost_hosts() {
-    export OMPI_MCA_oob_tcp_keepalive_time="${OMPI_MCA_oob_tcp_keepalive_time:-20}" \
-        OMPI_MCA_oob_tcp_keepalive_intvl="${OMPI_MCA_oob_tcp_keepalive_intvl:-5}" \
-        OMPI_MCA_oob_tcp_keepalive_probes="${OMPI_MCA_oob_tcp_keepalive_probes:-5}"
+    tell_launcher oob_tcp_keepalive_time 20
+    tell_launcher oob_tcp_keepalive_intvl 5
+    tell_launcher oob_tcp_keepalive_probes 5
+}
+
+# No lines of mpirun's own about signals and exit codes. (Open MPI 5 has a box for exit codes that
+# nothing turns off, and does not know the --quiet of 4.)
+hush_launcher() {
+    tell_launcher orte_execute_quiet 1
+    tell_launcher prte_execute_quiet 1
 }
 
 # mpirun refuses to be root, containers have no other user; and each of the program's threads calls
@@ -30,6 +45,7 @@ prepare_environment() {
     fi
     export OPENBLAS_NUM_THREADS=1 OMP_NUM_THREADS=1
     notice_lost_hosts
+    hush_launcher
 }
 
 # hand_on SIGNAL: asks the ranks to finish their step, save and exit 75; at a second INT or TERM, to
