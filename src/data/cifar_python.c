@@ -1,6 +1,6 @@
 #include "cifar_python.h"
 
-#include "pickle.h"
+#include "numpy_array.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -14,10 +14,45 @@ struct target {
     size_t record, count; /* bytes of one; how many */
 };
 
-/* Labels come in a list, or in an array where somebody has written the file again. */
-enum { LISTS = 1 << LAE_PICKLE_LIST | 1 << LAE_PICKLE_TUPLE, ARRAYS = 1 << LAE_PICKLE_ARRAY };
+/* The dictionary's value under `key`, which must be there once. */
+static lae_status find(const struct lae_pickle *pickle, const char *name, const char *key,
+                       const struct lae_pickle_value **value)
+{
+    const struct lae_pickle_value *top = lae_pickle_top(pickle), *item;
+    uint32_t place = top->first;
+    int found = 0;
+    if (top->kind != LAE_PICKLE_DICTIONARY)
+        return lae_bad_input("%s: it is no dictionary: damaged, or no CIFAR file for Python", name);
+    while ((item = lae_pickle_next(pickle, &place)) != NULL) {
+        const struct lae_pickle_value *under = lae_pickle_next(pickle, &place);
+        if (!lae_numpy_is_text(pickle, item, key)) continue;
+        *value = under;
+        found++;
+    }
+    if (found == 1) return NULL;
+    return lae_bad_input("%s: has %s \"%s\": damaged, or no CIFAR file for Python", name,
+                         found == 0 ? "no" : "more than one", key);
+}
 
-static lae_status set_label(const char *name, const char *key, size_t i, int64_t label, size_t at,
+static lae_status find_list(const struct lae_pickle *pickle, const char *name, const char *key,
+                            const struct lae_pickle_value **list)
+{
+    LAE_TRY(find(pickle, name, key, list));
+    bool good = (*list)->kind == LAE_PICKLE_LIST || (*list)->kind == LAE_PICKLE_TUPLE;
+    if (good) return NULL;
+    return lae_bad_input("%s: its \"%s\" is of another kind: damaged, or no CIFAR file for Python",
+                         name, key);
+}
+
+static lae_status check_count(const char *name, const char *key, size_t count,
+                              const struct target *target)
+{
+    if (count == target->count) return NULL;
+    return lae_bad_input("%s: has %zu images in \"data\" and %zu labels in \"%s\": damaged", name,
+                         target->count, count, key);
+}
+
+static lae_status put_label(const char *name, const char *key, size_t i, int64_t label, size_t at,
                             const struct target *target)
 {
     if (label < 0 || label > 255)
@@ -28,67 +63,70 @@ static lae_status set_label(const char *name, const char *key, size_t i, int64_t
     return NULL;
 }
 
-static lae_status check_label_count(const char *name, const char *key, size_t count,
-                                    const struct target *target)
+static lae_status put_label_array(const char *name, const char *key,
+                                  const struct lae_numpy_array *array, size_t at,
+                                  const struct target *target)
 {
-    if (count == target->count) return NULL;
-    return lae_bad_input("%s: has %zu images in \"data\" and %zu labels in \"%s\": damaged", name,
-                         target->count, count, key);
+    if (array->axes > 2 || (array->axes == 2 && array->shape[1] != 1))
+        return lae_bad_input("%s: \"%s\" is an array of more than one label an image", name, key);
+    LAE_TRY(check_count(name, key, array->shape[0], target));
+    for (size_t i = 0; i < array->shape[0]; i++)
+        LAE_TRY(put_label(name, key, i, lae_numpy_item(array, i), at, target));
+    return NULL;
 }
 
-static lae_status take_label_array(const struct lae_pickle *pickle,
-                                   const struct lae_pickle_value *array, const char *name,
-                                   const char *key, size_t at, const struct target *target)
+/* Labels are an array where somebody has written the file again. */
+static lae_status take_label_array(const struct lae_pickle *pickle, const char *name,
+                                   const char *key, const struct lae_pickle_value *value, size_t at,
+                                   const struct target *target)
 {
-    uint32_t shape[LAE_PICKLE_AXES];
-    uint32_t axes = lae_pickle_shape(pickle, array, shape);
-    if (axes > 2 || (axes == 2 && shape[1] != 1))
-        return lae_bad_input("%s: \"%s\" is an array of more than one label an image", name, key);
-    LAE_TRY(check_label_count(name, key, shape[0], target));
-    for (size_t i = 0; i < shape[0]; i++)
-        LAE_TRY(set_label(name, key, i, lae_pickle_item(array, i), at, target));
-    return NULL;
+    struct lae_numpy_array array;
+    LAE_TRY(lae_numpy_read(name, pickle, value, &array));
+    lae_status status = put_label_array(name, key, &array, at, target);
+    lae_numpy_free(&array);
+    return status;
 }
 
 /* One label of all records, at byte `at` of each. */
 static lae_status take_labels(const struct lae_pickle *pickle, const char *name, const char *key,
                               size_t at, const struct target *target)
 {
-    const struct lae_pickle_value *labels, *label;
-    LAE_TRY(lae_pickle_find(pickle, key, LISTS | ARRAYS, &labels));
-    if (labels->kind == LAE_PICKLE_ARRAY)
-        return take_label_array(pickle, labels, name, key, at, target);
-    LAE_TRY(check_label_count(name, key, labels->count, target));
-    uint32_t place = labels->first;
+    const struct lae_pickle_value *list, *label;
+    LAE_TRY(find(pickle, name, key, &list));
+    if (lae_numpy_is_array(pickle, list))
+        return take_label_array(pickle, name, key, list, at, target);
+    LAE_TRY(find_list(pickle, name, key, &list));
+    LAE_TRY(check_count(name, key, list->count, target));
+    uint32_t place = list->first;
     for (size_t i = 0; (label = lae_pickle_next(pickle, &place)) != NULL; i++) {
-        int64_t number = label->kind == LAE_PICKLE_NUMBER ? label->number : -1;
-        LAE_TRY(set_label(name, key, i, number, at, target));
+        int64_t number;
+        if (!lae_numpy_number(pickle, label, &number)) number = -1;
+        LAE_TRY(put_label(name, key, i, number, at, target));
     }
     return NULL;
 }
 
 /* Images [count, pixel_bytes], or with planes as axes of their own, which is the same memory. */
-static lae_status check_shape(const struct lae_pickle *pickle, const struct lae_pickle_value *data,
-                              const char *name, size_t pixel_bytes, size_t *count)
+static lae_status check_shape(const struct lae_numpy_array *data, const char *name,
+                              size_t pixel_bytes)
 {
-    uint32_t shape[LAE_PICKLE_AXES] = {0};
-    uint32_t axes = lae_pickle_shape(pickle, data, shape);
-    bool planes = axes == 4 && shape[1] == 3 && shape[2] == shape[3] && !data->by_columns &&
+    const uint32_t *shape = data->shape;
+    bool planes = data->axes == 4 && shape[1] == 3 && shape[2] == shape[3] && !data->by_columns &&
                   3 * (uint64_t)shape[2] * shape[3] == pixel_bytes;
-    *count = shape[0];
-    if (data->number == 1 && ((axes == 2 && shape[1] == pixel_bytes) || planes)) return NULL;
+    bool rows = data->axes == 2 && shape[1] == pixel_bytes;
+    if (data->item == 1 && (rows || planes)) return NULL;
     char text[80] = "";
     size_t used = 0;
-    for (uint32_t i = 0; i < axes; i++)
+    for (uint32_t i = 0; i < data->axes; i++)
         used +=
             (size_t)snprintf(text + used, sizeof text - used, "%s%u", i > 0 ? ", " : "", shape[i]);
-    return lae_bad_input("%s: its \"data\" are [%s] numbers of %d bytes; CIFAR's are [images, %zu] "
-                         "of 1 byte without sign, planes R, G, B",
-                         name, text, (int)(data->number < 0 ? -data->number : data->number),
-                         pixel_bytes);
+    return lae_bad_input(
+        "%s: its \"data\" are [%s] numbers of %zu bytes; CIFAR's are [images, %zu] "
+        "of 1 byte without sign, planes R, G, B",
+        name, text, data->item, pixel_bytes);
 }
 
-static void take_pixels(const struct lae_pickle_value *data, size_t columns, size_t at,
+static void take_pixels(const struct lae_numpy_array *data, size_t columns, size_t at,
                         const struct target *target)
 {
     size_t rows = target->count;
@@ -102,16 +140,16 @@ static void take_pixels(const struct lae_pickle_value *data, size_t columns, siz
     }
 }
 
-static lae_status convert(const struct lae_pickle *pickle, const char *name,
-                          const char *const *keys, size_t pixel_bytes, struct target *target)
+static lae_status convert_array(const struct lae_pickle *pickle, const char *name,
+                                const char *const *keys, size_t pixel_bytes,
+                                const struct lae_numpy_array *data, struct target *target)
 {
-    const struct lae_pickle_value *data;
     size_t labels = 0;
     while (keys[labels] != NULL)
         labels++;
-    LAE_TRY(lae_pickle_find(pickle, "data", ARRAYS, &data));
-    LAE_TRY(check_shape(pickle, data, name, pixel_bytes, &target->count));
+    LAE_TRY(check_shape(data, name, pixel_bytes));
     target->record = labels + pixel_bytes;
+    target->count = data->shape[0];
     target->records = malloc(target->count * target->record + 1);
     if (target->records == NULL) return lae_out_of_memory(target->count * target->record, name);
     for (size_t i = 0; i < labels; i++)
@@ -120,13 +158,25 @@ static lae_status convert(const struct lae_pickle *pickle, const char *name,
     return NULL;
 }
 
+static lae_status convert(const struct lae_pickle *pickle, const char *name,
+                          const char *const *keys, size_t pixel_bytes, struct target *target)
+{
+    const struct lae_pickle_value *value;
+    struct lae_numpy_array data;
+    LAE_TRY(find(pickle, name, "data", &value));
+    LAE_TRY(lae_numpy_read(name, pickle, value, &data));
+    lae_status status = convert_array(pickle, name, keys, pixel_bytes, &data, target);
+    lae_numpy_free(&data);
+    return status;
+}
+
 lae_status lae_cifar_unpickle(const char *name, const unsigned char *bytes, size_t size,
                               const char *const *keys, size_t pixel_bytes, unsigned char **records,
                               size_t *records_size)
 {
     struct lae_pickle *pickle;
     struct target target = {0};
-    LAE_TRY(lae_pickle_read(name, bytes, size, &pickle));
+    LAE_TRY(lae_pickle_read(name, bytes, size, &lae_numpy_dialect, &pickle, NULL));
     lae_status status = convert(pickle, name, keys, pixel_bytes, &target);
     lae_pickle_free(pickle);
     if (status != NULL) {
@@ -142,7 +192,7 @@ static lae_status join_names(const struct lae_pickle *pickle, const char *name, 
                              unsigned char *text, size_t *used)
 {
     const struct lae_pickle_value *list, *item;
-    LAE_TRY(lae_pickle_find(pickle, key, LISTS, &list));
+    LAE_TRY(find_list(pickle, name, key, &list));
     uint32_t place = list->first;
     if (list->count > MAX_NAMES)
         return lae_bad_input("%s: \"%s\" has %u names: damaged", name, key, list->count);
@@ -160,7 +210,7 @@ lae_status lae_cifar_unpickle_names(const char *name, const unsigned char *bytes
                                     const char *key, unsigned char **text, size_t *text_size)
 {
     struct lae_pickle *pickle;
-    LAE_TRY(lae_pickle_read(name, bytes, size, &pickle));
+    LAE_TRY(lae_pickle_read(name, bytes, size, &lae_numpy_dialect, &pickle, NULL));
     lae_status status = NULL;
     unsigned char *all = malloc(MAX_NAMES * (MAX_NAME + 1));
     size_t used = 0;

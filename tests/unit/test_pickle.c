@@ -1,14 +1,15 @@
 /* CIFAR's Python files: what Python and NumPy wrote (fixtures/python) against the binary form of
  * the same images, and pickles that are cut, changed or mean something else. */
 #define _GNU_SOURCE /* nftw flags */
-#include "../../src/data/pickle.h"
+#include "../../src/data/cifar_python.h"
+#include "../../src/data/numpy_array.h"
 #include "lae/data/dataset.h"
 #include "lae/files/digest.h"
 #include "lae/files/map.h"
+#include "lae/files/pickle.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
-#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -209,7 +210,8 @@ static void test_cut(void **state)
             unsigned char *bytes = malloc(cut + 1);
             assert_non_null(bytes);
             memcpy(bytes, whole, cut);
-            lae_status status = lae_pickle_read("cut", bytes, cut, &pickle);
+            lae_status status =
+                lae_pickle_read("cut", bytes, cut, &lae_numpy_dialect, &pickle, NULL);
             assert_int_equal(lae_status_code(status), LAE_BAD_INPUT);
             assert_null(pickle);
             lae_status_free(status);
@@ -219,37 +221,33 @@ static void test_cut(void **state)
     }
 }
 
-static size_t shape_product(const struct lae_pickle *pickle, const struct lae_pickle_value *array)
+static lae_status read_ten(const unsigned char *bytes, size_t size, unsigned char **records,
+                           size_t *records_size)
 {
-    uint32_t shape[LAE_PICKLE_AXES];
-    size_t product = 1;
-    for (uint32_t axes = lae_pickle_shape(pickle, array, shape); axes-- > 0;)
-        product *= shape[axes];
-    return product;
+    static const char *const keys[] = {"labels", NULL};
+    *records = NULL;
+    *records_size = 0;
+    return lae_cifar_unpickle("made", bytes, size, keys, 3072, records, records_size);
 }
 
 /* A changed byte may give other labels or pixels, but never what is none. */
-static void flip_all(const char *name, bool within)
+static void flip_all(const char *name)
 {
     size_t size, refused = 0;
     unsigned char *bytes = load(name, &size);
     for (size_t bit = 0; bit < 8 * size; bit += bit < 8 * 400 ? 1 : 409) {
-        struct lae_pickle *pickle;
-        const struct lae_pickle_value *data;
+        unsigned char *records;
+        size_t records_size;
         bytes[bit / 8] ^= (unsigned char)(1 << bit % 8);
-        lae_status status = lae_pickle_read("flipped", bytes, size, &pickle);
-        if (status == NULL) status = lae_pickle_find(pickle, "data", 1u << LAE_PICKLE_ARRAY, &data);
+        lae_status status = read_ten(bytes, size, &records, &records_size);
         if (status == NULL) {
-            size_t item = (size_t)(data->number < 0 ? -data->number : data->number);
-            assert_int_equal(shape_product(pickle, data) * item, data->size);
-            assert_true(!within ||
-                        (data->bytes >= bytes && data->bytes + data->size <= bytes + size));
+            assert_int_equal(records_size, 3073);
         } else {
             assert_int_equal(lae_status_code(status), LAE_BAD_INPUT);
             refused++;
         }
         lae_status_free(status);
-        lae_pickle_free(pickle);
+        free(records);
         bytes[bit / 8] ^= (unsigned char)(1 << bit % 8);
     }
     assert_true(refused > 500);
@@ -259,50 +257,49 @@ static void flip_all(const char *name, bool within)
 static void test_flipped(void **state)
 {
     (void)state;
-    flip_all("data_batch_1", true);
-    flip_all("again_protocol_2", false); /* bytes of its own */
-    flip_all("again_protocol_4", true);
-    flip_all("again_protocol_5", true);
+    flip_all("data_batch_1");
+    flip_all("again_protocol_2"); /* bytes of its own */
+    flip_all("again_protocol_4");
+    flip_all("again_protocol_5");
 }
+
+struct refused {
+    const char *bytes;
+    size_t size;
+    const char *word;
+};
+
+#define PICKLE(text) "\x80\x02" text, sizeof text + 1
 
 static void test_refused(void **state)
 {
     (void)state;
-    static const struct {
-        const char *bytes;
-        size_t size;
-        const char *word;
-    } pickles[] = {
-#define PICKLE(text) "\x80\x02" text, sizeof text + 1
+    static const struct refused pickles[] = {
         {"", 0, "cut short"},
         {"\x80\x06}.", 4, "a pickle of protocol 6; 2 to 5 are read"},
         {"\x80\x01}.", 4, "a pickle of protocol 1; 2 to 5 are read"},
         {"(dp0\n.", 6, "no pickle of protocol 2 to 5 (older ones: write it again"},
-        {PICKLE("cos\nsystem\nU\4true\x85R."), "byte 2: asks Python for os.system"},
-        {PICKLE("c__builtin__\neval\n."), "asks Python for __builtin__.eval"},
-        {PICKLE("U\2osU\6system\x93."), "asks Python for os.system"},
-        {PICKLE("U\2osK\1\x93."), "a name that is none"},
-        {PICKLE("cos"), "a name without an end"},
-        {PICKLE("}X\1\0\0\0aK\1s\x8f."), "an instruction that is not known"},
-        {PICKLE("}\x95\xff\0\0\0\0\0\0\0."), "cut short"},
-        {PICKLE("}\x8d\xff\xff\xff\xff\xff\xff\xff\xff."), "cut short"},
-        {PICKLE("}\x8a\x09"
-                "123456789."),
-         "a whole number of more than 64 bits"},
         {PICKLE("}\x97."), "its data lie in another file"},
-        {PICKLE("c_codecs\nencode\nU\1aU\5utf-8\x86R."), "an encoding that is not known"},
-        {PICKLE("c_codecs\nencode\nU\2\xc4\x80U\6latin1\x86R."), "characters that are no bytes"},
-        {PICKLE("c_codecs\nencode\nU\1\xc3U\6latin1\x86R."), "characters that are no bytes"},
-        {PICKLE("c_codecs\nencode\nq\0U\x14"
-                "12345678901234567890q\1U\6latin1q\2\x86R"
-                "h\0h\1h\2\x86Rh\0h\1h\2\x86Rh\0h\1h\2\x86Rh\0h\1h\2\x86R"),
-         "one text, made bytes twice"},
-        {PICKLE("K\1."), "it is no dictionary"},
-        {PICKLE("}}."), "it is no dictionary"},
-        {PICKLE("."), "it is no dictionary"},
-        {PICKLE("(}."), "it is no dictionary"},
+        {PICKLE("cos\nsystem\nU\4true\x85R."), "byte 2: asks Python for os.system; CIFAR's files"},
+        {PICKLE("c__builtin__\neval\n."), "asks Python for __builtin__.eval"},
+        {PICKLE("\x8c\2os\x8c\6system\x93."), "byte 14: asks Python for os.system"},
+        {PICKLE("cnumpy\nndarrays\n."), "asks Python for numpy.ndarrays"},
+        {PICKLE("cnumpy\nndarra\n."), "asks Python for numpy.ndarra"},
+        {PICKLE("cos"), "cut short"},
+        {PICKLE("K\1K\2\x93."), "a name that is no text"},
+        {PICKLE("i__builtin__\neval\n."), "an instruction that is not known"},
+        {PICKLE("}(U\1aV\n\1u."), "an instruction that is not known"},
+        {PICKLE("K\1Q."), "an instruction that is not known"},
+        {PICKLE("}}."), "it is not one value"},
+        {PICKLE("."), "it is not one value"},
+        {PICKLE("(}."), "it is not one value"},
         {PICKLE("}.."), "bytes after its end"},
         {PICKLE("}a."), "too few values"},
+        {PICKLE("0."), "too few values"},
+        {PICKLE("2."), "too few values"},
+        {PICKLE("1."), "there is no mark"},
+        {PICKLE("\x94."), "too few values"},
+        {PICKLE("\x93."), "too few values"},
         {PICKLE("}K\1a."), "adds items to what has none"},
         {PICKLE("]U\1aK\1s."), "adds items to what has none"},
         {PICKLE("}(K\1u."), "a key without a value"},
@@ -311,19 +308,71 @@ static void test_refused(void **state)
         {PICKLE("}(K\1\x86."), "too few values"},
         {PICKLE("}h\0."), "a memo number that nothing has"},
         {PICKLE("}r\xff\xff\xff\xff."), "a memo number too large"},
-        {PICKLE("cnumpy\ndtype\nU\2f4K\0K\1\x87R."),
-         "an array of something else than whole numbers"},
-        {PICKLE("cnumpy\ndtype\nK\0\x85R."), "calls what is not known"},
+        {PICKLE("\x8a\x09\1."), "cut short"},
+        {PICKLE("\x8d\xff\xff\xff\xff\xff\xff\xff\xff."), "cut short"},
+        {PICKLE("\x95\x10\0\0\0\0\0\0\0}."), "cut short"},
+        {PICKLE("K\1)R."), "calls what is not known"},
+        {PICKLE("cnumpy\ndtype\nK\1R."), "calls what is not known"},
         {PICKLE("}Nb."), "a state for what has none"},
-        {PICKLE("cnumpy\ndtype\nU\2u1K\0K\1\x87RNb."), "the type of an array that is not known"},
+        {PICKLE("cnumpy\ndtype\n)RNbNb."), "a second state"},
     };
     for (size_t i = 0; i < sizeof pickles / sizeof pickles[0]; i++) {
         struct lae_pickle *pickle;
         const unsigned char *bytes = (const unsigned char *)pickles[i].bytes;
-        lae_status status = lae_pickle_read("made", bytes, pickles[i].size, &pickle);
+        lae_status status =
+            lae_pickle_read("made", bytes, pickles[i].size, &lae_numpy_dialect, &pickle, NULL);
         if (lae_status_code(status) != LAE_BAD_INPUT ||
             strstr(lae_status_message(status), pickles[i].word) == NULL)
             fail_msg("pickle %zu: no \"%s\": %s", i, pickles[i].word, lae_status_message(status));
+        lae_status_free(status);
+    }
+}
+
+/* Pickles that are whole, and no images. */
+static void test_no_images(void **state)
+{
+    (void)state;
+#define TYPE(text) "cnumpy\ndtype\n" text "\x87R(K\3U\1|NNNJ\xff\xff\xff\xffJ\xff\xff\xff\xffK\0tb"
+#define DATA(text) "}U\4data" text "s."
+#define EMPTY "cnumpy.core.multiarray\n_reconstruct\ncnumpy\nndarray\nK\0\x85U\1b\x87R"
+#define LATIN(text, encoding) "c_codecs\nencode\n" text encoding "\x86R"
+#define U1 TYPE("U\2u1K\0K\1")
+    static const struct refused pickles[] = {
+        {PICKLE("K\1."), "it is no dictionary"},
+        {PICKLE("}."), "has no \"data\""},
+        {PICKLE("}(U\4dataNU\4dataNu."), "has more than one \"data\""},
+        {PICKLE(DATA("N")), "something else in an array's place"},
+        {PICKLE(DATA(EMPTY)), "an array that is not filled"},
+        {PICKLE(DATA(EMPTY "(K\1K\1K\1\x86NI\x89U\0tb")), "not known"},
+        {PICKLE(DATA(EMPTY "(K\1K\1K\1\x86N\x89U\0tb")), "something else than whole numbers"},
+        {PICKLE(DATA(EMPTY "(K\1K\1K\1\x86" TYPE("U\2f4K\0K\1") "\x89U\4abcdtb")),
+         "something else than whole numbers"},
+        {PICKLE(DATA(EMPTY "(K\1K\1K\2\x86" U1 "\x89U\1atb")), "does not go with its bytes"},
+        {PICKLE(DATA(EMPTY "(K\1)" U1 "\x89U\2abtb")), "has not 1 to 4 axes"},
+        {PICKLE(DATA(EMPTY "(K\1K\1K\2\x86" U1 "\x89U\2abtb")),
+         "its \"data\" are [1, 2] numbers of 1 bytes"},
+        {PICKLE(DATA(EMPTY "(K\1J\xff\xff\xff\xffK\1\x86" U1 "\x89U\0tb")), "shape is none"},
+        {PICKLE(DATA(EMPTY "(K\1K\1K\1\x86" U1 "\x89Ntb")), "an array without its bytes"},
+        {PICKLE(DATA(EMPTY "(K\1K\1K\1\x86"
+                           "cnumpy\ndtype\nU\2u1K\0K\1\x87RNb\x89"
+                           "U\1atb")),
+         "the type of an array that is not known"},
+        {PICKLE(DATA(EMPTY "(K\1K\1K\1\x86" U1 "\x89" LATIN("U\1a", "U\5utf-8") "tb")),
+         "an array without its bytes"},
+        {PICKLE(DATA(EMPTY "(K\1K\1K\1\x86" U1 "\x89" LATIN("U\2\xc4\x80", "U\6latin1") "tb")),
+         "bytes that are written wrongly"},
+        {PICKLE(DATA(EMPTY "(K\1K\1K\1\x86" U1 "\x89" LATIN("U\1\xc3", "U\6latin1") "tb")),
+         "bytes that are written wrongly"},
+    };
+    for (size_t i = 0; i < sizeof pickles / sizeof pickles[0]; i++) {
+        unsigned char *records;
+        size_t size;
+        lae_status status =
+            read_ten((const unsigned char *)pickles[i].bytes, pickles[i].size, &records, &size);
+        if (lae_status_code(status) != LAE_BAD_INPUT ||
+            strstr(lae_status_message(status), pickles[i].word) == NULL)
+            fail_msg("pickle %zu: no \"%s\": %s", i, pickles[i].word, lae_status_message(status));
+        assert_null(records);
         lae_status_free(status);
     }
 }
@@ -334,21 +383,48 @@ static void test_shared_values(void **state)
     (void)state;
     static const unsigned char bytes[] = "\x80\x02}(U\1a]q\1h\1aU\1bh\1u.";
     struct lae_pickle *pickle;
-    const struct lae_pickle_value *a, *b;
-    assert_null(lae_pickle_read("made", bytes, sizeof bytes - 1, &pickle));
-    assert_null(lae_pickle_find(pickle, "a", 1u << LAE_PICKLE_LIST, &a));
-    assert_null(lae_pickle_find(pickle, "b", 1u << LAE_PICKLE_LIST, &b));
-    assert_ptr_equal(a, b);
-    assert_int_equal(a->count, 1);
-    uint32_t place = a->first;
-    assert_ptr_equal(lae_pickle_next(pickle, &place), a);
+    const struct lae_pickle_value *item[4];
+    assert_null(
+        lae_pickle_read("made", bytes, sizeof bytes - 1, &lae_numpy_dialect, &pickle, NULL));
+    uint32_t place = lae_pickle_top(pickle)->first;
+    for (int i = 0; i < 4; i++)
+        item[i] = lae_pickle_next(pickle, &place);
     assert_null(lae_pickle_next(pickle, &place));
-    lae_status status = lae_pickle_find(pickle, "a", 1u << LAE_PICKLE_ARRAY, &a);
-    assert_non_null(strstr(lae_status_message(status), "its \"a\" is of another kind"));
-    lae_status_free(status);
-    status = lae_pickle_find(pickle, "c", 1u << LAE_PICKLE_LIST, &a);
-    assert_non_null(strstr(lae_status_message(status), "has no \"c\""));
-    lae_status_free(status);
+    assert_true(lae_pickle_is_string(item[0], "a"));
+    assert_ptr_equal(item[1], item[3]);
+    assert_int_equal(item[1]->count, 1);
+    place = item[1]->first;
+    assert_ptr_equal(lae_pickle_next(pickle, &place), item[1]);
+    assert_null(lae_pickle_next(pickle, &place));
+    lae_pickle_free(pickle);
+}
+
+/* What other pickles than CIFAR's are made of, and one that something follows. */
+static void test_values(void **state)
+{
+    (void)state;
+    static const char *const globals[] = {"collections OrderedDict", NULL};
+    static const struct lae_pickle_dialect dialect = {"nothing", globals, true, "none"};
+    static const unsigned char bytes[] =
+        "\x80\x04\x95\x2d\0\0\0\0\0\0\0(G?\xf8\0\0\0\0\0\0\x8a\2\0\x80\x8a\0\x8a\x09\1\2\3\4\5\6\7"
+        "\x08\x09\x8c\x0b"
+        "collections\x8c\x0bOrderedDict\x93\x94)R(K\1K\2uNbK\7Qh\0N0t.rest";
+    struct lae_pickle *pickle;
+    const struct lae_pickle_value *item[7];
+    size_t used;
+    assert_null(lae_pickle_read("made", bytes, sizeof bytes - 1, &dialect, &pickle, &used));
+    assert_int_equal(used, sizeof bytes - 1 - strlen("rest"));
+    assert_true(lae_pickle_take_apart(pickle, lae_pickle_top(pickle), 7, item));
+    assert_true(item[0]->kind == LAE_PICKLE_REAL && item[0]->real == 1.5);
+    assert_true(lae_pickle_is_number(item[1], -32768));
+    assert_true(lae_pickle_is_number(item[2], 0));
+    assert_true(item[3]->kind == LAE_PICKLE_LARGE && item[3]->size == 9);
+    assert_true(lae_pickle_calls(pickle, item[4], 0));
+    assert_int_equal(item[4]->count, 2);
+    assert_int_equal(lae_pickle_at(pickle, item[4]->state)->kind, LAE_PICKLE_NONE);
+    assert_int_equal(item[5]->kind, LAE_PICKLE_STORED);
+    assert_true(lae_pickle_is_number(lae_pickle_at(pickle, item[5]->given), 7));
+    assert_true(lae_pickle_is_global(item[6], 0));
     lae_pickle_free(pickle);
 }
 
@@ -363,7 +439,9 @@ int main(void)
         cmocka_unit_test(test_cut),
         cmocka_unit_test(test_flipped),
         cmocka_unit_test(test_refused),
+        cmocka_unit_test(test_no_images),
         cmocka_unit_test(test_shared_values),
+        cmocka_unit_test(test_values),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
