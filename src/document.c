@@ -128,6 +128,7 @@ static lae_status man(void)
           ".TP\n.B \\-\\-print\\-config\nprint the resolved configuration and end\n"
           ".TP\n.B \\-\\-help\nusage; with a command its own and all keys\n"
           ".TP\n.B \\-\\-version\nversions of the program and its libraries\n"
+          ".TP\n.B \\-\\-\nthe rest are arguments, whatever they look like\n"
           ".SH KEYS\n"
           "Given in the YAML file, or as KEY=VALUE after it. Those marked * can change the result: "
           "a run is resumed only with the values of these that it was begun with.\n",

@@ -1,6 +1,7 @@
 #include "lae/base/log.h"
 
-#include <errno.h>
+#include "lae/base/text.h"
+
 #include <stdarg.h>
 #include <stdint.h>
 #include <stdlib.h>
@@ -19,13 +20,10 @@ void lae_log_open(struct lae_log *log, bool quiet)
     log->paint = lae_terminal_paint(log->window);
 }
 
-lae_status lae_log_add_file(struct lae_log *log, const char *path)
+void lae_log_add_file(struct lae_log *log, FILE *file)
 {
-    log->file = fopen(path, "ae");
-    if (log->file == NULL)
-        return lae_bad_input("%s: cannot append to the log: %s", path, strerror(errno));
-    setvbuf(log->file, NULL, _IOLBF, 0);
-    return NULL;
+    log->file = file;
+    setvbuf(file, NULL, _IOLBF, 0);
 }
 
 void lae_log_close(struct lae_log *log)
@@ -60,33 +58,58 @@ static void write_stamp(struct lae_log *log)
     fprintf(log->file, "%s ", stamp);
 }
 
-static void write_file(struct lae_log *log, const char *mark, const char *format, va_list args)
+static void write_file(struct lae_log *log, const char *mark, const char *text)
 {
     if (log->file == NULL) return;
     write_stamp(log);
-    fputs(mark, log->file);
-    vfprintf(log->file, format, args);
-    fputc('\n', log->file);
+    fprintf(log->file, "%s%s\n", mark, text);
 }
 
-static void write_screen(struct lae_log *log, const char *mark, const char *format, va_list args)
+static void write_screen(struct lae_log *log, const char *mark, const char *text)
 {
     if (log->screen == NULL) return;
     clear_live(log);
     if (mark[0] != '\0')
         fprintf(log->screen, "%s%s%s", paint_of(log)->alarm, mark, paint_of(log)->off);
-    vfprintf(log->screen, format, args);
-    fputc('\n', log->screen);
+    fprintf(log->screen, "%s\n", text);
     fflush(log->screen);
+}
+
+/* A line of a log, tame: names of files and directories are in it. Longer ones than most are cut
+ * short where memory is out. */
+struct line {
+    char most[1024];
+    char *text; /* most, or longer */
+};
+
+static void compose(struct line *line, const char *format, va_list args)
+{
+    va_list again;
+    va_copy(again, args);
+    line->text = line->most;
+    int length = vsnprintf(line->most, sizeof line->most, format, args);
+    size_t size = length > 0 ? (size_t)length + 1 : 1;
+    char *longer = size > sizeof line->most ? malloc(size) : NULL;
+    if (longer != NULL) {
+        vsnprintf(longer, size, format, again);
+        line->text = longer;
+    }
+    va_end(again);
+    lae_text_tame(line->text);
+}
+
+static void dismiss(struct line *line)
+{
+    if (line->text != line->most) free(line->text);
 }
 
 static void write_both(struct lae_log *log, const char *mark, const char *format, va_list args)
 {
-    va_list again;
-    va_copy(again, args);
-    write_screen(log, mark, format, args);
-    write_file(log, mark, format, again);
-    va_end(again);
+    struct line line;
+    compose(&line, format, args);
+    write_screen(log, mark, line.text);
+    write_file(log, mark, line.text);
+    dismiss(&line);
 }
 
 void lae_log_info(struct lae_log *log, const char *format, ...)
@@ -128,6 +151,7 @@ void lae_log_item(struct lae_log *log, const char *label, const char *format, ..
     va_start(args, format);
     vsnprintf(text, sizeof text, format, args);
     va_end(args);
+    lae_text_tame(text);
     write_item(log, label, text);
     lae_log_note(log, "%-*s %s", LABEL_WIDTH, label, text);
 }
@@ -175,11 +199,14 @@ void lae_log_block(struct lae_log *log, lae_log_writer *write, const void *conte
 
 void lae_log_note(struct lae_log *log, const char *format, ...)
 {
-    if (log == NULL) return;
+    if (log == NULL || log->file == NULL) return;
+    struct line line;
     va_list args;
     va_start(args, format);
-    write_file(log, "", format, args);
+    compose(&line, format, args);
     va_end(args);
+    write_file(log, "", line.text);
+    dismiss(&line);
 }
 
 FILE *lae_log_results(struct lae_log *log)

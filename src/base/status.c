@@ -1,5 +1,7 @@
 #include "lae/base/status.h"
 
+#include "lae/base/text.h"
+
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -18,13 +20,6 @@ static lae_status no_memory_status(void)
     return &error;
 }
 
-/* A file's name, or a tensor's, may hold what moves a terminal's cursor. */
-static void hide_controls(char *text)
-{
-    for (; *text != '\0'; text++)
-        if (((unsigned char)*text < ' ' && *text != '\n') || *text == 0x7f) *text = '?';
-}
-
 /* The formatted text and `suffix` as a new error. */
 static lae_status make(enum lae_code code, const char *suffix, const char *format, va_list args)
 {
@@ -41,7 +36,7 @@ static lae_status make(enum lae_code code, const char *suffix, const char *forma
     status->message[0] = '\0';
     vsnprintf(status->message, size, format, args);
     strcat(status->message, suffix);
-    hide_controls(status->message);
+    lae_text_tame(status->message); /* a file's name may hold what moves a terminal's cursor */
     return status;
 }
 

@@ -1,3 +1,4 @@
+#include "lae/base/text.h"
 #include "lae/cmd/cmd.h"
 
 #include <stdio.h>
@@ -30,8 +31,9 @@ static const struct lae_command *find_command(const char *name)
 static const char *show(const char *word, char shown[SHOWN])
 {
     snprintf(shown, SHOWN, "%.80s%s", word, strlen(word) > 80 ? "..." : "");
+    lae_text_tame(shown);
     for (char *c = shown; *c != '\0'; c++)
-        if ((unsigned char)*c < ' ' || *c == 0x7f) *c = '?';
+        if (*c == '\n') *c = '?';
     return shown;
 }
 
@@ -115,9 +117,13 @@ static lae_status check(const struct lae_arguments *arguments)
     if (arguments->help || arguments->version) return NULL;
     int given = arguments->positional_count, wanted = command->positional;
     if (given < wanted || (given > wanted && !command->more))
-        return lae_bad_input("%s takes %d argument(s)%s, %d given: lae_mpi %s %s", command->name,
-                             wanted, command->more ? " or more" : "", given, command->name,
-                             command->usage);
+        return lae_bad_input("%s takes %d argument(s)%s, %d given%s: lae_mpi %s %s", command->name,
+                             wanted, command->more ? " or more" : "", given,
+                             given < wanted && arguments->setting_count > 0
+                                 ? " (one with \"=\" in it is written with \"./\" in front, or "
+                                   "after \"--\")"
+                                 : "",
+                             command->name, command->usage);
     for (int i = 0; i < arguments->positional_count; i++)
         if (arguments->positional[i][0] == '\0')
             return lae_bad_input("argument %d of %s is empty: lae_mpi %s %s", i + 1, command->name,
@@ -133,11 +139,17 @@ static lae_status check(const struct lae_arguments *arguments)
     return NULL;
 }
 
+/* Whether a word is KEY=VALUE. What has a slash before the "=" is a path. */
+static bool is_setting(const char *word)
+{
+    return word[strcspn(word, "/=")] == '=';
+}
+
 /* A word that is no option: a setting, the command (the first such word), or its argument. */
 static lae_status parse_word(char *word, struct lae_arguments *arguments)
 {
     char shown[SHOWN];
-    if (strchr(word, '=') != NULL) {
+    if (is_setting(word)) {
         arguments->settings[arguments->setting_count++] = word;
         return NULL;
     }
@@ -161,8 +173,13 @@ lae_status lae_arguments_parse(int argc, char **argv, struct lae_arguments *argu
     arguments->positional = calloc((size_t)argc + 1, sizeof *arguments->positional);
     if (arguments->settings == NULL || arguments->positional == NULL)
         return lae_out_of_memory(argc * 8, "the command line");
+    bool all = false; /* words are arguments from here on, whatever they look like */
     for (int at = 1; at < argc; at++) {
-        if (argv[at][0] == '-')
+        if (all && arguments->named)
+            arguments->positional[arguments->positional_count++] = argv[at];
+        else if (strcmp(argv[at], "--") == 0)
+            all = true;
+        else if (argv[at][0] == '-' && !all)
             LAE_TRY(parse_option(argv, argc, &at, arguments));
         else
             LAE_TRY(parse_word(argv[at], arguments));
@@ -200,7 +217,8 @@ static void print_program_help(void)
                "read the configuration from a YAML file, or the program's own of that name");
     printf("  --print-config   print the resolved configuration and end\n"
            "  --help           this text; with a command, its own and all keys\n"
-           "  --version        versions of the program and its libraries\n\n");
+           "  --version        versions of the program and its libraries\n"
+           "  --               the rest are arguments, whatever they look like\n\n");
     print_text((size_t)printf("exit codes: "),
                "0 done, 2 bad input, 75 stopped on request with the state saved, 1 anything else");
 }

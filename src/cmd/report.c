@@ -71,13 +71,11 @@ static lae_status choose_places(const struct lae_arguments *arguments, struct pl
 /* Before anything is drawn: whether the page can be written. */
 static lae_status prepare(const struct places *places, bool chosen)
 {
-    struct lae_atomic probe;
     lae_status status = NULL;
     if (places->directory != NULL) status = lae_path_make_directories(places->directory);
-    if (status == NULL) status = lae_atomic_begin(&probe, places->page);
+    if (status == NULL) status = lae_atomic_check(places->page);
     if (status != NULL)
         return lae_status_prefix(status, chosen ? "--output" : "--output DIR names another place");
-    lae_atomic_abandon(&probe);
     return NULL;
 }
 

@@ -39,7 +39,7 @@ static lae_status write_part(const char *path, const struct lae_dataset *dataset
     struct lae_atomic out;
     LAE_TRY(lae_atomic_begin(&out, path));
     uint8_t *rgb = malloc(3 * dataset->pixels);
-    FILE *file = rgb != NULL ? fopen(out.temporary, "wbe") : NULL;
+    FILE *file = rgb != NULL ? lae_atomic_stream(&out) : NULL;
     bool written = file != NULL && write_records(file, dataset, split, rgb);
     if (file != NULL && fclose(file) != 0) written = false;
     int error = errno;

@@ -8,6 +8,7 @@
 #include "keys.h"
 
 #include "lae/base/team.h"
+#include "lae/base/text.h"
 
 #include <limits.h>
 #include <string.h>
@@ -30,13 +31,20 @@ static const char *const start_names[] = {"online", "offline", NULL};
 static const char *const every_names[] = {"task", "epoch", NULL};
 static const char *const backend_names[] = {"auto", "openblas", "onednn", NULL};
 
-/* A name for a directory of its own: one path component, not hidden. */
+/* A name for a directory of its own that every command takes as an argument afterwards: one path
+ * component, not hidden, no option, no KEY=VALUE, and nothing that a terminal would act on. */
 static bool is_run_name(const char *text)
 {
-    size_t length = strlen(text);
-    if (length == 0 || length > 128 || text[0] == '.') return false;
-    for (size_t i = 0; i < length; i++)
-        if (text[i] == '/' || (unsigned char)text[i] < ' ' || text[i] == 0x7f) return false;
+    size_t left = strlen(text);
+    if (left == 0 || left > 128 || strchr(".-", text[0]) != NULL) return false;
+    if (strpbrk(text, "/=") != NULL) return false;
+    while (left > 0) {
+        uint32_t code;
+        size_t length = lae_utf8_decode(text, left, &code);
+        if (length == 0 || lae_utf8_is_control(code)) return false;
+        text += length;
+        left -= length;
+    }
     return true;
 }
 
@@ -73,7 +81,8 @@ static bool is_core_name(const char *text)
 static const struct lae_key keys[] = {
     {"run.name", &lae_key_text, "lae", false, AT(run.name),
      .help = "the run's directory below run.root", .accepts = is_run_name,
-     .wanted = "a name without \"/\" that does not begin with a dot, of at most 128 bytes"},
+     .wanted = "a name without \"/\" and \"=\" that does not begin with a dot or \"-\", of at most "
+               "128 bytes of UTF-8 without control characters"},
     {"run.root", &lae_key_text, "runs", false, AT(run.root),
      .help = "directory for runs", .accepts = is_path, .wanted = PATH},
     {"run.seed", &lae_key_seed, "1", true, AT(run.seed),

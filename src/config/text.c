@@ -1,5 +1,7 @@
 #include "text.h"
 
+#include "lae/base/text.h"
+
 #include <inttypes.h>
 #include <locale.h>
 #include <math.h>
@@ -36,34 +38,12 @@ lae_status lae_text_refuse(struct lae_text *text)
     return status;
 }
 
-/* One code point of UTF-8 (RFC 3629): the shortest form alone, no surrogates, at most U+10FFFF.
- * Returns its bytes, or 0. */
-static size_t decode(const char *text, size_t left, uint32_t *code)
-{
-    const unsigned char *bytes = (const unsigned char *)text;
-    static const uint32_t least[] = {0, 0, 0x80, 0x800, 0x10000};
-    size_t length = bytes[0] < 0x80   ? 1
-                    : bytes[0] < 0xc0 ? 0
-                    : bytes[0] < 0xe0 ? 2
-                    : bytes[0] < 0xf0 ? 3
-                    : bytes[0] < 0xf8 ? 4
-                                      : 0;
-    if (length == 0 || length > left) return 0;
-    *code = length == 1 ? bytes[0] : bytes[0] & (0x7fu >> length);
-    for (size_t i = 1; i < length; i++) {
-        if ((bytes[i] & 0xc0) != 0x80) return 0;
-        *code = *code << 6 | (bytes[i] & 0x3fu);
-    }
-    bool surrogate = *code >= 0xd800 && *code < 0xe000;
-    return *code < least[length] || surrogate || *code > 0x10ffff ? 0 : length;
-}
-
 size_t lae_text_utf8_length(const char *text, size_t size)
 {
     size_t at = 0;
     uint32_t code;
     while (at < size) {
-        size_t length = decode(text + at, size - at, &code);
+        size_t length = lae_utf8_decode(text + at, size - at, &code);
         if (length == 0) break;
         at += length;
     }
@@ -220,7 +200,7 @@ static void write_escaped(FILE *out, const char *text, size_t limit)
     size_t size = strlen(text), at = 0;
     while (at < size && at < limit) {
         uint32_t code = 0;
-        size_t length = decode(text + at, size - at, &code);
+        size_t length = lae_utf8_decode(text + at, size - at, &code);
         if (length > 0 && is_raw(code))
             fwrite(text + at, 1, length, out);
         else if (length > 0 && (code == '"' || code == '\\'))

@@ -9,6 +9,7 @@
 #include "lae/files/lock.h"
 
 #include "lae/files/map.h"
+#include "lae/files/own.h"
 
 #include <ctype.h>
 #include <errno.h>
@@ -79,11 +80,11 @@ lae_status lae_lock_take(struct lae_lock *lock, const char *directory, bool *sup
     *supported = true;
     char *path = lae_path_join(directory, "lock");
     if (path == NULL) return lae_out_of_memory(strlen(directory), "a path");
-    int file = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NONBLOCK, 0666);
-    lae_status status = NULL;
+    int file = -1;
+    lae_status status = lae_own_open(path, O_RDWR, &file);
     struct flock whole = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
-    if (file < 0) {
-        status = lae_bad_input("%s: cannot be opened: %s", path, strerror(errno));
+    if (status != NULL) {
+        file = -1;
     } else if (fcntl(file, F_OFD_SETLK, &whole) == 0) {
         write_holder(file);
         *lock = (struct lae_lock){file, path};

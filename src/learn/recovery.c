@@ -8,6 +8,7 @@
 
 #include "lae/files/atomic.h"
 #include "lae/files/map.h"
+#include "lae/files/own.h"
 #include "snapshot.h"
 
 #include <dirent.h>
@@ -15,7 +16,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 
 char *recovery_task_path(const char *directory, int task)
 {
@@ -41,21 +41,13 @@ static lae_status highest_task(const char *directory, int *highest)
     return NULL;
 }
 
-lae_status recovery_check_absent(const char *path)
-{
-    struct stat about;
-    if (lstat(path, &about) != 0) return NULL;
-    return lae_bad_input("%s: is a link that leads nowhere; bring back what it led to, or remove "
-                         "it",
-                         path);
-}
-
 /* Reads a checkpoint if it is there and whole: *read says so. */
 static lae_status read_if_whole(const char *path, struct lae_log *log,
                                 struct lae_checkpoint *checkpoint, bool *read)
 {
     *read = false;
-    if (!lae_path_exists(path)) return recovery_check_absent(path);
+    LAE_TRY(lae_own_check(path, LAE_OWN_FILE));
+    if (!lae_path_exists(path)) return NULL;
     lae_status status = lae_checkpoint_read(path, log, checkpoint);
     if (status != NULL && lae_checkpoint_is_damaged(path)) {
         lae_log_warn(log, "%s; going back to what was saved before", lae_status_message(status));

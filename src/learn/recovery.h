@@ -11,10 +11,6 @@
 /* DIRECTORY/task_NN.h5, a new string; NULL when memory is out. */
 char *recovery_task_path(const char *directory, int task);
 
-/* For a path that stat does not find: NULL where nothing is there, an error where it is a symbolic
- * link to nothing, as when the file system that it led to is not mounted. */
-lae_status recovery_check_absent(const char *path) LAE_MUST_CHECK;
-
 /* Finds the newest whole file of a finished task of dir->path into the rest of dir. */
 lae_status recovery_find_task(struct lae_rundir *dir, struct lae_log *log) LAE_MUST_CHECK;
 

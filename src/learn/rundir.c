@@ -3,14 +3,13 @@
 #include "lae/files/atomic.h"
 #include "lae/files/digest.h"
 #include "lae/files/map.h"
+#include "lae/files/own.h"
 #include "recovery.h"
 #include "snapshot.h"
 
-#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 static lae_status write_config(const struct lae_config *config, const struct lae_rundir *dir)
@@ -28,8 +27,10 @@ static lae_status open_log(const struct lae_rundir *dir, struct lae_log *log)
 {
     char *path = lae_path_join(dir->path, "log.txt");
     if (path == NULL) return lae_out_of_memory(64, "a path");
-    lae_status status = lae_log_add_file(log, path);
+    FILE *file;
+    lae_status status = lae_own_append(path, &file);
     free(path);
+    if (status == NULL) lae_log_add_file(log, file);
     return status;
 }
 
@@ -45,30 +46,25 @@ static lae_status take_lock(struct lae_rundir *dir, struct lae_log *log)
     return NULL;
 }
 
-/* What the run will write must not be found to be impossible after hours, and opening a named pipe
- * would wait for its reader. Checkpoints are looked at when they are read. */
-static lae_status check_file(const struct lae_rundir *dir, const char *name, bool directory)
-{
-    struct stat about;
-    lae_status status = NULL;
-    char *path = lae_path_join(dir->path, name);
-    if (path == NULL) return lae_out_of_memory(64, "a path");
-    if (stat(path, &about) != 0)
-        status = recovery_check_absent(path);
-    else if (directory ? !S_ISDIR(about.st_mode) : !S_ISREG(about.st_mode))
-        status = lae_bad_input("%s: not a %s, but the run writes one of that name; move it away",
-                               path, directory ? "directory" : "regular file");
-    free(path);
-    return status;
-}
-
+/* What the run will write must not be found to be impossible after hours, nor be a link to what is
+ * not its own. Checkpoints are looked at when they are read. */
 static lae_status check_files(const struct lae_rundir *dir)
 {
-    static const char *const names[] = {"lock",          "log.txt", "config.yaml",
-                                        "metrics.jsonl", "run.h5",  RESUME_COMING};
-    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
-        LAE_TRY(check_file(dir, names[i], false));
-    return check_file(dir, "events", true);
+    static const struct {
+        const char *name;
+        enum lae_own kind;
+    } files[] = {{"lock", LAE_OWN_WRITTEN},          {"log.txt", LAE_OWN_WRITTEN},
+                 {"metrics.jsonl", LAE_OWN_WRITTEN}, {"config.yaml", LAE_OWN_FILE},
+                 {"run.h5", LAE_OWN_FILE},           {RESUME_COMING, LAE_OWN_FILE},
+                 {"events", LAE_OWN_DIRECTORY}};
+    lae_status status = NULL;
+    for (size_t i = 0; i < sizeof files / sizeof files[0] && status == NULL; i++) {
+        char *path = lae_path_join(dir->path, files[i].name);
+        status =
+            path == NULL ? lae_out_of_memory(64, "a path") : lae_own_check(path, files[i].kind);
+        free(path);
+    }
+    return status;
 }
 
 static lae_status open_here(const struct lae_config *config, struct lae_rundir *dir,

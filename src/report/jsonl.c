@@ -1,5 +1,6 @@
 #include "lae/report/jsonl.h"
 
+#include "lae/files/own.h"
 #include "lae/learn/plan.h"
 
 #include <errno.h>
@@ -16,9 +17,8 @@ static lae_status cannot_write(const struct lae_jsonl *jsonl)
 /* What is appended must not be taken for the rest of a line that a kill cut short. */
 static lae_status end_cut_line(struct lae_jsonl *jsonl)
 {
-    FILE *file = fopen(jsonl->path, "re");
-    bool cut = file != NULL && fseek(file, -1, SEEK_END) == 0 && fgetc(file) != '\n';
-    if (file != NULL) fclose(file);
+    bool cut = fseek(jsonl->file, -1, SEEK_END) == 0 && fgetc(jsonl->file) != '\n';
+    fseek(jsonl->file, 0, SEEK_END); /* between reading and writing */
     errno = 0;
     if (cut && (fputc('\n', jsonl->file) == EOF || fflush(jsonl->file) != 0))
         return cannot_write(jsonl);
@@ -29,9 +29,7 @@ lae_status lae_jsonl_open(struct lae_jsonl *jsonl, const char *path)
 {
     *jsonl = (struct lae_jsonl){.path = strdup(path)};
     if (jsonl->path == NULL) return lae_out_of_memory(strlen(path), "a path");
-    jsonl->file = fopen(path, "ae");
-    if (jsonl->file == NULL)
-        return lae_bad_input("%s: cannot append to it: %s", path, strerror(errno));
+    LAE_TRY(lae_own_append(path, &jsonl->file));
     return end_cut_line(jsonl);
 }
 

@@ -291,7 +291,7 @@ static lae_status write_file(const char *path, const char *header, const struct 
 {
     struct lae_atomic atomic;
     LAE_TRY(lae_atomic_begin(&atomic, path));
-    FILE *file = fopen(atomic.temporary, "wbxe");
+    FILE *file = lae_atomic_stream(&atomic);
     bool fine = file != NULL && put_all(file, header, tensors);
     int error = errno;
     if (file != NULL && fclose(file) != 0 && fine) {

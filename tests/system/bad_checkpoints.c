@@ -297,6 +297,7 @@ enum stranger {
     DANGLING, /* a link to nothing */
     CIRCLE,   /* a link to itself */
     DEVICE,
+    LINK,
     EMPTY,
     TEXT,
     UNSEALED, /* the file without its line: read, with a warning */
@@ -347,6 +348,7 @@ static bool copy_master(const struct bad_place *place, const char *name, const c
 
 static bool put(const struct bad_place *place, enum stranger what, const char *path)
 {
+    char target[BAD_PATH];
     switch (what) {
     case NEWER:
         return make_newer(path, place);
@@ -370,6 +372,8 @@ static bool put(const struct bad_place *place, enum stranger what, const char *p
         return symlink(path, path) == 0;
     case DEVICE:
         return symlink("/dev/zero", path) == 0;
+    case LINK:
+        return symlink(bad_join(target, place->masters, "whole/task_02.h5"), path) == 0;
     case EMPTY:
         return bad_write(path, "", 0);
     case TEXT:
@@ -403,10 +407,12 @@ static const struct place strangers[] = {
     {"a directory before that", "resume-previous.h5", "not a regular file", DIRECTORY, BAD_REFUSED},
     {"a named pipe", "task_02.h5", "not a regular file", PIPE, BAD_REFUSED},
     {"a named pipe inside a task", "resume.h5", "not a regular file", PIPE, BAD_REFUSED},
-    {"a link to nothing", "task_02.h5", "leads nowhere", DANGLING, BAD_REFUSED},
-    {"a link to nothing inside a task", "resume.h5", "leads nowhere", DANGLING, BAD_REFUSED},
-    {"a link to itself", "task_02.h5", "leads nowhere", CIRCLE, BAD_REFUSED},
-    {"a device", "task_02.h5", "not a regular file", DEVICE, BAD_REFUSED},
+    {"a link to nothing", "task_02.h5", "is a link", DANGLING, BAD_REFUSED},
+    {"a link to nothing inside a task", "resume.h5", "is a link", DANGLING, BAD_REFUSED},
+    {"a link to itself", "task_02.h5", "is a link", CIRCLE, BAD_REFUSED},
+    {"a link to a device", "task_02.h5", "is a link", DEVICE, BAD_REFUSED},
+    {"a link to a good file", "task_02.h5", "is a link", LINK, BAD_REFUSED},
+    {"a link to a good file inside a task", "resume.h5", "is a link", LINK, BAD_REFUSED},
     {"an empty file", "task_02.h5", "is empty; going back", EMPTY, BAD_WARNED},
     {"a text", "task_02.h5", "not an HDF5 file", TEXT, BAD_WARNED},
     {"an empty file inside a task", "resume.h5", "is empty; going back", EMPTY, BAD_WARNED},

@@ -18,7 +18,17 @@
 
 /* ---- something else where a file of the run goes */
 
-enum thing { DIRECTORY, FULL_DIRECTORY, PIPE, DANGLING, CIRCLE, DEVICE };
+enum thing {
+    DIRECTORY,
+    FULL_DIRECTORY,
+    PIPE,
+    DANGLING,
+    CIRCLE,
+    DEVICE,
+    LINK,
+    LINKED_DIRECTORY,
+    HARD
+};
 
 struct way {
     const char *file, *word;
@@ -49,16 +59,35 @@ static const struct way ways[] = {
     {"metrics.jsonl", "metrics.jsonl", CIRCLE, BAD_REFUSED},
     {"log.txt", "log.txt", CIRCLE, BAD_REFUSED},
     {"lock", "lock", CIRCLE, BAD_REFUSED},
+    {"lock", "lock: is a link", LINK, BAD_REFUSED},
+    {"log.txt", "log.txt: is a link", LINK, BAD_REFUSED},
+    {"metrics.jsonl", "metrics.jsonl: is a link", LINK, BAD_REFUSED},
+    {"config.yaml", "config.yaml: is a link", LINK, BAD_REFUSED},
+    {"run.h5", "run.h5: is a link", LINK, BAD_REFUSED},
+    {"task_00.h5", "task_00.h5: is a link", LINK, BAD_REFUSED},
+    {"task_01.h5", "task_01.h5: is a link", LINK, BAD_REFUSED},
+    {"resume.h5", "resume.h5: is a link", LINK, BAD_REFUSED},
+    {"resume-previous.h5", "resume-previous.h5: is a link", LINK, BAD_REFUSED},
+    {"resume-coming.h5", "resume-coming.h5: is a link", LINK, BAD_REFUSED},
+    {"events", "events: is a link", LINKED_DIRECTORY, BAD_REFUSED},
+    {"lock", "lock: has 2 names", HARD, BAD_REFUSED},
+    {"log.txt", "log.txt: has 2 names", HARD, BAD_REFUSED},
+    {"metrics.jsonl", "metrics.jsonl: has 2 names", HARD, BAD_REFUSED},
     {"events", "events", PIPE, BAD_REFUSED},
     {"events", "events", DANGLING, BAD_REFUSED},
     {"events", "events", CIRCLE, BAD_REFUSED},
-    {".config.yaml.tmp", ".config.yaml.tmp", FULL_DIRECTORY, BAD_FAILED},
 };
 
-static bool put(const char *path, enum thing thing)
+/* What a link leads to: somebody else's. */
+#define VICTIM "mine\n"
+
+static bool put(const struct bad_place *place, const char *path, enum thing thing)
 {
-    char inner[BAD_PATH];
+    char inner[BAD_PATH], victim[BAD_PATH], directory[BAD_PATH];
     bad_remove(path);
+    if (!bad_write(bad_join(victim, place->dir, "victim"), VICTIM, strlen(VICTIM)) ||
+        mkdir(bad_join(directory, place->dir, "directory"), 0777) != 0)
+        return false;
     switch (thing) {
     case DIRECTORY:
         return mkdir(path, 0777) == 0;
@@ -72,6 +101,12 @@ static bool put(const char *path, enum thing thing)
         return symlink(path, path) == 0;
     case DEVICE:
         return symlink("/dev/full", path) == 0;
+    case LINK:
+        return symlink(victim, path) == 0;
+    case LINKED_DIRECTORY:
+        return symlink(directory, path) == 0;
+    case HARD:
+        return link(victim, path) == 0;
     }
     return false;
 }
@@ -80,7 +115,20 @@ static bool put_in_the_way(const struct bad_place *place, const void *with)
 {
     const struct way *way = with;
     char path[BAD_PATH];
-    return put(bad_join(path, place->run, way->file), way->thing) || bad_tell("make", path);
+    return put(place, bad_join(path, place->run, way->file), way->thing) || bad_tell("make", path);
+}
+
+static bool victim_is_whole(const struct bad_place *place, const void *with)
+{
+    (void)with;
+    char path[BAD_PATH], directory[BAD_PATH];
+    struct bad_bytes bytes;
+    if (!bad_read(bad_join(path, place->dir, "victim"), &bytes)) return false;
+    bool whole = bytes.size == strlen(VICTIM) && memcmp(bytes.data, VICTIM, bytes.size) == 0;
+    free(bytes.data);
+    if (whole && rmdir(bad_join(directory, place->dir, "directory")) == 0) return true;
+    fprintf(stderr, "what the link led to was changed\n");
+    return false;
 }
 
 static void add_ways(struct bad_list *list)
@@ -88,13 +136,16 @@ static void add_ways(struct bad_list *list)
     static const char *const things[] = {
         [DIRECTORY] = "a directory",   [FULL_DIRECTORY] = "a directory with a file",
         [PIPE] = "a named pipe",       [DANGLING] = "a link to nothing",
-        [CIRCLE] = "a link to itself", [DEVICE] = "a full device"};
+        [CIRCLE] = "a link to itself", [DEVICE] = "a full device",
+        [LINK] = "a link to a file",   [LINKED_DIRECTORY] = "a link to a directory",
+        [HARD] = "a second name"};
     for (size_t i = 0; i < sizeof ways / sizeof *ways; i++)
         bad_add(list, &(struct bad_case){
                           .name = bad_text(list, "%s for %s", things[ways[i].thing], ways[i].file),
                           .end = ways[i].end,
                           .run = "base",
                           .make = put_in_the_way,
+                          .after = victim_is_whole,
                           .with = &ways[i],
                           .word = ways[i].word,
                       });

@@ -256,7 +256,7 @@ static bool check_text(const char *text)
             return false;
         }
     for (const char *c = text; *c != '\0'; c++)
-        if (iscntrl((unsigned char)*c) && *c != '\n') {
+        if ((iscntrl((unsigned char)*c) && *c != '\n') || strncmp(c, "\xc2\x9b", 2) == 0) {
             fprintf(stderr, "byte 0x%02x was written to the terminal\n", (unsigned char)*c);
             return false;
         }

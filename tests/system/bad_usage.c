@@ -17,7 +17,18 @@ static const struct bad_case bare[] = {
     {.name = "no such option", .args = {"--confg", "a.yaml"}, .word = "unknown option --confg"},
     {.name = "a short option", .args = {"-v"}, .word = "unknown option -v"},
     {.name = "a dash", .args = {"-"}, .word = "unknown option"},
-    {.name = "two dashes", .args = {"--"}, .word = "unknown option"},
+    {.name = "two dashes and no command", .args = {"--", "--help"}, .word = "unknown command"},
+    {.name = "two dashes and an option", .args = {"report", "--", "--output"}, .word = "--output"},
+    {.name = "two dashes and KEY=VALUE",
+     .args = {"train", "--", "run.seed=1"},
+     .word = "train takes 0"},
+    {.name = "two dashes and a name like KEY=VALUE",
+     .args = {"report", "--", "lr=0.1"},
+     .word = "lr=0.1: "},
+    {.name = "a path like KEY=VALUE",
+     .args = {"report", "/nowhere/lr=0.1"},
+     .word = "/nowhere/lr=0.1: "},
+    {.name = "a name like KEY=VALUE", .args = {"report", "lr=0.1"}, .word = "after \"--\""},
     {.name = "a negative number", .args = {"train", "-1"}, .word = "unknown option -1"},
     {.name = "--config without a file", .args = {"train", "--config"}, .word = "--config needs"},
     {.name = "--config= without a file", .args = {"train", "--config="}, .word = "--config"},
@@ -35,6 +46,18 @@ static const struct bad_case bare[] = {
      .args = {"--config", "/nowhere/\033[2J"},
      .word = "/nowhere/"},
     {.name = "a line break in a command", .args = {"tr\nlae_mpi: ain"}, .word = "unknown command"},
+    {.name = "U+009B, which begins an escape sequence, in a command",
+     .args = {"\xc2\x9b"
+              "2J"},
+     .word = "unknown command"},
+    {.name = "U+009B in a file's name",
+     .args = {"--config", "/nowhere/\xc2\x9b"
+                          "2J"},
+     .word = "/nowhere/?2J"},
+    {.name = "a turn of direction in a file's name",
+     .args = {"--config", "/nowhere/\xe2\x80\xae"
+                          "lmay"},
+     .word = "/nowhere/?lmay"},
     {.name = "a very long command", .args = {LONG300 LONG300}, .word = "unknown command"},
     {.name = "bytes that are not UTF-8", .args = {"run.name=caf\xe9"}, .word = "UTF-8"},
 
@@ -151,6 +174,11 @@ static const struct bad_case small[] = {
     {.name = "a name with a slash", .args = {"run.name=a/../../b"}, .word = "run.name"},
     {.name = "an absolute name", .args = {"run.name=/tmp/a"}, .word = "run.name"},
     {.name = "a name with a line break", .args = {"run.name=a\nb"}, .word = "run.name"},
+    {.name = "a root with escape sequences",
+     .end = BAD_FINE,
+     .args = {"run.root={dir}/\033]0;gone\007\xc2\x9b"
+              "2J",
+              "run.tasks=1"}},
     {.name = "a root of 6,000 letters",
      .args = {"run.root=/tmp/" LONG300 LONG300 LONG300 LONG300 LONG300 LONG300 LONG300 LONG300
                   LONG300 LONG300 LONG300 LONG300 LONG300 LONG300 LONG300 LONG300 LONG300 LONG300

@@ -5,6 +5,7 @@
 #include "lae/files/digest.h"
 #include "lae/files/lock.h"
 #include "lae/files/map.h"
+#include "lae/files/own.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -14,6 +15,7 @@
 #include <archive.h>
 #include <archive_entry.h>
 #include <cmocka.h>
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <ftw.h>
@@ -188,6 +190,21 @@ static void directories_are_made_with_their_parents(void **state)
 /* ---- atomic -----------------------------------------------------------------------------------
  */
 
+/* The directory's files whose names begin with a dot and end in ".tmp". */
+static int count_temporary(const char *directory)
+{
+    int count = 0;
+    DIR *stream = opendir(directory);
+    assert_non_null(stream);
+    for (struct dirent *entry = readdir(stream); entry != NULL; entry = readdir(stream)) {
+        size_t length = strlen(entry->d_name);
+        bool hidden = entry->d_name[0] == '.' && length > 4;
+        if (hidden && strcmp(entry->d_name + length - 4, ".tmp") == 0) count++;
+    }
+    closedir(stream);
+    return count;
+}
+
 static void atomic_write_makes_and_replaces(void **state)
 {
     const char *path = at(state, "file");
@@ -197,7 +214,7 @@ static void atomic_write_makes_and_replaces(void **state)
     assert_holds(path, "another");
     assert_ok(lae_atomic_write(path, NULL, 0));
     assert_holds(path, "");
-    assert_false(lae_path_exists(at(state, ".file.tmp")));
+    assert_int_equal(count_temporary(*state), 0);
 }
 
 static void atomic_write_works_in_the_current_directory(void **state)
@@ -217,16 +234,17 @@ static void nothing_is_seen_before_the_commit(void **state)
     struct lae_atomic file;
     const char *path = at(state, "file");
     put(path, "old", 3);
-    put(at(state, ".file.tmp"), "left by an earlier attempt", 26);
     assert_ok(lae_atomic_begin(&file, path));
-    assert_string_equal(file.temporary, at(state, ".file.tmp"));
-    assert_false(lae_path_exists(file.temporary));
-    put(file.temporary, "new", 3);
+    assert_true(lae_path_exists(file.temporary));
+    FILE *stream = lae_atomic_stream(&file);
+    assert_non_null(stream);
+    assert_true(fputs("new", stream) >= 0);
+    assert_int_equal(fclose(stream), 0);
     assert_holds(path, "old");
     assert_ok(lae_atomic_commit(&file));
     assert_null(file.path);
     assert_holds(path, "new");
-    assert_false(lae_path_exists(at(state, ".file.tmp")));
+    assert_int_equal(count_temporary(*state), 0);
 }
 
 static void abandoning_leaves_the_old_file(void **state)
@@ -234,11 +252,67 @@ static void abandoning_leaves_the_old_file(void **state)
     struct lae_atomic file;
     put(at(state, "file"), "old", 3);
     assert_ok(lae_atomic_begin(&file, at(state, "file")));
-    put(file.temporary, "new", 3);
     lae_atomic_abandon(&file);
     lae_atomic_abandon(&file);
     assert_holds(at(state, "file"), "old");
-    assert_false(lae_path_exists(at(state, ".file.tmp")));
+    assert_int_equal(count_temporary(*state), 0);
+}
+
+/* Killed while it writes, a process leaves its temporary file; one that lives keeps it. */
+static void what_the_killed_left_is_removed(void **state)
+{
+    struct lae_atomic living, file;
+    const char *path = at(state, "file"), *left = at(state, ".file-0123abcd.tmp");
+    const char *others[] = {at(state, ".file-0123abcd.tmp.kept"), at(state, ".file-0123abcX.tmp"),
+                            at(state, ".fil-0123abcd.tmp"), at(state, "victim")};
+    put(left, "left", 4);
+    for (size_t i = 0; i < 4; i++)
+        put(others[i], "kept", 4);
+    assert_int_equal(symlink(others[3], at(state, ".file-89abcdef.tmp")), 0);
+    assert_ok(lae_atomic_begin(&living, path));
+    assert_false(lae_path_exists(left));
+    assert_ok(lae_atomic_begin(&file, path));
+    assert_string_not_equal(living.temporary, file.temporary);
+    assert_true(lae_path_exists(living.temporary));
+    for (size_t i = 0; i < 4; i++)
+        assert_holds(others[i], "kept");
+    assert_ok(lae_atomic_commit(&living));
+    assert_ok(lae_atomic_commit(&file));
+}
+
+static void many_may_write_one_file(void **state)
+{
+    enum { WRITERS = 6, ROUNDS = 40, SIZE = 5000 };
+    const char *path = at(state, "file");
+    for (int writer = 0; writer < WRITERS; writer++) {
+        if (fork() != 0) continue;
+        char data[SIZE];
+        memset(data, 'a' + writer, sizeof data);
+        lae_status status = NULL;
+        for (int i = 0; i < ROUNDS && status == NULL; i++)
+            status = lae_atomic_write(path, data, sizeof data);
+        if (status != NULL) fprintf(stderr, "%s\n", lae_status_message(status));
+        _exit(status != NULL);
+    }
+    int how, failed = 0;
+    while (wait(&how) > 0)
+        failed += how != 0;
+    assert_int_equal(failed, 0);
+    struct lae_map map;
+    assert_ok(lae_map_open(path, &map));
+    assert_int_equal(map.size, SIZE);
+    for (size_t i = 0; i < map.size; i++)
+        assert_int_equal(map.data[i], map.data[0]);
+    lae_map_close(&map);
+    assert_int_equal(count_temporary(*state), 0);
+}
+
+static void long_names_can_be_written(void **state)
+{
+    char name[256] = "";
+    memset(name, 'n', 255);
+    assert_ok(lae_atomic_write(at(state, name), "long", 4));
+    assert_holds(at(state, name), "long");
 }
 
 static void atomic_refuses_impossible_places(void **state)
@@ -249,9 +323,9 @@ static void atomic_refuses_impossible_places(void **state)
     assert_error(lae_atomic_begin(&file, *state), LAE_BAD_INPUT, *state, "directory", NULL);
     assert_error(lae_atomic_begin(&file, ""), LAE_BAD_INPUT, "name", NULL);
     assert_error(lae_atomic_begin(&file, at(state, "d/")), LAE_BAD_INPUT, "name", NULL);
-    assert_int_equal(mkdir(at(state, ".file.tmp"), 0700), 0);
-    assert_error(lae_atomic_begin(&file, at(state, "file")), LAE_FAILED, ".file.tmp", "way", NULL);
     assert_null(file.path);
+    assert_ok(lae_atomic_check(at(state, "file")));
+    assert_int_equal(count_temporary(*state), 0);
 }
 
 /* The kernel answers EFBIG where a full disk answers ENOSPC; the way through the code is one. */
@@ -274,17 +348,7 @@ static void a_full_disk_leaves_the_old_file(void **state)
     free(data);
     assert_error(status, LAE_FAILED, path, strerror(EFBIG), NULL);
     assert_holds(path, "old");
-    assert_false(lae_path_exists(at(state, ".file.tmp")));
-}
-
-static void dev_full_is_an_error(void **state)
-{
-    struct lae_atomic file;
-    if (!lae_path_exists("/dev/full")) skip();
-    assert_ok(lae_atomic_begin(&file, at(state, "file")));
-    assert_int_equal(symlink("/dev/full", file.temporary), 0);
-    assert_error(lae_atomic_commit(&file), LAE_FAILED, at(state, "file"), NULL);
-    assert_false(lae_path_exists(at(state, "file")));
+    assert_int_equal(count_temporary(*state), 0);
 }
 
 static void commit_names_what_went_wrong(void **state)
@@ -292,19 +356,53 @@ static void commit_names_what_went_wrong(void **state)
     struct lae_atomic file;
     const char *path = at(state, "file");
     assert_ok(lae_atomic_begin(&file, path));
+    assert_int_equal(unlink(file.temporary), 0);
     assert_error(lae_atomic_commit(&file), LAE_FAILED, path, strerror(ENOENT), NULL);
     assert_null(file.temporary);
 
     assert_ok(lae_atomic_begin(&file, path));
-    put(file.temporary, "new", 3);
     assert_int_equal(mkdir(path, 0700), 0); /* comes into the way after begin */
     assert_error(lae_atomic_commit(&file), LAE_FAILED, path, strerror(EISDIR), NULL);
-    assert_false(lae_path_exists(at(state, ".file.tmp")));
+    assert_int_equal(count_temporary(*state), 0);
+}
 
-    assert_int_equal(mkdir(at(state, "d"), 0700), 0);
-    assert_ok(lae_atomic_begin(&file, at(state, "d/file")));
-    assert_int_equal(rmdir(at(state, "d")), 0);
-    assert_error(lae_atomic_commit(&file), LAE_FAILED, at(state, "d/file"), strerror(ENOENT), NULL);
+/* ---- own --------------------------------------------------------------------------------------
+ */
+
+/* What others may have put where a run has a file. */
+static void own_files_are_not_opened_through_links(void **state)
+{
+    const char *victim = at(state, "victim"), *link = at(state, "link"), *hard = at(state, "hard");
+    int file;
+    FILE *stream;
+    put(victim, "mine", 4);
+    assert_int_equal(symlink(victim, link), 0);
+    assert_error(lae_own_check(link, LAE_OWN_FILE), LAE_BAD_INPUT, link, "is a link", NULL);
+    assert_error(lae_own_check(link, LAE_OWN_DIRECTORY), LAE_BAD_INPUT, link, "is a link", NULL);
+    assert_error(lae_own_open(link, O_RDWR, &file), LAE_BAD_INPUT, link, "is a link", NULL);
+    assert_error(lae_own_append(link, &stream), LAE_BAD_INPUT, link, "is a link", NULL);
+    assert_int_equal(symlink(at(state, "nothing"), at(state, "dangling")), 0);
+    assert_error(lae_own_append(at(state, "dangling"), &stream), LAE_BAD_INPUT, "is a link", NULL);
+    assert_false(lae_path_exists(at(state, "nothing")));
+    /* A second name is none while the file is only read or replaced as a whole. */
+    assert_int_equal(linkat(AT_FDCWD, victim, AT_FDCWD, hard, 0), 0);
+    assert_ok(lae_own_check(hard, LAE_OWN_FILE));
+    assert_error(lae_own_append(hard, &stream), LAE_BAD_INPUT, hard, "2 names", NULL);
+    assert_holds(victim, "mine");
+}
+
+static void own_files_are_appended_to(void **state)
+{
+    const char *path = at(state, "own");
+    FILE *stream;
+    for (int i = 0; i < 2; i++) {
+        assert_ok(lae_own_append(path, &stream));
+        assert_true(fputs("line\n", stream) >= 0);
+        assert_int_equal(fclose(stream), 0);
+    }
+    assert_holds(path, "line\nline\n");
+    assert_error(lae_own_check(path, LAE_OWN_DIRECTORY), LAE_BAD_INPUT, "not a directory", NULL);
+    assert_ok(lae_own_check(at(state, "none"), LAE_OWN_WRITTEN));
 }
 
 /* ---- digest -----------------------------------------------------------------------------------
@@ -910,10 +1008,14 @@ int main(void)
         TEST(atomic_write_works_in_the_current_directory),
         TEST(nothing_is_seen_before_the_commit),
         TEST(abandoning_leaves_the_old_file),
+        TEST(what_the_killed_left_is_removed),
+        TEST(many_may_write_one_file),
+        TEST(long_names_can_be_written),
         TEST(atomic_refuses_impossible_places),
         TEST(a_full_disk_leaves_the_old_file),
-        TEST(dev_full_is_an_error),
         TEST(commit_names_what_went_wrong),
+        TEST(own_files_are_not_opened_through_links),
+        TEST(own_files_are_appended_to),
         TEST(digests_are_sha256),
         TEST(digest_errors_name_the_file),
         TEST(a_lock_is_held_once),

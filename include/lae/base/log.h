@@ -21,8 +21,8 @@ struct lae_log {
 /* A log to standard error; `quiet`: to nowhere until a file is added. */
 void lae_log_open(struct lae_log *log, bool quiet);
 
-/* Also append to the file at `path`. Errors: cannot be opened. */
-lae_status lae_log_add_file(struct lae_log *log, const char *path) LAE_MUST_CHECK;
+/* Also write to this file, which the log takes over and closes. */
+void lae_log_add_file(struct lae_log *log, FILE *file);
 
 void lae_log_close(struct lae_log *log);
 

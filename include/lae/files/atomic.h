@@ -5,15 +5,21 @@
 #include "lae/base/status.h"
 
 #include <stddef.h>
+#include <stdio.h>
 
 struct lae_atomic {
     char *path;      /* where the file shall appear */
-    char *temporary; /* where to write it: same directory, ".NAME.tmp" */
+    char *temporary; /* where it is written: a name of its own in the same directory */
+    int file;        /* open for writing; -1: none */
 };
 
-/* Chooses the temporary name and removes what an earlier attempt left there. Errors: no such
- * directory, `path` is a directory. */
+/* Makes the temporary file, and removes those that killed processes left of `path`. Errors: no such
+ * directory, `path` is a directory, no permission, no space. */
 lae_status lae_atomic_begin(struct lae_atomic *file, const char *path) LAE_MUST_CHECK;
+
+/* A stream that writes into the temporary file, to be closed before it is committed; NULL (errno):
+ * none can be had. */
+FILE *lae_atomic_stream(const struct lae_atomic *file);
 
 /* Whether a file can be begun at `path`, long before it is written: the same errors. */
 lae_status lae_atomic_check(const char *path) LAE_MUST_CHECK;

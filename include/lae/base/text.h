@@ -1,0 +1,21 @@
+/* Text of others: names of files, classes and tensors, keys of files, words of a command line. */
+#ifndef LAE_BASE_TEXT_H
+#define LAE_BASE_TEXT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* One code point of UTF-8 (RFC 3629): the shortest form alone, no surrogates, at most U+10FFFF.
+ * Returns its bytes, 0 where `text` [left, at least 1] begins with none. */
+size_t lae_utf8_decode(const char *text, size_t left, uint32_t *code);
+
+/* Whether a terminal would act on a code point and not show it: control characters (U+009B begins a
+ * sequence as ESC [ does), and what breaks lines or turns their direction. Newlines, too. */
+bool lae_utf8_is_control(uint32_t code);
+
+/* Puts "?" for each control character but the newline, and for each byte that is no UTF-8, so that
+ * a text can be shown anywhere. In place. */
+void lae_text_tame(char *text);
+
+#endif

@@ -1,0 +1,56 @@
+#include "lae/base/text.h"
+
+#include <string.h>
+
+size_t lae_utf8_decode(const char *text, size_t left, uint32_t *code)
+{
+    const unsigned char *bytes = (const unsigned char *)text;
+    static const uint32_t least[] = {0, 0, 0x80, 0x800, 0x10000};
+    size_t length = bytes[0] < 0x80   ? 1
+                    : bytes[0] < 0xc0 ? 0
+                    : bytes[0] < 0xe0 ? 2
+                    : bytes[0] < 0xf0 ? 3
+                    : bytes[0] < 0xf8 ? 4
+                                      : 0;
+    if (length == 0 || length > left) return 0;
+    *code = length == 1 ? bytes[0] : bytes[0] & (0x7fu >> length);
+    for (size_t i = 1; i < length; i++) {
+        if ((bytes[i] & 0xc0) != 0x80) return 0;
+        *code = *code << 6 | (bytes[i] & 0x3fu);
+    }
+    bool surrogate = *code >= 0xd800 && *code < 0xe000;
+    return *code < least[length] || surrogate || *code > 0x10ffff ? 0 : length;
+}
+
+bool lae_utf8_is_control(uint32_t code)
+{
+    static const uint32_t ranges[][2] = {
+        {0x00, 0x1f},     {0x7f, 0x9f},                         /* C0, DEL, C1 */
+        {0x061c, 0x061c}, {0x200e, 0x200f},                     /* marks of direction */
+        {0x2028, 0x202e}, {0x2066, 0x2069},                     /* line ends, turns of direction */
+        {0xfeff, 0xfeff}, {0xfff9, 0xfffb}, {0xe0000, 0xe007f}, /* not to be seen at all */
+    };
+    for (size_t i = 0; i < sizeof ranges / sizeof ranges[0]; i++)
+        if (code >= ranges[i][0] && code <= ranges[i][1]) return true;
+    return false;
+}
+
+void lae_text_tame(char *text)
+{
+    size_t left = strlen(text);
+    char *to = text;
+    while (left > 0) {
+        uint32_t code = 0;
+        size_t length = lae_utf8_decode(text, left, &code);
+        bool shown = length > 0 && (code == '\n' || !lae_utf8_is_control(code));
+        if (length == 0) length = 1;
+        if (shown)
+            memmove(to, text, length);
+        else
+            *to = '?';
+        to += shown ? length : 1;
+        text += length;
+        left -= length;
+    }
+    *to = '\0';
+}
