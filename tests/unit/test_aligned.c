@@ -69,7 +69,7 @@ static double accuracy_of(uint64_t seed, const struct lae_head *head)
             if (scores[c] > scores[best]) best = c;
         right += best == i % CLASSES;
     }
-    return 100.0 * (double)right / IMAGES;
+    return 100.0 * (double)right / (double)IMAGES;
 }
 
 /* ---- Heads ----------------------------------------------------------------------------------- */

@@ -265,7 +265,7 @@ static void uniforms_fill_the_unit_interval(void **state)
         double u = lae_random_uniform(&stream, i);
         assert_true(u >= 0.0 && u < 1.0);
         assert_true(u * 0x1p32 == floor(u * 0x1p32));
-        bins[(int)(u * BINS)]++;
+        bins[(int)(u * (double)BINS)]++;
     }
     for (int b = 0; b < BINS; b++)
         chi2 += (bins[b] - DRAWS / BINS) * (bins[b] - DRAWS / BINS) / (double)(DRAWS / BINS);
@@ -302,11 +302,11 @@ static void normals_have_their_moments(void **state)
         neighbours += x * before;
         before = x;
     }
-    assert_true(fabs(sums[1] / DRAWS) < 0.016);
-    assert_true(fabs(sums[2] / DRAWS - 1.0) < 0.023);
-    assert_true(fabs(sums[3] / DRAWS) < 0.062);
-    assert_true(fabs(sums[4] / DRAWS - 3.0) < 0.156);
-    assert_true(fabs(neighbours / DRAWS) < 0.016);
+    assert_true(fabs(sums[1] / (double)DRAWS) < 0.016);
+    assert_true(fabs(sums[2] / (double)DRAWS - 1.0) < 0.023);
+    assert_true(fabs(sums[3] / (double)DRAWS) < 0.062);
+    assert_true(fabs(sums[4] / (double)DRAWS - 3.0) < 0.156);
+    assert_true(fabs(neighbours / (double)DRAWS) < 0.016);
 }
 
 /* ---- team -------------------------------------------------------------------------------------

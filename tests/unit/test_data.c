@@ -944,7 +944,7 @@ static void every_place_is_equally_likely(void **state)
         for (int place = 0; place < N; place++)
             counts[place][order[place]]++;
     }
-    double expected = (double)EPOCHS / N, chi_square = 0;
+    double expected = (double)EPOCHS / (double)N, chi_square = 0;
     for (int i = 0; i < N * N; i++) {
         double difference = counts[i / N][i % N] - expected;
         chi_square += difference * difference / expected;

@@ -50,7 +50,7 @@ static void mean_is_that_of_the_values(void **state)
         fill(values, i);
         lae_exact_add(sum, values, COUNT, IMAGES);
         for (size_t j = 0; j < COUNT; j++)
-            wanted[j] += (double)values[j] / IMAGES;
+            wanted[j] += (double)values[j] / (double)IMAGES;
     }
     lae_exact_mean(mean, sum, COUNT, IMAGES);
     for (size_t j = 0; j < COUNT;

@@ -868,7 +868,7 @@ static void random_features_are_what_they_say(void **state)
     succeeds(lae_lift_create(6, IN, OUT, &other));
     assert_memory_equal(small.weight, lift.weight, (size_t)40 * IN * sizeof(float));
     assert_memory_not_equal(other.weight, lift.weight, (size_t)OUT * IN * sizeof(float));
-    double sum = 0.0, squares = 0.0, count = (double)OUT * IN;
+    double sum = 0.0, squares = 0.0, count = (double)(OUT * IN);
     for (size_t i = 0; i < (size_t)OUT * IN; i++) {
         sum += (double)lift.weight[i];
         squares += (double)lift.weight[i] * (double)lift.weight[i];

@@ -516,7 +516,7 @@ static void selection_agrees_with_sorting(void **state)
         }
         size_t place = (k - 1) % MOST;
         qsort(sorted, MOST, sizeof *sorted, descending);
-        scene->options.density = (double)(place + 1) / MOST;
+        scene->options.density = (double)(place + 1) / (double)MOST;
         after_task(scene, 1);
         for (size_t i = 0; i < MOST; i++) {
             float wanted = fabsf(before[i]) >= sorted[place] ? before[i] : 0.0f;
@@ -776,9 +776,9 @@ static void dare_drops_about_as_many_as_asked(void **state)
         sum += (double)first[i];
         same += (first[i] != 0.0f) == (second[i] != 0.0f);
     }
-    assert_true(fabs(sum / MANY - 1.0) < 0.11); /* four standard deviations */
+    assert_true(fabs(sum / (double)MANY - 1.0) < 0.11); /* four standard deviations */
     assert_true(stats.kept_online > 0.22 && stats.kept_online < 0.28);
-    double share = (double)same / MANY;
+    double share = (double)same / (double)MANY;
     assert_true(share > 0.58 && share < 0.67); /* 1/16 + 9/16 */
     lae_table_free(&table);
     free(zero);

@@ -134,7 +134,7 @@ static void pixels_alone_tell_classes_apart_badly(void **state)
     for (uint32_t label = 0; label < CLASSES; label++)
         for (uint32_t index = 0; index < TRAIN; index++) {
             lae_synthetic_draw(0, label, index, rgb);
-            add_to_mean(rgb, 1.0 / TRAIN, means + label * BYTES);
+            add_to_mean(rgb, 1.0 / (double)TRAIN, means + label * BYTES);
         }
     int right = 0, related = 0;
     for (uint32_t label = 0; label < CLASSES; label++)

@@ -72,6 +72,7 @@ struct bytes {
 static inline void append_bytes(struct bytes *bytes, const void *data, size_t size)
 {
     if (size == 0) return;
+    if (size > PTRDIFF_MAX / 4) abort(); /* gcc 14 takes it for possible */
     if (bytes->size + size > bytes->capacity) {
         bytes->capacity = 2 * (bytes->size + size);
         bytes->data = realloc(bytes->data, bytes->capacity);
@@ -90,7 +91,7 @@ static inline void append_text(struct bytes *bytes, const char *format, ...)
     int length = vsnprintf(text, sizeof text, format, args);
     va_end(args);
     assert_in_range(length, 0, sizeof text - 1);
-    append_bytes(bytes, text, (size_t)length);
+    append_bytes(bytes, text, strlen(text));
 }
 
 static inline void append_number(struct bytes *bytes, uint64_t value, int size)
