@@ -29,6 +29,7 @@ bool lae_utf8_is_control(uint32_t code)
         {0x061c, 0x061c}, {0x200e, 0x200f},                     /* marks of direction */
         {0x2028, 0x202e}, {0x2066, 0x2069},                     /* line ends, turns of direction */
         {0xfeff, 0xfeff}, {0xfff9, 0xfffb}, {0xe0000, 0xe007f}, /* not to be seen at all */
+        {0xfffe, 0xffff},                                       /* no characters */
     };
     for (size_t i = 0; i < sizeof ranges / sizeof ranges[0]; i++)
         if (code >= ranges[i][0] && code <= ranges[i][1]) return true;
@@ -53,4 +54,23 @@ void lae_text_tame(char *text)
         left -= length;
     }
     *to = '\0';
+}
+
+void lae_text_print(FILE *out, const char *text)
+{
+    lae_text_print_part(out, text, strlen(text));
+}
+
+void lae_text_print_part(FILE *out, const char *text, size_t size)
+{
+    for (size_t length; size > 0; size -= length, text += length) {
+        uint32_t code = 0;
+        length = lae_utf8_decode(text, size, &code);
+        if (length > 0 && (code == '\n' || !lae_utf8_is_control(code))) {
+            fwrite(text, 1, length, out);
+        } else {
+            fputc('?', out);
+            length = 1;
+        }
+    }
 }

@@ -1,5 +1,7 @@
 #include "lae/report/figure.h"
 
+#include "lae/base/text.h"
+
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -49,7 +51,10 @@ static void write_colour(FILE *out, const struct lae_chart *chart, size_t i)
                 viridis_at(0.8 * share));
     } else {
         const struct colour *colour = &palette[place % PALETTE];
-        fprintf(out, "c%zu = dark ? \"%s\" : \"%s\"\n", i, colour->dark, colour->light);
+        const char *alpha =
+            chart->lines[i].thin ? "80" : ""; /* before the colour: 0 hides nothing */
+        fprintf(out, "c%zu = dark ? \"#%s%s\" : \"#%s%s\"\n", i, alpha, colour->dark + 1, alpha,
+                colour->light + 1);
     }
 }
 
@@ -57,12 +62,14 @@ static void write_colour(FILE *out, const struct lae_chart *chart, size_t i)
 
 void lae_figure_quote(FILE *out, const char *text)
 {
+    size_t plain;
     fputc('"', out);
-    for (const unsigned char *c = (const unsigned char *)text; *c != '\0'; c++) {
-        if (*c < ' ' || *c == 0x7f || strchr("\"\\`$@", *c) != NULL)
-            fprintf(out, "\\%03o", *c);
+    for (; *text != '\0'; text += plain) {
+        plain = strcspn(text, "\"\\`$@\n");
+        if (plain > 0)
+            lae_text_print_part(out, text, plain);
         else
-            fputc(*c, out);
+            fprintf(out, "\\%03o", (unsigned)text[plain++]);
     }
     fputc('"', out);
 }
@@ -175,9 +182,11 @@ static void write_data(FILE *out, const struct lae_line *line, size_t i)
 static void write_line(FILE *out, const struct lae_chart *chart, size_t i)
 {
     const struct lae_line *line = &chart->lines[i];
-    fprintf(out, "%s $line%zu using 1:2 with %s linecolor rgb c%zu linewidth 1.6",
-            i == 0 ? "" : ", \\\n   ", i, chart->marks ? "linespoints" : "lines", i);
-    if (chart->marks)
+    bool marked = chart->marks && !line->thin;
+    fprintf(out, "%s $line%zu using 1:2 with %s linecolor rgb c%zu linewidth %s",
+            i == 0 ? "" : ", \\\n   ", i, marked ? "linespoints" : "lines", i,
+            line->thin ? "0.6" : "1.6");
+    if (marked)
         fprintf(out, " pointtype %d pointsize 0.45",
                 marks[(size_t)line->colour % (sizeof marks / sizeof marks[0])]);
     if (chart->order == 0 && line->colour >= PALETTE) fputs(" dashtype 2", out);
@@ -264,11 +273,23 @@ lae_status lae_figure_chart(const struct lae_chart *chart, char **script)
 
 #define MOST_NUMBERS 12 /* rows up to which the squares hold their numbers */
 
+static void write_squares(FILE *out, const struct lae_heat *heat, int step)
+{
+    fputs("$squares << EOD\n", out);
+    for (int i = 0; i < heat->size * heat->size; i++)
+        if (isfinite(heat->values[i]))
+            fprintf(out, "%d %d %.4f\n", step * (i % heat->size), step * (i / heat->size),
+                    heat->values[i]);
+    fputs("EOD\n", out);
+}
+
 lae_status lae_figure_heat(const struct lae_heat *heat, char **script)
 {
     size_t size;
     FILE *out = open_memstream(script, &size);
     if (out == NULL) return lae_out_of_memory(0, "a figure");
+    int step = heat->step > 0 ? heat->step : 1, last = step * (heat->size - 1);
+    double half = heat->size <= MOST_NUMBERS ? 0.48 : 0.5; /* a gap between large ones */
     write_beginning(out, heat->name, heat->title, heat->x_label, heat->y_label,
                     (struct legend){1, 1});
     fprintf(out,
@@ -278,22 +299,19 @@ lae_status lae_figure_heat(const struct lae_heat *heat, char **script)
             "    set palette defined (0 \"#f2f7fc\", 50 \"#6aaed6\", 100 \"#08306b\")\n"
             "}\n"
             "set rmargin 9\nset cbrange [0:100]\nset cbtics 25\nset colorbox user origin graph "
-            "1.03, graph 0 size "
-            "graph 0.03, graph 1 noborder\n"
-            "set xrange [-0.5:%d.5]\nset yrange [%d.5:-0.5]\nset xtics %d\nset ytics %d\n"
-            "set style fill solid noborder\nunset key\n$squares << EOD\n",
-            heat->size - 1, heat->size - 1, (heat->size + 9) / 10, (heat->size + 9) / 10);
-    for (int i = 0; i < heat->size * heat->size; i++)
-        if (isfinite(heat->values[i]))
-            fprintf(out, "%d %d %.4f\n", i % heat->size, i / heat->size, heat->values[i]);
-    double half = heat->size <= MOST_NUMBERS ? 0.48 : 0.5; /* a gap between large ones */
+            "1.03, graph 0 size graph 0.03, graph 1 noborder\n"
+            "set xrange [%g:%g]\nset yrange [%g:%g]\nset xtics %d\nset ytics %d\n"
+            "set style fill solid noborder\nunset key\n",
+            -0.5 * step, last + 0.5 * step, last + 0.5 * step, -0.5 * step, (last + 10) / 10,
+            (last + 10) / 10);
+    write_squares(out, heat, step);
     fprintf(out,
-            "EOD\n# Numbers stand out from their squares.\n"
+            "# Numbers stand out from their squares.\n"
             "shade(v) = dark ? (v > 60 ? 0x101010 : 0xf2f2f2) : (v > 65 ? 0xffffff : 0x111111)\n"
             "half = %g\n"
             "plot $squares using 1:2:($1 - half):($1 + half):($2 - half):($2 + half):3 with "
             "boxxyerror linecolor palette",
-            half);
+            half * step);
     if (heat->size <= MOST_NUMBERS)
         fputs(", \\\n    $squares using 1:2:(sprintf(\"%.0f\", $3)):(shade($3)) with labels "
               "textcolor rgb variable",

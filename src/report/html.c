@@ -1,26 +1,13 @@
 #include "lae/report/html.h"
 
+#include "lae/base/text.h"
+
 #include <limits.h>
 #include <openssl/evp.h>
-#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
-/* Length of the character of UTF-8 (RFC 3629) that begins here; 0: none does. */
-static size_t utf8_length(const unsigned char *c)
-{
-    size_t length = c[0] < 0x80 ? 1 : c[0] >= 0xf0 ? 4 : c[0] >= 0xe0 ? 3 : 2;
-    if (c[0] >= 0x80 && (c[0] < 0xc2 || c[0] > 0xf4)) return 0;
-    for (size_t i = 1; i < length; i++)
-        if ((c[i] & 0xc0) != 0x80) return 0;
-    bool overlong = (c[0] == 0xe0 && c[1] < 0xa0) || (c[0] == 0xf0 && c[1] < 0x90);
-    bool surrogate = c[0] == 0xed && c[1] >= 0xa0;
-    bool beyond = c[0] == 0xf4 && c[1] >= 0x90;
-    bool no_character = c[0] == 0xef && c[1] == 0xbf && c[2] >= 0xbe;
-    return overlong || surrogate || beyond || no_character ? 0 : length;
-}
-
-static const char *entity_of(unsigned char c)
+static const char *entity_of(char c)
 {
     switch (c) {
     case '&':
@@ -33,6 +20,8 @@ static const char *entity_of(unsigned char c)
         return "&quot;";
     case '\'':
         return "&#39;";
+    case '\t':
+        return "\t";
     default:
         return NULL;
     }
@@ -40,18 +29,14 @@ static const char *entity_of(unsigned char c)
 
 void lae_html_text(FILE *out, const char *text)
 {
-    const unsigned char *c = (const unsigned char *)text;
-    while (*c != '\0') {
-        size_t length = utf8_length(c);
-        const char *entity = entity_of(*c);
-        bool control = (*c < ' ' && *c != '\n' && *c != '\t') || *c == 0x7f;
-        if (length == 0 || control)
-            fputc('?', out);
-        else if (entity != NULL)
+    size_t plain;
+    for (; *text != '\0'; text += plain) {
+        const char *entity = entity_of(*text);
+        plain = entity != NULL ? 1 : strcspn(text, "&<>\"'\t");
+        if (entity != NULL)
             fputs(entity, out);
         else
-            fwrite(c, 1, length, out);
-        c += length > 0 ? length : 1;
+            lae_text_print_part(out, text, plain);
     }
 }
 

@@ -2,6 +2,7 @@
 #include "lae/report/inspection.h"
 
 #include "lae/base/terminal.h"
+#include "lae/base/text.h"
 #include "lae/learn/metrics.h"
 #include "lae/learn/rundir.h"
 
@@ -32,7 +33,7 @@ static int longer(int length, const char *name)
 static void print_classes(FILE *out, const struct lae_checkpoint *c)
 {
     enum { INDENT = 2, WIDTH = 100 };
-    char head[32], text[8192], *end = text;
+    char head[32], text[8192] = "", *end = text;
     int length;
     snprintf(head, sizeof head, "task_%02d/bias", c->task);
     const struct lae_named *bias = lae_set_find(&c->head, head);
@@ -42,8 +43,7 @@ static void print_classes(FILE *out, const struct lae_checkpoint *c)
         if (end + length + 8 > text + sizeof text) break;
         end += sprintf(end, "%s%.*s", end == text ? "its classes: " : ", ", length, name);
     }
-    for (char *at = text; at < end; at++)
-        if ((unsigned char)*at < ' ' || *at == 0x7f) *at = '?'; /* what moves a cursor */
+    lae_text_tame(text);
     fprintf(out, "%*s", INDENT, "");
     lae_text_wrap(out, text, INDENT, WIDTH);
     fputc('\n', out);
@@ -297,14 +297,27 @@ static void print_differences(FILE *out, const struct lae_inspection *inspection
     fprintf(out, "%zu datasets compared, %zu difference(s)\n", d->compared, d->count);
 }
 
+static lae_status print_all(FILE *out, const struct lae_inspection *inspection)
+{
+    if (inspection->other != NULL) print_differences(out, inspection);
+    if (inspection->other == NULL && inspection->checkpoint != NULL)
+        return print_checkpoint(out, inspection);
+    if (inspection->other == NULL) print_weights(out, inspection);
+    return NULL;
+}
+
+/* By way of memory: names and texts of all kinds are in it, and any may hold what moves a cursor.
+ */
 lae_status lae_inspection_print(FILE *out, const struct lae_inspection *inspection)
 {
-    if (inspection->other != NULL)
-        print_differences(out, inspection);
-    else if (inspection->checkpoint != NULL)
-        LAE_TRY(print_checkpoint(out, inspection));
-    else
-        print_weights(out, inspection);
+    char *text = NULL;
+    size_t size;
+    FILE *memory = open_memstream(&text, &size);
+    if (memory == NULL) return lae_out_of_memory(0, "an inspection");
+    lae_status status = print_all(memory, inspection);
+    if (fclose(memory) != 0 && status == NULL) status = lae_out_of_memory(size, "an inspection");
+    if (status == NULL) lae_text_print(out, text);
+    free(text);
     fflush(out);
-    return NULL;
+    return status;
 }

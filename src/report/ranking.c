@@ -1,5 +1,6 @@
 #include "lae/report/ranking.h"
 
+#include "lae/base/text.h"
 #include "lae/files/atomic.h"
 
 #include <jansson.h>
@@ -39,19 +40,12 @@ static bool is_probability(const char *name)
            strcmp(name, "ensemble") == 0;
 }
 
-/* A file's name may hold what moves a terminal's cursor. */
-static void print_name(FILE *out, const char *name)
-{
-    for (; *name != '\0'; name++)
-        fputc((unsigned char)*name < ' ' || *name == 0x7f ? '?' : *name, out);
-}
-
 static void print_class(FILE *out, const struct lae_ranking *ranking, size_t index)
 {
     if (ranking->names == NULL)
         fprintf(out, "class %d", ranking->labels[index]);
     else
-        print_name(out, ranking->names[index]);
+        lae_text_print(out, ranking->names[index]);
     fputc('\n', out);
 }
 
@@ -61,7 +55,7 @@ void lae_ranking_print(FILE *out, const struct lae_ranking *ranking)
     for (size_t image = 0; image < ranking->predictions->count; image++) {
         size_t best[LAE_RANKED];
         int count = lae_ranking_best(ranking, image, best);
-        print_name(out, ranking->files[image]);
+        lae_text_print(out, ranking->files[image]);
         fputc('\n', out);
         for (int i = 0; i < count; i++) {
             double value = score(ranking, ranking->by, image, best[i]);

@@ -630,9 +630,39 @@ static void no_log_drops_everything(void **state)
     lae_log_close(&log);
 }
 
+/* What moves a cursor, ends a line, turns a text around or is no UTF-8 becomes "?", byte by byte.
+ */
+static void texts_of_others_are_shown_as_text(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *text, *shown;
+    } cases[] = {
+        {"plain \xc3\xa4 \xe6\x97\xa5 \xf0\x9f\x98\x80",
+         "plain \xc3\xa4 \xe6\x97\xa5 \xf0\x9f\x98\x80"},
+        {"\x1b[2J\r\x07\x7f\t", "?[2J????"},
+        {"a\nb", "a\nb"},
+        {"\xc2\x9b|\x9b|\xc2\x80|\xc2\x9f|\xc2\xa0", "??|?|??|??|\xc2\xa0"},
+        {"\xe2\x80\xa8|\xe2\x80\xae|\xe2\x81\xa6|\xef\xbb\xbf", "???|???|???|???"},
+        {"\xc0\x80|\xed\xa0\x80|\xf4\x90\x80\x80|\xc3", "??|???|????|?"},
+        {"", ""},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        char *text = NULL;
+        size_t size;
+        FILE *out = open_memstream(&text, &size);
+        assert_non_null(out);
+        lae_text_print(out, cases[i].text);
+        assert_int_equal(fclose(out), 0);
+        assert_string_equal(text, cases[i].shown);
+        free(text);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(texts_of_others_are_shown_as_text),
         cmocka_unit_test(no_error_is_ok),
         cmocka_unit_test(errors_carry_code_and_message),
         cmocka_unit_test(prefixes_pile_up),

@@ -5,6 +5,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 
 /* One code point of UTF-8 (RFC 3629): the shortest form alone, no surrogates, at most U+10FFFF.
  * Returns its bytes, 0 where `text` [left, at least 1] begins with none. */
@@ -17,5 +18,9 @@ bool lae_utf8_is_control(uint32_t code);
 /* Puts "?" for each control character but the newline, and for each byte that is no UTF-8, so that
  * a text can be shown anywhere. In place. */
 void lae_text_tame(char *text);
+
+/* Writes the text, or its first `size` bytes, tame: a "?" for each byte of what must not be shown. */
+void lae_text_print(FILE *out, const char *text);
+void lae_text_print_part(FILE *out, const char *text, size_t size);
 
 #endif

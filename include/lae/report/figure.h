@@ -23,6 +23,7 @@ struct lae_line {
     const double *x, *y;  /* [count]; NaN: a gap */
     const double *spread; /* [count] drawn as a band of y +- spread; NULL, NaN: none */
     size_t count;
+    bool thin; /* a detail behind the others: faint, without marks */
 };
 
 struct lae_chart {
@@ -38,18 +39,21 @@ struct lae_chart {
     size_t rule_count;
 };
 
-/* Numbers of 0 to 100 as coloured squares: row t, column k of values [size, size]. */
+/* Numbers of 0 to 100 as coloured squares: row t, column k of values [size, size], which are called
+ * t * step and k * step. */
 struct lae_heat {
     const char *name, *title, *x_label, *y_label;
     const double *values; /* NaN: no square */
     int size;
+    int step; /* 0: 1 */
 };
 
 /* The script into *script, free(). Errors: memory. */
 lae_status lae_figure_chart(const struct lae_chart *chart, char **script) LAE_MUST_CHECK;
 lae_status lae_figure_heat(const struct lae_heat *heat, char **script) LAE_MUST_CHECK;
 
-/* A text in gnuplot's double quotes, which means nothing but itself there. */
+/* A text in gnuplot's double quotes, which means nothing but itself there; "?" for what must not be
+ * shown (see base/text.h). */
 void lae_figure_quote(FILE *out, const char *text);
 
 #endif
