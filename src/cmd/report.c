@@ -106,23 +106,35 @@ static lae_status read_runs(const struct lae_arguments *arguments, struct lae_lo
     return NULL;
 }
 
+static void tell(const struct places *places, size_t count, const struct lae_page_drawn *drawn,
+                 struct lae_log *log)
+{
+    if (!drawn->found)
+        lae_log_warn(log,
+                     "gnuplot is not installed (Debian: gnuplot-nox): the page has its tables "
+                     "alone; %s holds what gnuplot would draw",
+                     places->figures);
+    if (drawn->refused > 0)
+        lae_log_warn(log,
+                     "%zu of %zu figures are not drawn, and the page has their numbers alone; the "
+                     "first is %s",
+                     drawn->refused, drawn->figures, drawn->words);
+    lae_log_info(log, "%zu run(s) reported in %s%s%s", count, places->page,
+                 drawn->found ? "; figures as SVG and PDF in " : "",
+                 drawn->found ? places->figures : "");
+}
+
 static lae_status write_report(const struct lae_arguments *arguments, struct lae_log *log,
                                struct lae_run *runs, struct places *places)
 {
     size_t count = (size_t)arguments->positional_count;
-    bool drawn = false;
+    struct lae_page_drawn drawn;
     LAE_TRY(check_runs(arguments));
     LAE_TRY(read_runs(arguments, log, runs));
     LAE_TRY(choose_places(arguments, places));
     LAE_TRY(prepare(places, arguments->options[OPTION_OUTPUT] != NULL));
     LAE_TRY(lae_page_write(places->page, places->figures, runs, count, &drawn));
-    if (!drawn)
-        lae_log_warn(log,
-                     "gnuplot is not installed (Debian: gnuplot-nox): the page has its tables "
-                     "alone; %s holds what gnuplot would draw",
-                     places->figures);
-    lae_log_info(log, "%zu run(s) reported in %s%s%s", count, places->page,
-                 drawn ? "; figures as SVG and PDF in " : "", drawn ? places->figures : "");
+    tell(places, count, &drawn, log);
     return NULL;
 }
 

@@ -1,17 +1,21 @@
-/* One gnuplot draws everything, into a directory of its own beside the figures:
+/* gnuplot draws in a directory of its own beside the figures, which it is started in:
  *
- *     DIRECTORY/.drawing-XXXXXX/all.gp     calls NAME.gp for each figure and each kind of file
+ *     DIRECTORY/.drawing-XXXXXX/NAME.gp    the figures' scripts
+ *                               all.gp     calls each for each kind of file
  *                               messages   what gnuplot says
  *                               NAME.light.svg  NAME.dark.svg  NAME.pdf
  *
- * What proved whole is put in place; the rest goes.
+ * So gnuplot is given plain names alone: of others it would run those that begin with '<' or '|'.
+ * It ends at the first figure that it does not like; the rest is then drawn by another one. What
+ * proved whole is put in place; the rest goes.
  */
+#define _GNU_SOURCE /* posix_spawn_file_actions_addchdir_np */
 #include "lae/report/gnuplot.h"
 
 #include "lae/files/atomic.h"
 #include "lae/files/map.h"
-#include "lae/report/figure.h"
 
+#include <ctype.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <spawn.h>
@@ -44,8 +48,18 @@ static char *path_of(const char *directory, const char *name, const char *ending
 
 /* ---- what gnuplot is to do */
 
+static bool is_plain(const char *name)
+{
+    for (const char *c = name; *c != '\0'; c++)
+        if (!isalnum((unsigned char)*c) && *c != '_') return false;
+    return name[0] != '\0';
+}
+
 static lae_status write_script(const char *directory, const struct lae_drawing *drawing)
 {
+    if (!is_plain(drawing->name))
+        return lae_failed("a figure's name is to be of letters, digits and '_', not \"%s\"",
+                          drawing->name);
     char *path = path_of(directory, drawing->name, ".gp");
     if (path == NULL) return lae_out_of_memory(strlen(directory), "a path");
     lae_status status = lae_atomic_write(path, drawing->script, strlen(drawing->script));
@@ -53,88 +67,96 @@ static lae_status write_script(const char *directory, const struct lae_drawing *
     return status;
 }
 
-static void write_call(FILE *out, const char *script, const struct kind *kind, const char *file)
+static lae_status write_scripts(const char *directory, const struct lae_drawing *drawings,
+                                size_t count)
 {
-    fputs("call ", out);
-    lae_figure_quote(out, script);
-    fprintf(out, " \"%s\" \"%s\" ", kind->theme, kind->terminal);
-    lae_figure_quote(out, file);
-    fputc('\n', out);
+    for (size_t i = 0; i < count; i++)
+        LAE_TRY(write_script(directory, &drawings[i]));
+    return NULL;
 }
 
-static bool write_calls(FILE *out, const char *directory, const char *scratch,
-                        const struct lae_drawing *drawing)
+/* all.gp, of these figures. */
+static lae_status write_driver(const char *path, const struct lae_drawing *drawings, size_t count)
 {
-    char *script = path_of(directory, drawing->name, ".gp");
-    bool fine = script != NULL;
-    for (int kind = 0; kind < KINDS && fine; kind++) {
-        char *file = path_of(scratch, drawing->name, kinds[kind].ending);
-        fine = file != NULL;
-        if (fine) write_call(out, script, &kinds[kind], file);
-        free(file);
-    }
-    free(script);
-    return fine;
-}
-
-/* all.gp */
-static lae_status write_driver(const char *path, const char *directory, const char *scratch,
-                               const struct lae_drawing *drawings, size_t count)
-{
-    FILE *out = fopen(path, "wxe");
+    FILE *out = fopen(path, "we");
     if (out == NULL) return lae_failed("%s: cannot be created: %s", path, strerror(errno));
-    bool fine = true;
-    for (size_t i = 0; i < count && fine; i++)
-        fine = write_calls(out, directory, scratch, &drawings[i]);
+    for (size_t i = 0; i < count; i++)
+        for (int kind = 0; kind < KINDS; kind++)
+            fprintf(out, "call \"%s.gp\" \"%s\" \"%s\" \"%s%s\"\n", drawings[i].name,
+                    kinds[kind].theme, kinds[kind].terminal, drawings[i].name, kinds[kind].ending);
     errno = 0;
     bool failed = ferror(out) != 0;
-    if ((fclose(out) != 0 || failed) && fine)
-        return lae_failed("%s: cannot be written: %s", path, strerror(errno));
-    return fine ? NULL : lae_out_of_memory(strlen(path), "a path");
+    if (fclose(out) == 0 && !failed) return NULL;
+    return lae_failed("%s: cannot be written: %s", path, strerror(errno));
 }
 
 /* ---- the program */
 
-/* -d: without the user's own settings, which could change any figure. */
-static int spawn(pid_t *process, const char *driver, const char *messages)
+static int choose_files(posix_spawn_file_actions_t *actions, const char *scratch)
 {
-    char *arguments[] = {"gnuplot", "-d", (char *)driver, NULL};
+    int flags = O_WRONLY | O_CREAT | O_TRUNC;
+    int error = posix_spawn_file_actions_addchdir_np(actions, scratch);
+    if (error == 0) error = posix_spawn_file_actions_addopen(actions, 0, "/dev/null", O_RDONLY, 0);
+    if (error == 0) error = posix_spawn_file_actions_addopen(actions, 1, "/dev/null", O_WRONLY, 0);
+    if (error == 0) error = posix_spawn_file_actions_addopen(actions, 2, "messages", flags, 0666);
+    return error;
+}
+
+/* -d: without the user's own settings, which could change any figure. */
+static int spawn(pid_t *process, const char *scratch)
+{
+    char *arguments[] = {"gnuplot", "-d", "all.gp", NULL};
     posix_spawn_file_actions_t actions;
     int error = posix_spawn_file_actions_init(&actions);
     if (error != 0) return error;
-    error = posix_spawn_file_actions_addopen(&actions, 0, "/dev/null", O_RDONLY, 0);
-    if (error == 0) error = posix_spawn_file_actions_addopen(&actions, 1, "/dev/null", O_WRONLY, 0);
-    if (error == 0)
-        error = posix_spawn_file_actions_addopen(&actions, 2, messages, O_WRONLY | O_CREAT, 0666);
+    error = choose_files(&actions, scratch);
     if (error == 0) error = posix_spawnp(process, arguments[0], &actions, NULL, arguments, environ);
     posix_spawn_file_actions_destroy(&actions);
     return error;
 }
 
-/* The first line of gnuplot's that has words. */
-static lae_status complaint(const char *messages, int code)
+/* The first line of gnuplot's own that names a place in a script; else the first that has words:
+ * before it tells what is wrong it repeats what it was told to do. */
+static void find_words(const char *messages, char words[256])
 {
-    char line[256] = "";
+    char line[256];
     FILE *file = fopen(messages, "re");
-    while (file != NULL && fgets(line, sizeof line, file) != NULL)
-        if (strspn(line, " \t\n^") != strlen(line)) break;
+    words[0] = '\0';
+    while (file != NULL && fgets(line, sizeof line, file) != NULL) {
+        line[strcspn(line, "\n")] = '\0';
+        bool place = line[0] == '"' && strstr(line, "line ") != NULL;
+        if (place || words[0] == '\0') strcpy(words, line + strspn(line, " \t^"));
+        if (place) break;
+    }
     if (file != NULL) fclose(file);
-    line[strcspn(line, "\n")] = '\0';
-    return lae_failed("gnuplot ended with status %d: %s", code,
-                      line[0] != '\0' ? line : "it says nothing");
 }
 
-static lae_status run(const char *driver, const char *messages, bool *found)
+/* How it ended, and why; free(). NULL: no memory. */
+static char *complaint(const char *messages, int state)
+{
+    char words[256], text[320];
+    bool killed = WIFSIGNALED(state);
+    find_words(messages, words);
+    snprintf(text, sizeof text, "gnuplot ended with %s %d: %s", killed ? "signal" : "status",
+             killed ? WTERMSIG(state) : WEXITSTATUS(state),
+             words[0] != '\0' ? words : "it says nothing");
+    return strdup(text);
+}
+
+/* *refusal: why it did not draw all; free(). NULL: it says that it did. */
+static lae_status run(const char *scratch, const char *messages, bool *found, char **refusal)
 {
     pid_t process;
-    int error = spawn(&process, driver, messages), state = 0;
+    int error = spawn(&process, scratch), state = 0;
+    *refusal = NULL;
     *found = error != ENOENT && error != EACCES;
     if (!*found) return NULL;
     if (error != 0) return lae_failed("gnuplot cannot be started: %s", strerror(error));
     while (waitpid(process, &state, 0) < 0)
         if (errno != EINTR) return lae_failed("gnuplot was lost: %s", strerror(errno));
-    bool good = WIFEXITED(state) && WEXITSTATUS(state) == 0;
-    return good ? NULL : complaint(messages, WIFEXITED(state) ? WEXITSTATUS(state) : -1);
+    if (WIFEXITED(state) && WEXITSTATUS(state) == 0) return NULL;
+    *refusal = complaint(messages, state);
+    return *refusal == NULL ? lae_out_of_memory(320, "gnuplot's words") : NULL;
 }
 
 /* ---- what it drew */
@@ -173,6 +195,21 @@ static lae_status fetch_kind(const char *scratch, const struct lae_drawing *draw
     return status;
 }
 
+/* Whether all kinds of the figure are there and whole. */
+static bool is_drawn(const char *scratch, const struct lae_drawing *drawing)
+{
+    bool whole = true;
+    for (int kind = 0; kind < KINDS && whole; kind++) {
+        char *data = NULL;
+        size_t size;
+        lae_status status = fetch_kind(scratch, drawing, kind, &data, &size);
+        whole = status == NULL;
+        lae_status_free(status);
+        free(data);
+    }
+    return whole;
+}
+
 static lae_status keep(const char *directory, const char *name, const char *ending,
                        const char *data, size_t size)
 {
@@ -197,32 +234,69 @@ static lae_status take(const char *directory, const char *scratch, struct lae_dr
     return status;
 }
 
+static void remove_file(const char *directory, const char *name, const char *ending)
+{
+    char *path = path_of(directory, name, ending);
+    if (path != NULL) unlink(path);
+    free(path);
+}
+
 static void clear(const char *scratch, const struct lae_drawing *drawings, size_t count)
 {
-    for (size_t i = 0; i < count; i++)
-        for (int kind = 0; kind < KINDS; kind++) {
-            char *path = path_of(scratch, drawings[i].name, kinds[kind].ending);
-            if (path != NULL) unlink(path);
-            free(path);
-        }
+    for (size_t i = 0; i < count; i++) {
+        for (int kind = 0; kind < KINDS; kind++)
+            remove_file(scratch, drawings[i].name, kinds[kind].ending);
+        remove_file(scratch, drawings[i].name, ".gp");
+    }
+    remove_file(scratch, "all", ".gp");
+    remove_file(scratch, "messages", "");
     rmdir(scratch);
+}
+
+/* ---- all of it */
+
+/* One gnuplot for these figures; *next: how many of them need no other one. The last of those was
+ * refused where gnuplot ended early. */
+static lae_status draw_some(const char *scratch, struct lae_drawing *drawings, size_t count,
+                            size_t *next, bool *found)
+{
+    char *driver = lae_path_join(scratch, "all.gp"), *messages = lae_path_join(scratch, "messages");
+    char *refusal = NULL;
+    lae_status status = NULL;
+    *next = count;
+    if (driver == NULL || messages == NULL) status = lae_out_of_memory(strlen(scratch), "a path");
+    if (status == NULL) status = write_driver(driver, drawings, count);
+    if (status == NULL) status = run(scratch, messages, found, &refusal);
+    if (refusal != NULL) {
+        *next = 0;
+        while (*next + 1 < count && is_drawn(scratch, &drawings[*next]))
+            ++*next;
+        drawings[(*next)++].refusal = refusal;
+    }
+    free(driver);
+    free(messages);
+    return status;
+}
+
+/* Where nothing at all is drawn it is gnuplot that is broken, and no figure. */
+static lae_status check_refusals(const struct lae_drawing *drawings, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        if (drawings[i].refusal == NULL) return NULL;
+    return count > 0 ? lae_failed("%s", drawings[0].refusal) : NULL;
 }
 
 static lae_status draw_in(const char *directory, const char *scratch, struct lae_drawing *drawings,
                           size_t count, bool *found)
 {
-    char *driver = lae_path_join(scratch, "all.gp"), *messages = lae_path_join(scratch, "messages");
-    lae_status status = NULL;
-    if (driver == NULL || messages == NULL) status = lae_out_of_memory(strlen(scratch), "a path");
-    if (status == NULL) status = write_driver(driver, directory, scratch, drawings, count);
-    if (status == NULL) status = run(driver, messages, found);
-    for (size_t i = 0; i < count && status == NULL && *found; i++)
-        status = take(directory, scratch, &drawings[i]);
-    if (driver != NULL) unlink(driver);
-    if (messages != NULL) unlink(messages);
-    free(driver);
-    free(messages);
-    return status;
+    LAE_TRY(write_scripts(scratch, drawings, count));
+    for (size_t at = 0, next; at < count && *found; at += next)
+        LAE_TRY(draw_some(scratch, drawings + at, count - at, &next, found));
+    LAE_TRY(check_refusals(drawings, count));
+    LAE_TRY(write_scripts(directory, drawings, count));
+    for (size_t i = 0; i < count && *found; i++)
+        if (drawings[i].refusal == NULL) LAE_TRY(take(directory, scratch, &drawings[i]));
+    return NULL;
 }
 
 lae_status lae_gnuplot_draw(const char *directory, struct lae_drawing *drawings, size_t count,
@@ -230,8 +304,6 @@ lae_status lae_gnuplot_draw(const char *directory, struct lae_drawing *drawings,
 {
     *found = true;
     LAE_TRY(lae_path_make_directories(directory));
-    for (size_t i = 0; i < count; i++)
-        LAE_TRY(write_script(directory, &drawings[i]));
     char *scratch = lae_path_join(directory, ".drawing-XXXXXX");
     if (scratch == NULL) return lae_out_of_memory(strlen(directory), "a path");
     lae_status status = NULL;

@@ -28,9 +28,11 @@ static const struct {
     [PAGE_FORGETTING] =
         {"forgetting", "Forgetting",
          "How far the accuracy on earlier tasks has fallen from its best, on average."},
-    [PAGE_LOSS] = {"training", "Training",
-                   "Loss and accuracy among the classes of the task at hand; thin lines are where "
-                   "tasks begin."},
+    [PAGE_LOSS] =
+        {"training", "Training",
+         "Loss and accuracy among the classes of the task at hand: the mean of each epoch. "
+         "Upright lines are where tasks begin; thin curves are some steps taken together "
+         "(report.every_steps)."},
     [PAGE_MERGES] = {"merges", "Merges",
                      "How each task's merge treated the modules, by block: means over the entries "
                      "of a block for shares, the norm of all its entries for norms."},
@@ -132,14 +134,27 @@ static lae_status write_picture(FILE *out, const struct page_figure *figure,
     return NULL;
 }
 
+/* In the place of a picture. */
+static void write_refusal(FILE *out, const struct lae_drawing *drawing)
+{
+    if (drawing->refusal == NULL) return;
+    fprintf(out, "<figcaption>%s.gp is not drawn: ", drawing->name);
+    lae_html_text(out, drawing->refusal);
+    fputs("</figcaption>", out);
+}
+
 /* A figure; a matrix has its numbers below it, as they are many. */
 static lae_status write_figure(FILE *out, const struct page *page, size_t i)
 {
     const struct page_figure *figure = &page->figures[i];
     fputs("<figure>", out);
-    if (page->drawn) LAE_TRY(write_picture(out, figure, &page->drawings[i]));
+    if (page->drawings[i].light != NULL)
+        LAE_TRY(write_picture(out, figure, &page->drawings[i]));
+    else
+        write_refusal(out, &page->drawings[i]);
     if (figure->group != NULL) {
-        fprintf(out, "<details%s><summary>", page->drawn ? "" : " open=\"open\"");
+        bool drawn = page->drawings[i].light != NULL;
+        fprintf(out, "<details%s><summary>", drawn ? "" : " open=\"open\"");
         if (page->groups.count > 1) {
             lae_html_text(out, figure->group->label);
             fputs(", ", out);
@@ -229,6 +244,7 @@ static void free_page(struct page *page)
         free(page->drawings[i].script);
         free(page->drawings[i].light);
         free(page->drawings[i].dark);
+        free(page->drawings[i].refusal);
     }
     free(page->figures);
     free(page->drawings);
@@ -246,6 +262,17 @@ static lae_status write_text(const struct page *page, char **text, size_t *size)
     return status;
 }
 
+/* What the caller is told of the figures. */
+static void count_refusals(const struct page *page, struct lae_page_drawn *drawn)
+{
+    *drawn = (struct lae_page_drawn){.found = page->drawn, .figures = page->figure_count};
+    for (size_t i = 0; i < page->figure_count; i++) {
+        const struct lae_drawing *drawing = &page->drawings[i];
+        if (drawing->refusal != NULL && drawn->refused++ == 0)
+            snprintf(drawn->words, sizeof drawn->words, "%s: %s", drawing->name, drawing->refusal);
+    }
+}
+
 static lae_status make_page(const char *path, const char *figures, struct page *page)
 {
     char *text = NULL;
@@ -261,11 +288,11 @@ static lae_status make_page(const char *path, const char *figures, struct page *
 }
 
 lae_status lae_page_write(const char *path, const char *figures, const struct lae_run *runs,
-                          size_t count, bool *drawn)
+                          size_t count, struct lae_page_drawn *drawn)
 {
     struct page page = {.runs = runs, .run_count = count};
     lae_status status = make_page(path, figures, &page);
-    *drawn = page.drawn;
+    count_refusals(&page, drawn);
     free_page(&page);
     return status;
 }

@@ -57,8 +57,12 @@ struct lae_moments page_merge_moments(const struct lae_group *group, int task, i
 /* The highest block with a merge, plus 1; 0: no merges. */
 int page_merge_blocks(const struct lae_group *group);
 
-/* Loss or accuracy at the end of task `task` in training. */
-struct lae_moments page_curve_moments(const struct lae_group *group, int task, bool accuracy);
+/* Loss or accuracy in training: the mean of the newest epoch of task `task`. */
+struct lae_moments page_epoch_moments(const struct lae_group *group, int task, bool accuracy);
+
+/* Of long runs the matrices have every so many tasks, so that a page stays one that can be shown.
+ */
+int page_matrix_step(const struct lae_group *group);
 
 /* Fills figures and drawings (scripts alone). Errors: memory. */
 lae_status page_make_figures(struct page *page) LAE_MUST_CHECK;

@@ -10,7 +10,7 @@
 #include <string.h>
 
 #define NAME 160
-#define CURVE_POINTS 400 /* of a line; and twice as many more as there are tasks */
+#define CURVE_POINTS 400 /* of a line, and some more for its tasks */
 
 /* ---- the list */
 
@@ -230,14 +230,15 @@ static lae_status chart_by_task(struct page *page, const struct by_task *kind)
 
 static lae_status draw_matrix(struct page *page, const struct lae_group *group, const char *scorer)
 {
-    char name[NAME], title[NAME], alt[2 * NAME + 64];
-    size_t tasks = (size_t)group->finished;
-    double *values = malloc((tasks * tasks + 1) * sizeof *values);
-    if (values == NULL) return lae_out_of_memory(tasks * tasks * 8, "a matrix");
-    for (size_t i = 0; i < tasks * tasks; i++)
-        values[i] =
-            lae_group_moments(group, scorer, lae_value_accuracy, (int)(i / tasks), (int)(i % tasks))
-                .mean;
+    char name[NAME], title[NAME], alt[2 * NAME + 160];
+    int step = page_matrix_step(group);
+    size_t rows = (size_t)((group->finished + step - 1) / step);
+    double *values = malloc((rows * rows + 1) * sizeof *values);
+    if (values == NULL) return lae_out_of_memory(rows * rows * 8, "a matrix");
+    for (size_t i = 0; i < rows * rows; i++)
+        values[i] = lae_group_moments(group, scorer, lae_value_accuracy, step * (int)(i / rows),
+                                      step * (int)(i % rows))
+                        .mean;
     bool several = page->groups.count > 1;
     snprintf(title, sizeof title, "%s%s%.60s", several ? group->label : "", several ? ", " : "",
              scorer);
@@ -249,7 +250,8 @@ static lae_status draw_matrix(struct page *page, const struct lae_group *group, 
                             .x_label = "on the images of task",
                             .y_label = "after task",
                             .values = values,
-                            .size = group->finished};
+                            .size = (int)rows,
+                            .step = step};
     if (several)
         name_file(name, "matrix_%.60s_%.60s", group->label, scorer);
     else
@@ -289,87 +291,115 @@ static size_t find_rules(const struct lae_curve *curve, double *rules, size_t mo
     return count;
 }
 
-static lae_status fill_curve(struct lines *lines, size_t i, const struct lae_curve *curve,
-                             bool accuracy, size_t *count)
+/* The curves of all runs, thinned: each run's steps, then its epochs. */
+struct curves {
+    struct lae_curve *items; /* [count] */
+    size_t count, longest;   /* points, with a gap at each */
+    bool detail;             /* there are steps */
+};
+
+static void free_curves(struct curves *curves)
 {
-    struct lae_curve thin;
-    lae_status status = lae_curve_thin(curve, CURVE_POINTS, &thin);
-    *count = 0;
-    for (size_t k = 0; k < thin.count && status == NULL; k++) {
-        const struct lae_curve_point *point = &thin.points[k];
-        double x = (double)point->step;
-        if (k > 0 && point->task != thin.points[k - 1].task)
-            set_point(lines, i, (*count)++, x, NAN, NAN); /* a gap between tasks */
-        set_point(lines, i, (*count)++, x, accuracy ? point->accuracy : point->loss, NAN);
-    }
-    lae_curve_free(&thin);
-    return status;
+    for (size_t i = 0; curves->items != NULL && i < curves->count; i++)
+        lae_curve_free(&curves->items[i]);
+    free(curves->items);
 }
 
-/* Runs of one group have one colour where there are several groups, else each its own. */
-static lae_status fill_curves(const struct page *page, struct lines *lines, bool accuracy,
-                              size_t *count)
+static lae_status thin_curves(const struct page *page, struct curves *curves)
 {
-    *count = 0;
-    bool several = page->groups.count > 1;
-    for (size_t g = 0; g < page->groups.count; g++) {
-        const struct lae_group *group = &page->groups.items[g];
-        for (size_t r = 0; r < group->count; r++) {
-            const struct lae_run *run = group->runs[r];
-            const char *label = !several ? run->name : r == 0 ? group->label : NULL;
-            size_t points;
-            if (run->curve.count == 0) continue;
-            LAE_TRY(fill_curve(lines, *count, &run->curve, accuracy, &points));
-            end_line(lines, *count, page->run_count > 1 ? label : NULL, (int)(several ? g : r),
-                     points);
-            (*count)++;
-        }
+    *curves = (struct curves){.count = 2 * page->run_count};
+    curves->items = calloc(curves->count, sizeof *curves->items);
+    if (curves->items == NULL) return lae_out_of_memory(curves->count * 32, "curves");
+    for (size_t i = 0; i < curves->count; i++) {
+        const struct lae_run *run = &page->runs[i / 2];
+        const struct lae_curve *whole = i % 2 == 0 ? &run->steps : &run->epochs;
+        LAE_TRY(lae_curve_thin(whole, CURVE_POINTS, &curves->items[i]));
+        size_t points = 2 * curves->items[i].count;
+        if (points > curves->longest) curves->longest = points;
+        if (i % 2 == 0 && points > 0) curves->detail = true;
     }
     return NULL;
 }
 
-/* Tasks that any run's curve reaches. */
-static size_t count_tasks(const struct page *page)
+/* Returns how many points it has: none where no value is known. */
+static size_t fill_curve(struct lines *lines, size_t i, const struct lae_curve *curve,
+                         bool accuracy)
 {
-    size_t tasks = 0;
-    for (size_t i = 0; i < page->run_count; i++) {
-        const struct lae_curve *curve = &page->runs[i].curve;
-        size_t own = curve->count > 0 ? (size_t)curve->points[curve->count - 1].task + 1 : 0;
-        if (own > tasks) tasks = own;
+    size_t count = 0, known = 0;
+    for (size_t k = 0; k < curve->count; k++) {
+        const struct lae_curve_point *point = &curve->points[k];
+        double x = (double)point->step, y = accuracy ? point->accuracy : point->loss;
+        if (k > 0 && point->task != curve->points[k - 1].task)
+            set_point(lines, i, count++, x, NAN, NAN); /* a gap between tasks */
+        set_point(lines, i, count++, x, y, NAN);
+        known += isfinite(y);
     }
-    return tasks;
+    return known > 0 ? count : 0;
+}
+
+/* Runs of one group have one colour where there are several groups, else each its own. */
+static void fill_curves(const struct page *page, const struct curves *curves, struct lines *lines,
+                        bool accuracy, size_t *count)
+{
+    bool several = page->groups.count > 1;
+    *count = 0;
+    for (size_t g = 0; g < page->groups.count; g++) {
+        const struct lae_group *group = &page->groups.items[g];
+        for (size_t r = 0; r < 2 * group->count; r++) {
+            const struct lae_run *run = group->runs[r / 2];
+            size_t which = 2 * (size_t)(run - page->runs) + r % 2;
+            const char *label = !several ? run->name : r / 2 == 0 ? group->label : NULL;
+            size_t points = fill_curve(lines, *count, &curves->items[which], accuracy);
+            bool thin = r % 2 == 0, alone = page->run_count == 1 || thin;
+            if (points == 0) continue;
+            end_line(lines, *count, alone ? NULL : label, (int)(several ? g : r / 2), points);
+            lines->items[(*count)++].thin = thin;
+        }
+    }
 }
 
 static const struct lae_curve *longest_curve(const struct page *page)
 {
-    const struct lae_curve *longest = &page->runs[0].curve;
+    const struct lae_curve *longest = &page->runs[0].epochs;
     for (size_t i = 1; i < page->run_count; i++)
-        if (page->runs[i].curve.count > longest->count) longest = &page->runs[i].curve;
+        if (page->runs[i].epochs.count > longest->count) longest = &page->runs[i].epochs;
     return longest;
 }
 
-static lae_status chart_curve(struct page *page, bool accuracy)
+static lae_status draw_curves(struct page *page, const struct curves *curves, bool accuracy)
 {
     struct lines lines;
     char name[NAME];
     double rules[64];
     size_t count;
-    LAE_TRY(make_lines(&lines, page->run_count, CURVE_POINTS + 2 * count_tasks(page)));
-    lae_status status = fill_curves(page, &lines, accuracy, &count);
+    LAE_TRY(make_lines(&lines, curves->count, curves->longest));
+    fill_curves(page, curves, &lines, accuracy, &count);
     struct lae_chart chart = {
         .title = accuracy ? "Accuracy in training, among the task's classes" : "Loss in training",
-        .x_label = "training step",
-        .y_label = accuracy ? "accuracy, %" : "cross-entropy",
+        .x_label = curves->detail ? "training step (epochs marked; thin: some steps together)"
+                                  : "training step (epochs marked)",
+        .y_label = accuracy ? "accuracy, %" : "loss",
         .lines = lines.items,
         .count = count,
-        .low = 0.0,
+        .marks = true,
+        .low = accuracy ? 0.0 : NAN,
         .high = accuracy ? 100.0 : NAN,
         .rules = rules,
         .rule_count = find_rules(longest_curve(page), rules, sizeof rules / sizeof rules[0]),
     };
     name_file(name, accuracy ? "training_accuracy" : "loss");
-    if (status == NULL && count > 0) status = add_chart(page, PAGE_LOSS, &chart, name);
+    lae_status status = count > 0 ? add_chart(page, PAGE_LOSS, &chart, name) : NULL;
     free_lines(&lines);
+    return status;
+}
+
+static lae_status chart_curves(struct page *page)
+{
+    struct curves curves;
+    lae_status status = thin_curves(page, &curves);
+    if (status == NULL) status = draw_curves(page, &curves, false);
+    if (status == NULL) status = draw_curves(page, &curves, true);
+    free_curves(&curves);
     return status;
 }
 
@@ -449,7 +479,6 @@ lae_status page_make_figures(struct page *page)
     LAE_TRY(chart_by_task(page, &kinds[0]));
     LAE_TRY(draw_matrices(page));
     LAE_TRY(chart_by_task(page, &kinds[1]));
-    LAE_TRY(chart_curve(page, false));
-    LAE_TRY(chart_curve(page, true));
+    LAE_TRY(chart_curves(page));
     return chart_merges(page);
 }

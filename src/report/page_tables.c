@@ -178,27 +178,35 @@ static void write_by_task(FILE *out, const struct page *page, const char *captio
     end_table(out);
 }
 
+static void write_matrix_row(FILE *out, const struct lae_group *group, const char *scorer, int task,
+                             int step)
+{
+    fprintf(out, "<tr><th scope=\"row\">task %d</th>", task);
+    for (int k = 0; k < group->finished; k += step) {
+        struct lae_moments m = lae_group_moments(group, scorer, lae_value_accuracy, task, k);
+        if (k <= task)
+            write_moments(out, &m, 1);
+        else
+            fputs("<td></td>", out);
+    }
+    fputs("</tr>\n", out);
+}
+
 void page_write_matrix(FILE *out, const struct lae_group *group, const char *scorer)
 {
-    char caption[256];
-    snprintf(caption, sizeof caption, "%.100s: accuracy on each task's images, %%", scorer);
+    char caption[256], some[96] = "";
+    int step = page_matrix_step(group);
+    if (step > 1)
+        snprintf(some, sizeof some, "; one task in %d is shown, the task files have all", step);
+    snprintf(caption, sizeof caption, "%.100s: accuracy on each task's images, %%%s", scorer, some);
     begin_table(out, caption);
     fputs("<thead><tr>", out);
     write_head(out, "after");
-    for (int k = 0; k < group->finished; k++)
+    for (int k = 0; k < group->finished; k += step)
         fprintf(out, "<th scope=\"col\">task %d</th>", k);
     fputs("</tr></thead><tbody>\n", out);
-    for (int t = 0; t < group->finished; t++) {
-        fprintf(out, "<tr><th scope=\"row\">task %d</th>", t);
-        for (int k = 0; k < group->finished; k++) {
-            struct lae_moments m = lae_group_moments(group, scorer, lae_value_accuracy, t, k);
-            if (k <= t)
-                write_moments(out, &m, 1);
-            else
-                fputs("<td></td>", out);
-        }
-        fputs("</tr>\n", out);
-    }
+    for (int task = 0; task < group->finished; task += step)
+        write_matrix_row(out, group, scorer, task, step);
     end_table(out);
 }
 
@@ -208,16 +216,34 @@ static int most_begun(const struct page *page)
 {
     int most = 0;
     for (size_t i = 0; i < page->run_count; i++) {
-        const struct lae_curve *curve = &page->runs[i].curve;
+        const struct lae_curve *curve = &page->runs[i].epochs;
         int tasks = curve->count > 0 ? curve->points[curve->count - 1].task + 1 : 0;
         if (tasks > most) most = tasks;
     }
     return most;
 }
 
+static bool is_trained(const struct page *page, int task)
+{
+    for (size_t i = 0; i < page->run_count; i++)
+        if (lae_curve_last(&page->runs[i].epochs, task) != NULL) return true;
+    return false;
+}
+
+static void write_training_row(FILE *out, const struct page *page, int task)
+{
+    fprintf(out, "<tr><th scope=\"row\">%d</th>", task);
+    for (size_t g = 0; g < page->groups.count; g++)
+        for (int accuracy = 0; accuracy < 2; accuracy++) {
+            struct lae_moments m = page_epoch_moments(&page->groups.items[g], task, accuracy != 0);
+            write_moments(out, &m, accuracy ? 1 : 4);
+        }
+    fputs("</tr>\n", out);
+}
+
 static void write_training(FILE *out, const struct page *page)
 {
-    begin_table(out, "At the end of each task's training: loss; accuracy among its classes, %");
+    begin_table(out, "Means over each task's last epoch: loss; accuracy among its classes, %");
     fputs("<thead><tr>", out);
     write_head(out, "task");
     for (size_t g = 0; g < page->groups.count; g++) {
@@ -229,16 +255,8 @@ static void write_training(FILE *out, const struct page *page)
         write_head(out, page->groups.count > 1 ? head : "accuracy");
     }
     fputs("</tr></thead><tbody>\n", out);
-    for (int task = 0; task < most_begun(page); task++) {
-        fprintf(out, "<tr><th scope=\"row\">%d</th>", task);
-        for (size_t g = 0; g < page->groups.count; g++)
-            for (int accuracy = 0; accuracy < 2; accuracy++) {
-                struct lae_moments m =
-                    page_curve_moments(&page->groups.items[g], task, accuracy != 0);
-                write_moments(out, &m, accuracy ? 1 : 4);
-            }
-        fputs("</tr>\n", out);
-    }
+    for (int task = 0; task < most_begun(page); task++)
+        if (is_trained(page, task)) write_training_row(out, page, task);
     end_table(out);
 }
 

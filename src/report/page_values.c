@@ -52,20 +52,19 @@ int page_merge_blocks(const struct lae_group *group)
     return blocks;
 }
 
-/* Of the task's last point. */
-static double curve_value(const struct lae_curve *curve, int task, bool accuracy)
-{
-    double value = NAN;
-    for (size_t i = 0; i < curve->count; i++)
-        if (curve->points[i].task == task)
-            value = accuracy ? curve->points[i].accuracy : curve->points[i].loss;
-    return value;
-}
-
-struct lae_moments page_curve_moments(const struct lae_group *group, int task, bool accuracy)
+struct lae_moments page_epoch_moments(const struct lae_group *group, int task, bool accuracy)
 {
     struct lae_moments moments = {0};
-    for (size_t i = 0; i < group->count; i++)
-        lae_moments_add(&moments, curve_value(&group->runs[i]->curve, task, accuracy));
+    for (size_t i = 0; i < group->count; i++) {
+        const struct lae_curve_point *last = lae_curve_last(&group->runs[i]->epochs, task);
+        if (last != NULL) lae_moments_add(&moments, accuracy ? last->accuracy : last->loss);
+    }
     return lae_moments_end(moments);
+}
+
+#define MATRIX_ROWS 100
+
+int page_matrix_step(const struct lae_group *group)
+{
+    return (group->finished + MATRIX_ROWS - 1) / MATRIX_ROWS;
 }

@@ -6,9 +6,15 @@
 #include "lae/learn/opened.h"
 #include "lae/learn/scorers.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+/* What a file may be asked for: the page grows with it. */
+#define SCORERS_MOST 64
+#define SCORER_NAME 64
+#define BLOCKS_MOST 1024 /* of a backbone */
 
 /* ---- names */
 
@@ -38,7 +44,7 @@ static int by_rank(const void *a, const void *b)
 static double *take_values(struct lae_checkpoint *checkpoint, const char *scorer, const char *what,
                            int rank)
 {
-    char name[256];
+    char name[SCORER_NAME + 16];
     size_t tasks = (size_t)checkpoint->task_count;
     snprintf(name, sizeof name, "%s/%s", scorer, what);
     for (size_t i = 0; i < checkpoint->metric_count; i++) {
@@ -53,18 +59,39 @@ static double *take_values(struct lae_checkpoint *checkpoint, const char *scorer
     return NULL;
 }
 
+/* Percent, or not known. */
+static bool are_percent(const double *values, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        if (!isnan(values[i]) && !(values[i] >= 0.0 && values[i] <= 100.0)) return false;
+    return true;
+}
+
+static lae_status check_scorer(const struct lae_run *run, const struct lae_score *scorer)
+{
+    size_t tasks = (size_t)run->tasks;
+    if (scorer->accuracy == NULL || scorer->seen == NULL)
+        return lae_bad_input("/metrics/%s: has no accuracy [%d, %d] and seen [%d]", scorer->name,
+                             run->tasks, run->tasks, run->tasks);
+    if (are_percent(scorer->accuracy, tasks * tasks) && are_percent(scorer->seen, tasks))
+        return NULL;
+    return lae_bad_input("/metrics/%s: has values that are no percentages", scorer->name);
+}
+
 static lae_status add_scorer(struct lae_run *run, struct lae_checkpoint *checkpoint,
                              const char *name, size_t length)
 {
+    if (length > SCORER_NAME || run->scorer_count >= SCORERS_MOST)
+        return lae_bad_input("/metrics: has more than %d scorers, or one whose name has more than "
+                             "%d bytes",
+                             SCORERS_MOST, SCORER_NAME);
     struct lae_score *scorer = &run->scorers[run->scorer_count];
     scorer->name = strndup(name, length);
     if (scorer->name == NULL) return lae_out_of_memory(length, "a name");
     run->scorer_count++;
     scorer->accuracy = take_values(checkpoint, scorer->name, "accuracy", 2);
     scorer->seen = take_values(checkpoint, scorer->name, "seen", 1);
-    if (scorer->accuracy != NULL && scorer->seen != NULL) return NULL;
-    return lae_bad_input("/metrics/%s: has no accuracy [%d, %d] and seen [%d]", scorer->name,
-                         run->tasks, run->tasks, run->tasks);
+    return check_scorer(run, scorer);
 }
 
 /* Whoever has an array "accuracy" scores. */
@@ -83,6 +110,14 @@ static lae_status take_scorers(struct lae_run *run, struct lae_checkpoint *check
 
 /* ---- merges */
 
+static lae_status check_merges(const struct lae_block_merges *merges)
+{
+    int last = merges->count > 0 ? merges->items[merges->count - 1].block : 0;
+    if (last < BLOCKS_MOST) return NULL;
+    return lae_bad_input("/merge: has block %d; blocks 0 to %d can be shown", last,
+                         BLOCKS_MOST - 1);
+}
+
 static lae_status take_merge(const struct lae_checkpoint *checkpoint,
                              struct lae_block_merges *merges)
 {
@@ -93,7 +128,7 @@ static lae_status take_merge(const struct lae_checkpoint *checkpoint,
                                               m->norm_offline, m->norm_online, m->norm_merged};
         if (tensor != NULL) LAE_TRY(lae_block_merges_add(merges, m->name, tensor->count, &stats));
     }
-    return NULL;
+    return check_merges(merges);
 }
 
 /* After task 0 there is nothing to merge yet. */
@@ -132,49 +167,63 @@ static lae_status take_checkpoint(struct lae_run *run, const char *path,
 }
 
 /* A run whose first task is under way has its configuration in config.yaml alone. */
-static lae_status take_begun(struct lae_run *run, const char *keys_path)
+static lae_status take_begun(struct lae_run *run, const struct lae_config *config)
 {
-    struct lae_config config;
-    if (run->keys == NULL)
-        return lae_bad_input("%s: is not a run's directory: it has neither task_00.h5 nor "
-                             "config.yaml and metrics.jsonl",
-                             run->place);
-    lae_status status = lae_config_defaults(&config, NULL);
-    if (status == NULL)
-        status = lae_config_load_text(&config, keys_path, run->keys, strlen(run->keys));
-    if (status == NULL) status = lae_config_print_result(&config, &run->config);
-    lae_config_free(&config);
-    return status;
+    if (run->keys != NULL) return lae_config_print_result(config, &run->config);
+    return lae_bad_input("%s: is not a run's directory: it has neither task_00.h5 nor config.yaml "
+                         "and metrics.jsonl",
+                         run->place);
 }
 
-static lae_status read_text(const char *path, char **text)
+static lae_status copy_text(const char *text, char **copy)
+{
+    *copy = text != NULL ? strdup(text) : NULL;
+    return text != NULL && *copy == NULL ? lae_out_of_memory(strlen(text), "a text") : NULL;
+}
+
+/* config.yaml, every key; run->keys stays NULL where there is no such file. */
+static lae_status take_keys(struct lae_run *run, const char *path, struct lae_config *config)
 {
     struct lae_map map;
-    *text = NULL;
     if (!lae_path_exists(path)) return NULL;
     LAE_TRY(lae_map_open(path, &map));
-    *text = strndup(map.data != NULL ? (const char *)map.data : "", map.size);
-    lae_status status = *text == NULL ? lae_out_of_memory(map.size, path) : NULL;
+    const char *text = map.data != NULL ? (const char *)map.data : "";
+    lae_status status = lae_config_load_text(config, path, text, map.size);
+    if (status == NULL) {
+        run->keys = strndup(text, map.size);
+        if (run->keys == NULL) status = lae_out_of_memory(map.size, path);
+    }
     lae_map_close(&map);
+    if (status == NULL) status = copy_text(config->model.weights, &run->weights_path);
+    return status == NULL ? copy_text(config->data.path, &run->data_path) : status;
+}
+
+static lae_status read_task(struct lae_run *run, const struct lae_config *config, const char *first,
+                            struct lae_log *log)
+{
+    struct lae_checkpoint checkpoint = {0};
+    char *path = NULL;
+    lae_status status = lae_checkpoint_find(run->place, log, &path, &checkpoint);
+    if (status == NULL) {
+        status = lae_status_prefix(take_checkpoint(run, path, &checkpoint, log), "%s", path);
+    } else if (!lae_path_exists(first) && lae_path_exists(run->place)) {
+        lae_status_free(status);
+        status = take_begun(run, config);
+    }
+    lae_checkpoint_free(&checkpoint);
+    free(path);
     return status;
 }
 
 static lae_status read_files(struct lae_run *run, const char *keys, const char *metrics,
                              const char *first, struct lae_log *log)
 {
-    struct lae_checkpoint checkpoint = {0};
-    char *path = NULL;
-    LAE_TRY(read_text(keys, &run->keys));
-    LAE_TRY(lae_curve_read(metrics, &run->curve));
-    lae_status status = lae_checkpoint_find(run->place, log, &path, &checkpoint);
-    if (status == NULL) {
-        status = lae_status_prefix(take_checkpoint(run, path, &checkpoint, log), "%s", path);
-    } else if (!lae_path_exists(first) && lae_path_exists(run->place)) {
-        lae_status_free(status);
-        status = take_begun(run, keys);
-    }
-    lae_checkpoint_free(&checkpoint);
-    free(path);
+    struct lae_config config;
+    LAE_TRY(lae_config_defaults(&config, NULL));
+    lae_status status = take_keys(run, keys, &config);
+    if (status == NULL) status = lae_curve_read(metrics, &run->epochs, &run->steps);
+    if (status == NULL) status = read_task(run, &config, first, log);
+    lae_config_free(&config);
     return status;
 }
 
@@ -219,11 +268,14 @@ void lae_run_free(struct lae_run *run)
     free(run->merges);
     free(run->scorers);
     free_facts(run->facts, run->fact_count);
-    lae_curve_free(&run->curve);
+    lae_curve_free(&run->epochs);
+    lae_curve_free(&run->steps);
     free(run->place);
     free(run->name);
     free(run->config);
     free(run->keys);
+    free(run->weights_path);
+    free(run->data_path);
     *run = (struct lae_run){0};
 }
 

@@ -164,7 +164,28 @@ if [ $drawn = yes ]; then
     [ "$(cell "$work/bare/report.html" "$caption" ensemble 2)" = "$(cell "$page" "$caption" ensemble 2)" ] ||
         fail "other numbers without gnuplot"
     [ -s "$work/bare/figures/accuracy.gp" ] || fail "no scripts without gnuplot"
-    # One that fails is an error with its words.
+    # A figure that gnuplot refuses is missed by itself, and said so.
+    cat >"$work/bin/gnuplot" <<TEXT
+#!/bin/sh
+for script in forgetting.gp loss.gp; do
+    sed -i 's/^plot/nonsense/' \$script
+done
+exec $(command -v gnuplot) "\$@"
+TEXT
+    chmod +x "$work/bin/gnuplot"
+    PATH=$work/bin:$PATH "$LAE_MPI" report "$runs/ties_seed1" --output "$work/refusing" 2>"$work/err" ||
+        { cat "$work/err"; fail "figures that gnuplot refuses"; }
+    grep -q "2 of [0-9]* figures are not drawn.*forgetting: gnuplot ended.*invalid command" "$work/err" ||
+        { cat "$work/err"; fail "it does not say which figure was refused, and why"; }
+    looks_right "$work/refusing/report.html"
+    [ "$(grep -c 'gp is not drawn: gnuplot' "$work/refusing/report.html")" -eq 2 ] || fail "the page tells of no refusal"
+    for name in forgetting loss; do
+        [ ! -e "$work/refusing/figures/$name.svg" ] || fail "$name.svg was refused"
+    done
+    for name in accuracy matrix_ensemble training_accuracy merge_norm_merged; do
+        cmp "$work/one/figures/$name.svg" "$work/refusing/figures/$name.svg" || fail "$name.svg is missed, too"
+    done
+    # One that fails at all of them is an error with its words.
     printf '#!/bin/sh\necho "it is broken" >&2\nexit 3\n' >"$work/bin/gnuplot"
     chmod +x "$work/bin/gnuplot"
     PATH=$work/bin refused 1 "gnuplot ended with status 3: it is broken" "$runs/ties_seed1" --output "$work/broken"

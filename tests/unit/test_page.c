@@ -14,6 +14,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -43,6 +44,7 @@ static void html(void **state)
     writes(lae_html_text, "\xc3\xa4 \xe2\x80\x93 \xf0\x9f\x98\x80",
            "\xc3\xa4 \xe2\x80\x93 \xf0\x9f\x98\x80");
     writes(lae_html_text, "\t\n\x01\x1b\x7f", "\t\n???");
+    writes(lae_html_text, "\xc2\x9b|\xe2\x80\xae", "??|???"); /* U+009B, an override of order */
     writes(lae_html_text, "\xff|\xc3|\xc0\x80|\xe2\x80", "?|?|??|??");  /* no UTF-8, cut short */
     writes(lae_html_text, "\xed\xa0\x80|\xf4\x90\x80\x80", "???|????"); /* surrogate, beyond */
     writes(lae_html_text, "\xef\xbf\xbe|\xef\xbf\xbd", "???|\xef\xbf\xbd"); /* U+FFFE; U+FFFD */
@@ -79,49 +81,171 @@ static void quotes(void **state)
     writes(lae_figure_quote, "plain, 1.5 %", "\"plain, 1.5 %\"");
     writes(lae_figure_quote, "a\"b\\c`d$e@f\ng", "\"a\\042b\\134c\\140d\\044e\\100f\\012g\"");
     writes(lae_figure_quote, "", "\"\"");
+    writes(lae_figure_quote, "\x1b[31m\x9b\xc2\x9b|\xc3\xa4", "\"?[31m???|\xc3\xa4\"");
 }
 
-static void reads(const char *text, struct lae_curve *curve)
+static lae_status read_curves(const char *text, size_t size, struct lae_curve *epochs,
+                              struct lae_curve *steps)
 {
     char path[] = "/tmp/lae-curve-XXXXXX";
     int file = mkstemp(path);
     assert_true(file >= 0);
-    assert_int_equal(write(file, text, strlen(text)), (ssize_t)strlen(text));
+    assert_int_equal(write(file, text, size), (ssize_t)size);
     close(file);
-    assert_null(lae_curve_read(path, curve));
+    lae_status status = lae_curve_read(path, epochs, steps);
     unlink(path);
+    return status;
+}
+
+static void reads(const char *text, struct lae_curve *epochs, struct lae_curve *steps)
+{
+    lae_status status = read_curves(text, strlen(text), epochs, steps);
+    if (status != NULL) fail_msg("%s", lae_status_message(status));
 }
 
 static void curves(void **state)
 {
     (void)state;
-    struct lae_curve curve;
+    struct lae_curve epochs, steps;
     reads("{\"event\":\"begin\",\"task\":0,\"step\":0,\"run_step\":0}\n"
           "{\"event\":\"steps\",\"task\":0,\"run_step\":9,\"loss\":2.5,\"accuracy\":10}\n"
           "{\"event\":\"epoch\",\"task\":0,\"run_step\":9,\"loss\":7}\n"
           "{\"event\":\"steps\",\"task\":0,\"run_step\":19,\"loss\":1.5,\"accuracy\":20}\n"
+          "{\"event\":\"epoch\",\"task\":0,\"run_step\":19,\"loss\":6}\n"
           "{\"event\":\"steps\",\"task\":1,\"run_step\":29,\"loss\":9}\n"
           "{\"event\":\"steps\",\"ta\n" /* cut short by a kill */
           "{\"event\":\"begin\",\"task\":0,\"step\":15,\"run_step\":15}\n"
           "{\"event\":\"steps\",\"task\":0,\"run_step\":19,\"loss\":1.25,\"accuracy\":null}\n"
-          "{\"event\":\"merge\",\"task\":0}\n[1]\n\n",
-          &curve);
-    assert_int_equal(curve.count, 2);
-    near(curve.points[0].loss, 2.5);
-    near(curve.points[0].accuracy, 10.0);
-    assert_int_equal(curve.points[1].step, 19);
-    near(curve.points[1].loss, 1.25);
-    assert_true(isnan(curve.points[1].accuracy));
-    lae_curve_free(&curve);
+          "{\"event\":\"of a later version\",\"task\":-1}\n"
+          "{\"event\":\"merge\",\"task\":0}\n\n{\"event\":\"ste",
+          &epochs, &steps);
+    assert_int_equal(steps.count, 2);
+    near(steps.points[0].loss, 2.5);
+    near(steps.points[0].accuracy, 10.0);
+    assert_int_equal(steps.points[1].step, 19);
+    near(steps.points[1].loss, 1.25);
+    assert_true(isnan(steps.points[1].accuracy));
+    assert_int_equal(epochs.count, 1);
+    near(epochs.points[0].loss, 7.0);
+    lae_curve_free(&epochs);
+    lae_curve_free(&steps);
 
-    reads("{\"event\":\"epoch\",\"task\":3,\"run_step\":9,\"loss\":7}\n", &curve);
-    assert_int_equal(curve.count, 1);
-    assert_int_equal(curve.points[0].task, 3);
-    near(curve.points[0].loss, 7.0);
-    lae_curve_free(&curve);
+    assert_null(lae_curve_read("/tmp/no-such-directory/metrics.jsonl", &epochs, &steps));
+    assert_int_equal(epochs.count, 0);
+    assert_int_equal(steps.count, 0);
+}
 
-    assert_null(lae_curve_read("/tmp/no-such-directory/metrics.jsonl", &curve));
-    assert_int_equal(curve.count, 0);
+/* A task's value is that of its last point. */
+static void last_points(void **state)
+{
+    (void)state;
+    struct lae_curve_point points[] = {{.task = 0, .loss = 1},
+                                       {.task = 0, .loss = 2},
+                                       {.task = 3, .loss = 3},
+                                       {.task = 4, .loss = 4},
+                                       {.task = 4, .loss = 5}};
+    struct lae_curve curve = {.points = points, .count = 5}, none = {0};
+    assert_ptr_equal(lae_curve_last(&curve, 0), &points[1]);
+    assert_ptr_equal(lae_curve_last(&curve, 3), &points[2]);
+    assert_ptr_equal(lae_curve_last(&curve, 4), &points[4]);
+    assert_null(lae_curve_last(&curve, 1));
+    assert_null(lae_curve_last(&curve, 5));
+    assert_null(lae_curve_last(&curve, -1));
+    assert_null(lae_curve_last(&none, 0));
+}
+
+#define BEGIN "{\"event\":\"begin\",\"task\":0,\"run_step\":0}\n"
+#define EPOCH(task, step, more)                                                                    \
+    "{\"event\":\"epoch\",\"task\":" task ",\"run_step\":" step ",\"loss\":1" more "}\n"
+
+/* What is not this program's is refused with the line's number, not drawn. */
+static void foreign_lines(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *text, *words;
+    } cases[] = {
+        {EPOCH("-200", "1", ""), ":1: task is -200; a whole number from 0 to 65535 is wanted"},
+        {EPOCH("30000000", "1", ""), ":1: task is 30000000"},
+        {EPOCH("9223372036854775807", "1", ""), ":1: task is 9223372036854775807"},
+        {EPOCH("1.5", "1", ""), ":1: task is something else"},
+        {EPOCH("\"1\"", "1", ""), ":1: task is something else"},
+        {EPOCH("[[1]]", "1", ""), ":1: task is something else"},
+        {EPOCH("null", "1", ""), ":1: task is something else"},
+        {"{\"event\":\"epoch\",\"run_step\":1}\n", ":1: task is missing"},
+        {"{\"event\":\"steps\",\"task\":1}\n", ":1: run_step is missing"},
+        {"{\"event\":\"begin\",\"task\":1}\n", ":1: run_step is missing"},
+        {EPOCH("0", "-1", ""), ":1: run_step is -1"},
+        {EPOCH("0", "9007199254740992", ""), ":1: run_step is 9007199254740992"},
+        {EPOCH("0", "1", ",\"accuracy\":101"), ":1: accuracy is 101; a number from 0 to 100"},
+        {EPOCH("0", "1", ",\"accuracy\":\"50\""), ":1: accuracy is something else"},
+        {"{\"event\":\"epoch\",\"task\":0,\"run_step\":1,\"loss\":1e300}\n", ":1: loss is 1e+300"},
+        {"{\"event\":\"epoch\",\"task\":0,\"run_step\":1,\"loss\":{}}\n", ":1: loss is something"},
+        {BEGIN EPOCH("1", "5", "") EPOCH("0", "6", ""), ":3: step 6 of task 0 comes after step 5"},
+        {BEGIN EPOCH("0", "5", "") EPOCH("0", "5", ""), ":3: step 5 of task 0 comes after step 5"},
+        {BEGIN EPOCH("0", "5", "") EPOCH("1", "4", ""), ":3: step 4 of task 1 comes after step 5"},
+        {"[1]\n" EPOCH("0", "5", ""), ":1: is no JSON object"},
+        {BEGIN "{\"event\"\n" EPOCH("0", "5", ""), ":2: is no JSON object"},
+        {"not\nthis\n", ":1: is no JSON object"},
+        {BEGIN EPOCH("0", "1e999", "") EPOCH("0", "5", ""), ":2: is no JSON object"},
+        {BEGIN EPOCH("0", "5", ",\"task\":1") EPOCH("0", "6", ""), ":2: is no JSON object"},
+        {"{\"event\":7}\n", ":1: event is missing, or no text"},
+        {"{\"task\":7}\n", ":1: event is missing, or no text"},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        struct lae_curve epochs, steps;
+        lae_status status = read_curves(cases[i].text, strlen(cases[i].text), &epochs, &steps);
+        if (lae_status_code(status) != LAE_BAD_INPUT ||
+            strstr(lae_status_message(status), cases[i].words) == NULL)
+            fail_msg("%s: %s", cases[i].text, lae_status_message(status));
+        assert_null(epochs.points);
+        assert_null(steps.points);
+        lae_status_free(status);
+    }
+}
+
+/* Evaluations of many tasks may be long; other lines may not, and no line is kept whole. */
+static void long_lines(void **state)
+{
+    (void)state;
+    static const char *const beginnings[] = {"{\"event\":\"evaluation\",\"x\":\"",
+                                             "{\"event\":\"epoch\",\"x\":\"", "", "\xff"};
+    enum { SIZE = 70000 };
+    char *text = malloc(SIZE + 512);
+    assert_non_null(text);
+    for (size_t i = 0; i < sizeof beginnings / sizeof beginnings[0]; i++) {
+        struct lae_curve epochs, steps;
+        memset(text, i == 2 ? 0 : '[', SIZE);
+        memcpy(text, beginnings[i], strlen(beginnings[i]));
+        strcpy(text + SIZE, "\"}\n" EPOCH("0", "5", ""));
+        lae_status status = read_curves(text, SIZE + strlen(text + SIZE), &epochs, &steps);
+        assert_int_equal(lae_status_code(status), i == 0 ? LAE_OK : LAE_BAD_INPUT);
+        if (i > 0) assert_non_null(strstr(lae_status_message(status), ":1: is longer than 65536"));
+        assert_int_equal(epochs.count, i == 0 ? 1 : 0);
+        lae_status_free(status);
+        lae_curve_free(&epochs);
+    }
+    free(text);
+}
+
+/* Nobody waits for a pipe's writer. */
+static void no_files(void **state)
+{
+    (void)state;
+    char path[] = "/tmp/lae-curve-XXXXXX";
+    struct lae_curve epochs, steps;
+    assert_non_null(mkdtemp(path));
+    for (int pipe = 0; pipe < 2; pipe++) {
+        char name[64];
+        snprintf(name, sizeof name, "%s%s", path, pipe ? "/pipe" : "");
+        if (pipe) assert_int_equal(mkfifo(name, 0600), 0);
+        lae_status status = lae_curve_read(name, &epochs, &steps);
+        assert_int_equal(lae_status_code(status), LAE_BAD_INPUT);
+        assert_non_null(strstr(lae_status_message(status), "is not a regular file"));
+        lae_status_free(status);
+        if (pipe) unlink(name);
+    }
+    rmdir(path);
 }
 
 static void thinning(void **state)
@@ -269,7 +393,7 @@ static void heat(void **state)
 {
     (void)state;
     const double values[] = {80.0, NAN, 70.0, 90.5};
-    struct lae_heat figure = {"m", "M", "x", "y", values, 2};
+    struct lae_heat figure = {"m", "M", "x", "y", values, 2, 0};
     char *script;
     assert_null(lae_figure_heat(&figure, &script));
     contains(script, "$squares << EOD\n0 0 80.0000\n0 1 70.0000\n1 1 90.5000\nEOD\n");
@@ -282,14 +406,24 @@ static void heat(void **state)
     assert_null(strstr(script, "with labels"));
     contains(script, "set xtics 2");
     free(script);
+    figure.step = 7; /* of a long run */
+    assert_null(lae_figure_heat(&figure, &script));
+    contains(script, "\n84 84 0.0000\nEOD\n");
+    contains(script, "set xrange [-3.5:87.5]");
+    contains(script, "half = 3.5\n");
+    free(script);
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(html),   cmocka_unit_test(base64),   cmocka_unit_test(quotes),
-        cmocka_unit_test(curves), cmocka_unit_test(thinning), cmocka_unit_test(moments),
-        cmocka_unit_test(groups), cmocka_unit_test(charts),   cmocka_unit_test(heat),
+        cmocka_unit_test(html),        cmocka_unit_test(base64),
+        cmocka_unit_test(quotes),      cmocka_unit_test(curves),
+        cmocka_unit_test(last_points), cmocka_unit_test(foreign_lines),
+        cmocka_unit_test(long_lines),  cmocka_unit_test(no_files),
+        cmocka_unit_test(thinning),    cmocka_unit_test(moments),
+        cmocka_unit_test(groups),      cmocka_unit_test(charts),
+        cmocka_unit_test(heat),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

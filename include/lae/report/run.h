@@ -16,17 +16,18 @@ struct lae_score {
 };
 
 struct lae_run {
-    char *place, *name; /* as given; the directory's own name */
-    char *config;       /* the keys that can change the result, as YAML */
-    char *keys;         /* config.yaml, every key; NULL: not there */
-    int tasks;          /* T; 0: not known, as no task is finished */
+    char *place, *name;             /* as given; the directory's own name */
+    char *config;                   /* the keys that can change the result, as YAML */
+    char *keys;                     /* config.yaml, every key; NULL: not there */
+    char *weights_path, *data_path; /* of config.yaml; NULL: not known */
+    int tasks;                      /* T; 0: not known, as no task is finished */
     int finished;
     struct lae_score *scorers; /* in the order of lae_scorers_all */
     size_t scorer_count;
     struct lae_block_merges *merges; /* [finished]; empty where there was none, or its file is
                                       * missing */
-    struct lae_curve curve;
-    struct lae_fact *facts; /* of /provenance */
+    struct lae_curve epochs, steps;  /* of training */
+    struct lae_fact *facts;          /* of /provenance */
     size_t fact_count;
 };
 
