@@ -72,6 +72,7 @@ static void man_command(const struct lae_command *command)
     roff_line("", command->help, ".");
     roff_line(".br\nlae_mpi ", command->name, "");
     roff_line("", command->usage, "");
+    roff_line(".br\nas in: ", command->example, "");
     const struct lae_option *option = command->options;
     if (option == NULL) return;
     puts(".RS");
@@ -348,6 +349,7 @@ static void page_command(const struct lae_command *command)
 {
     printf("\n### %s\n\n    lae_mpi %s %s\n\n", command->name, command->name, command->usage);
     printf("%c%s.\n", toupper((unsigned char)command->help[0]), command->help + 1);
+    printf("\n    %s\n", command->example);
     if (command->keys != NULL)
         printf("\nThe configuration is the checkpoint's; these keys may be given anew: %s.\n",
                command->keys);

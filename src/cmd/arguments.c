@@ -1,6 +1,8 @@
 #include "lae/base/text.h"
 #include "lae/cmd/cmd.h"
 
+#include "lae/base/spelling.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -39,14 +41,16 @@ static const char *show(const char *word, char shown[SHOWN])
 
 static lae_status unknown_command(const char *name)
 {
-    char shown[SHOWN];
-    char known[256] = "";
+    char shown[SHOWN], asked[LAE_SPELLING_ASK], known[256] = "";
+    struct lae_spelling spelling = lae_spelling_of(name);
     for (const struct lae_command *const *c = lae_commands(); *c != NULL; c++) {
         strcat(known, known[0] != '\0' ? ", " : "");
         strcat(known, (*c)->name);
     }
-    return lae_bad_input("unknown command \"%s\"; the commands are %s (lae_mpi --help)",
-                         show(name, shown), known);
+    lae_spelling_try_list(&spelling, known);
+    return lae_bad_input("unknown command \"%s\"%s%s the commands are %s (lae_mpi --help)",
+                         show(name, shown), lae_spelling_ask(&spelling, asked),
+                         asked[0] != '\0' ? "" : ";", known);
 }
 
 static lae_status take_config(const char *name, struct lae_arguments *arguments)
@@ -71,12 +75,29 @@ static int find_option(const struct lae_arguments *arguments, const char *word)
     return -1;
 }
 
+static lae_status unknown_option(const char *word, const struct lae_command *command)
+{
+    static const char *const general[] = {"--config", "--print-config", "--help", "--version"};
+    char shown[SHOWN], asked[LAE_SPELLING_ASK], name[LAE_SPELLING_WORD];
+    snprintf(name, sizeof name, "%.*s", (int)strcspn(word, "="), word);
+    struct lae_spelling spelling = lae_spelling_of(name);
+    for (size_t i = 0; i < sizeof general / sizeof general[0]; i++)
+        lae_spelling_try(&spelling, general[i], strlen(general[i]));
+    for (const struct lae_option *o = command->options; o != NULL && o->name != NULL; o++) {
+        char option[LAE_SPELLING_WORD];
+        snprintf(option, sizeof option, "--%s", o->name);
+        lae_spelling_try(&spelling, option, strlen(option));
+    }
+    lae_spelling_ask(&spelling, asked);
+    return lae_bad_input("unknown option %s%s", show(word, shown),
+                         asked[0] != '\0' ? asked : "; see lae_mpi --help");
+}
+
 static lae_status take_option(char **argv, int argc, int *at, struct lae_arguments *arguments)
 {
     const char *word = argv[*at];
-    char shown[SHOWN];
     int which = strncmp(word, "--", 2) == 0 ? find_option(arguments, word + 2) : -1;
-    if (which < 0) return lae_bad_input("unknown option %s; see lae_mpi --help", show(word, shown));
+    if (which < 0) return unknown_option(word, arguments->command);
     const struct lae_option *option = &arguments->command->options[which];
     const char *value = strchr(word, '=');
     if (value != NULL)
@@ -223,6 +244,15 @@ static void print_program_help(void)
                "0 done, 2 bad input, 75 stopped on request with the state saved, 1 anything else");
 }
 
+static void print_keys(void)
+{
+    char *keys = NULL;
+    lae_status status = lae_config_help(&keys);
+    if (status == NULL) printf("\n%s", keys);
+    lae_status_free(status);
+    free(keys);
+}
+
 void lae_print_help(const struct lae_command *command)
 {
     if (command == NULL) {
@@ -241,10 +271,6 @@ void lae_print_help(const struct lae_command *command)
         printf("\nThe configuration is the checkpoint's; of its keys these may be given anew:\n"
                "%s (lae_mpi train --help says what they mean)\n",
                command->keys);
-    if (!command->configurable) return;
-    char *keys = NULL;
-    lae_status status = lae_config_help(&keys);
-    if (status == NULL) printf("\n%s", keys);
-    lae_status_free(status);
-    free(keys);
+    if (command->configurable) print_keys();
+    printf("\nexample: %s\n", command->example);
 }

@@ -82,6 +82,7 @@ const struct lae_command lae_command_bench = {
     .name = "bench",
     .usage = "[--model NAME] [--batch N] [--repeats N] [--json FILE] [KEY=VALUE ...]",
     .help = "measure this machine and how much of it the program gets, with random weights",
+    .example = "lae_mpi bench --model tiny compute.threads=4",
     .options = options,
     .configurable = true,
     .run = run,

@@ -79,7 +79,8 @@ static lae_status run(const struct lae_arguments *arguments, const struct lae_di
     char kind[LAE_KIND_TEXT] = LAE_CHECKPOINT_FORMAT;
     LAE_TRY(lae_output_check(out));
     if (!lae_path_is_directory(in)) LAE_TRY(lae_kind_of(in, kind));
-    if (strcmp(kind, LAE_CHECKPOINT_FORMAT) == 0) return convert_modules(in, out, module, log);
+    if (strcmp(kind, LAE_CHECKPOINT_FORMAT) == 0 || strcmp(kind, LAE_RUN_FORMAT) == 0)
+        return convert_modules(in, out, module, log);
     if (module != NULL)
         return lae_bad_input("--module: %s is a weight file, which has no modules", in);
     return convert_weights(in, out, log);
@@ -90,6 +91,7 @@ const struct lae_command lae_command_convert = {
     .usage = "IN OUT [--module online|offline]",
     .help = "rewrite a weight file (.npz, .safetensors, .h5) as .safetensors or .h5, by OUT's "
             "ending, or what a task file or run learned as .safetensors",
+    .example = "lae_mpi convert runs/demo adapters.safetensors",
     .positional = 2,
     .options = options,
     .serial = true,

@@ -28,21 +28,42 @@ static lae_status count(const struct lae_opened *opened, struct lae_workers *wor
     return status;
 }
 
+/* Numbers that were made with other values of heads.*, as was asked, beside the file's. */
+static void compare_asked(const struct lae_opened *opened, const struct lae_metrics *metrics,
+                          FILE *out)
+{
+    fprintf(out, "\nas asked, with %s\n", opened->asked);
+    int differ = lae_tables_differences(out, metrics, &opened->state.metrics,
+                                        opened->state.finished - 1, LAE_SCORED_HEADS, "the file");
+    fprintf(out, "  %d number(s) of these heads differ from those stored\n", differ);
+}
+
+/* Whether what was stored is what comes out, where it should. */
+static void compare(const struct lae_opened *opened, const struct lae_metrics *metrics, FILE *out)
+{
+    bool asked = opened->asked != NULL;
+    if (asked) compare_asked(opened, metrics, out);
+    int differences =
+        lae_tables_differences(out, metrics, &opened->state.metrics, opened->state.finished - 1,
+                               asked ? LAE_SCORED_LINEAR : LAE_SCORED_ALL, "the file");
+    if (differences == 0)
+        fprintf(out, "\n%sthe same as stored in the file\n", asked ? "all else is " : "");
+    else
+        fprintf(out, "\n%d %snumber(s) are not as stored in the file%s\n", differences,
+                asked ? "other " : "",
+                opened->other_images ? ", whose numbers are of other images" : "");
+}
+
 static void report(const struct lae_opened *opened, const struct lae_metrics *metrics)
 {
-    const struct lae_state *state = &opened->state;
     const struct lae_sequence *sequence = &opened->job.sequence;
-    int task = state->finished - 1;
+    int task = opened->state.finished - 1;
     lae_log_info(opened->job.log, "%s: after task %d of %d, %d of %d classes seen, %s images",
                  opened->path, task, sequence->tasks - 1, sequence->first_class[task + 1],
                  sequence->classes, lae_dataset_evaluated(&opened->job.dataset));
     FILE *out = lae_log_results(opened->job.log);
     lae_tables_tasks(out, metrics, task, sequence->first_class);
-    int differences = lae_tables_differences(out, metrics, &state->metrics, task, "the file");
-    if (differences == 0)
-        fprintf(out, "\nthe same as stored in the file\n");
-    else
-        fprintf(out, "\n%d number(s) are not as stored in the file\n", differences);
+    compare(opened, metrics, out);
     fflush(out);
 }
 
@@ -82,6 +103,7 @@ const struct lae_command lae_command_evaluate = {
     .name = "evaluate",
     .usage = "CHECKPOINT [KEY=VALUE ...]",
     .help = "measure a task file's accuracies again (or, of a run's directory, its newest's)",
+    .example = "lae_mpi evaluate runs/demo eval.heads=lda heads.shrink=0.3",
     .positional = 1,
     .keys = LAE_OPENED_KEYS,
     .run = run,

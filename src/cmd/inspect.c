@@ -43,13 +43,12 @@ static lae_status read_subject(const char *place, struct lae_log *log, struct su
     char kind[LAE_KIND_TEXT] = LAE_CHECKPOINT_FORMAT;
     subject->is_run = lae_path_is_directory(place);
     if (!subject->is_run) LAE_TRY(lae_kind_of(place, kind));
-    subject->is_checkpoint = strcmp(kind, LAE_CHECKPOINT_FORMAT) == 0;
+    subject->is_run = subject->is_run || strcmp(kind, LAE_RUN_FORMAT) == 0;
+    subject->is_checkpoint = subject->is_run || strcmp(kind, LAE_CHECKPOINT_FORMAT) == 0;
     if (subject->is_checkpoint)
         return lae_checkpoint_find(place, log, &subject->path, &subject->checkpoint);
     if (kind[0] == '\0' || strcmp(kind, "lae-weights") == 0)
         return read_weights(place, log, subject);
-    if (strcmp(kind, "lae-run") == 0)
-        return lae_bad_input("%s: is a run's list of links; give the run's directory", place);
     return lae_bad_input("%s: is a %s file; inspect shows task files, runs and weight files "
                          "(h5ls shows any)",
                          place, kind);
@@ -192,6 +191,7 @@ const struct lae_command lae_command_inspect = {
     .name = "inspect",
     .usage = "FILE|RUN [--json FILE] [--diff OTHER]",
     .help = "show what a task file, a run or a weight file holds, or what differs between two",
+    .example = "lae_mpi inspect runs/demo/task_08.h5 --diff runs/demo/task_09.h5",
     .positional = 1,
     .options = options,
     .serial = true,

@@ -206,6 +206,7 @@ const struct lae_command lae_command_merge = {
     .usage = "RUN [--method LIST] [--density LIST] ... [--json FILE] [--write DIR] "
              "[KEY=VALUE ...]",
     .help = "compare what other merges make of a run's online modules, without training",
+    .example = "lae_mpi merge runs/demo --method ties,mean --density 0.1,0.2",
     .positional = 1,
     .options = options,
     .keys = LAE_OPENED_KEYS,

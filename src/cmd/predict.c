@@ -259,6 +259,7 @@ const struct lae_command lae_command_predict = {
     .help = "write the probabilities and scores that a task file gives all images, as HDF5; or "
             "print the five likeliest classes of each PNG or JPEG file in and below a folder, or "
             "of one file",
+    .example = "lae_mpi predict runs/demo photos/ --json classes.json",
     .positional = 2,
     .options = options,
     .keys = LAE_OPENED_KEYS,

@@ -159,6 +159,7 @@ const struct lae_command lae_command_report = {
     .usage = "RUN [RUN ...] [--output DIR|FILE]",
     .help = "write what runs came to as one page of HTML and as figures, side by side and with "
             "means over seeds",
+    .example = "lae_mpi report runs/ties_1 runs/ties_2 runs/ema_1 --output compared",
     .positional = 1,
     .more = true,
     .options = options,

@@ -113,6 +113,7 @@ const struct lae_command lae_command_synth = {
     .name = "synth",
     .usage = "DIR [KEY=VALUE ...]",
     .help = "write the demonstration data (data.synthetic.*) in CIFAR-100's binary format",
+    .example = "lae_mpi synth images data.synthetic.classes=20",
     .positional = 1,
     .configurable = true,
     .serial = true,

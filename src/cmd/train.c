@@ -38,7 +38,8 @@ static lae_status print_config(const struct lae_config *config)
 
 static void say_where(const struct lae_rundir *dir, struct lae_log *log)
 {
-    lae_log_info(log, "results in %s; list them with: h5ls -rE \"%s/run.h5\"", dir->path, dir->path);
+    lae_log_info(log, "results in %s; list them with: h5ls -rE \"%s/run.h5\"", dir->path,
+                 dir->path);
 }
 
 /* A run that is whole has nothing to learn: its table is shown from its last file. */
@@ -142,6 +143,7 @@ const struct lae_command lae_command_train = {
     .name = "train",
     .usage = "[--config FILE] [--print-config] [KEY=VALUE ...]",
     .help = "learn a task sequence (the default); without data and weights the demonstration",
+    .example = "lae_mpi train --config lae_ties.yaml train.epochs=1 run.name=short",
     .configurable = true,
     .run = run,
 };

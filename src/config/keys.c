@@ -7,6 +7,7 @@
  */
 #include "keys.h"
 
+#include "lae/base/spelling.h"
 #include "lae/base/team.h"
 #include "lae/base/text.h"
 
@@ -265,54 +266,19 @@ bool lae_key_is_section(const char *name)
     return false;
 }
 
-static size_t smallest(size_t a, size_t b)
-{
-    return a < b ? a : b;
-}
-
-/* Edits that make one text of the other: a character put in, left out, replaced, or swapped with
- * its neighbour (optimal string alignment). Texts shorter than LAE_KEY_TEXT. */
-static size_t edit_distance(const char *a, size_t a_length, const char *b, size_t b_length)
-{
-    size_t rows[3][LAE_KEY_TEXT];
-    size_t *before = rows[0], *last = rows[1], *now = rows[2];
-    for (size_t j = 0; j <= b_length; j++)
-        last[j] = j;
-    for (size_t i = 1; i <= a_length; i++) {
-        now[0] = i;
-        for (size_t j = 1; j <= b_length; j++) {
-            size_t replaced = last[j - 1] + (a[i - 1] != b[j - 1]);
-            now[j] = smallest(replaced, smallest(last[j], now[j - 1]) + 1);
-            if (i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1])
-                now[j] = smallest(now[j], before[j - 2] + 1);
-        }
-        size_t *free_row = before;
-        before = last;
-        last = now;
-        now = free_row;
-    }
-    return last[b_length];
-}
-
 /* The nearest key, or section that keys are in, that a slip of the finger can have come from. */
 static bool nearest_spelling(const char *name, char nearest[LAE_KEY_TEXT])
 {
-    size_t length = strlen(name);
-    size_t best = smallest(length / 3, 3) + 1;
-    bool found = false;
+    struct lae_spelling spelling = lae_spelling_of(name);
     for (const struct lae_key *key = keys; key->name != NULL; key++) {
         size_t end = 0;
         do {
             end += strcspn(key->name + end, ".");
-            size_t distance = edit_distance(name, length, key->name, end);
-            if (distance >= best) continue;
-            best = distance;
-            found = true;
-            memcpy(nearest, key->name, end);
-            nearest[end] = '\0';
+            lae_spelling_try(&spelling, key->name, end);
         } while (key->name[end++] != '\0');
     }
-    return found;
+    memcpy(nearest, spelling.nearest, sizeof spelling.nearest);
+    return nearest[0] != '\0';
 }
 
 /* What follows the last dot. */
@@ -324,7 +290,6 @@ static const char *leaf(const char *name)
 
 bool lae_key_nearest(const char *name, char nearest[LAE_KEY_TEXT])
 {
-    if (strlen(name) >= LAE_KEY_TEXT) return false;
     if (nearest_spelling(name, nearest)) return true;
     /* The right name in the wrong section, or in none. */
     for (const struct lae_key *key = keys; key->name != NULL; key++) {

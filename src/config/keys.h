@@ -4,6 +4,7 @@
 
 #include "written.h"
 
+#include "lae/base/spelling.h"
 #include "lae/base/status.h"
 #include "lae/config/config.h"
 
@@ -62,7 +63,7 @@ bool lae_key_is_path(const struct lae_key *key);
 /* Whether keys begin with "NAME.". */
 bool lae_key_is_section(const char *name);
 
-#define LAE_KEY_TEXT 64 /* no key is longer */
+#define LAE_KEY_TEXT LAE_SPELLING_WORD /* no key is longer */
 
 /* The key or section that a mistyped name most likely means, into nearest; false: none is near. */
 bool lae_key_nearest(const char *name, char nearest[LAE_KEY_TEXT]);

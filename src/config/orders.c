@@ -1,5 +1,6 @@
 #include "orders.h"
 
+#include "lae/base/spelling.h"
 #include "lae/files/map.h"
 #include "text.h"
 
@@ -11,14 +12,16 @@
 /* Looks in one file, and takes the entry out of it. entry->path stays NULL where the name is not
  * there; what is there is told to `found`. */
 static lae_status search_file(const char *path, const char *name, struct lae_entry *entry,
-                              FILE *found)
+                              FILE *found, struct lae_spelling *spelling)
 {
     struct lae_document document;
     LAE_TRY(lae_document_read_file(&document, path));
     fprintf(found, "; %s has", path);
     for (size_t i = 0; i < document.count; i++) {
-        fprintf(found, " %s", document.entries[i].path);
-        if (strcmp(document.entries[i].path, name) != 0) continue;
+        const char *known = document.entries[i].path;
+        fprintf(found, " %s", known);
+        lae_spelling_try(spelling, known, strlen(known));
+        if (strcmp(known, name) != 0) continue;
         *entry = document.entries[i];
         document.entries[i] = (struct lae_entry){0};
         break;
@@ -29,14 +32,14 @@ static lae_status search_file(const char *path, const char *name, struct lae_ent
 
 /* The same for a directory; NULL, or one without the file, has nothing. */
 static lae_status search_directory(const char *directory, const char *name, struct lae_entry *entry,
-                                   char **file, FILE *found)
+                                   char **file, FILE *found, struct lae_spelling *spelling)
 {
     if (directory == NULL) return NULL;
     char *path = lae_path_join(directory, FILE_NAME);
     if (path == NULL) return lae_out_of_memory(strlen(directory), "a path");
     lae_status status = NULL;
     if (lae_path_exists(path))
-        status = search_file(path, name, entry, found);
+        status = search_file(path, name, entry, found, spelling);
     else
         fprintf(found, "; there is no %s", path);
     if (status == NULL && entry->path != NULL)
@@ -51,16 +54,19 @@ lae_status lae_order_find(const struct lae_config *config, const char *name,
 {
     *entry = (struct lae_entry){0};
     *file = NULL;
+    struct lae_spelling spelling = lae_spelling_of(name);
+    char asked[LAE_SPELLING_ASK];
     struct lae_text text;
     LAE_TRY(lae_text_open(&text));
     fputs("data.class_order is \"", text.out);
     lae_text_write_shown(text.out, name);
     fputs("\", but " FILE_NAME " has no list of that name", text.out);
-    lae_status status = search_directory(config->directory, name, entry, file, text.out);
+    lae_status status = search_directory(config->directory, name, entry, file, text.out, &spelling);
     bool same = config->directory != NULL && config->configs != NULL &&
                 strcmp(config->directory, config->configs) == 0;
     if (status == NULL && entry->path == NULL && !same)
-        status = search_directory(config->configs, name, entry, file, text.out);
+        status = search_directory(config->configs, name, entry, file, text.out, &spelling);
+    fputs(lae_spelling_ask(&spelling, asked), text.out);
     char *message = NULL;
     status = lae_status_first(status, lae_text_close(&text, &message));
     if (status == NULL && entry->path == NULL) status = lae_bad_input("%s", message);

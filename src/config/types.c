@@ -18,6 +18,23 @@ static const void *place_of(const struct lae_key *key, const struct lae_config *
     return (const char *)config + key->offset;
 }
 
+/* Of the words that a value can be, the one that was meant. */
+static void ask_for_word(const struct lae_key *key, const struct lae_scalar *scalar, FILE *out)
+{
+    struct lae_text words;
+    struct lae_spelling spelling = lae_spelling_of(scalar->text);
+    char *list = NULL, asked[LAE_SPELLING_ASK];
+    lae_status status = lae_text_open(&words);
+    if (status == NULL) {
+        key->type->words(key, words.out);
+        status = lae_text_close(&words, &list);
+    }
+    if (status == NULL) lae_spelling_try_list(&spelling, list);
+    fputs(lae_spelling_ask(&spelling, asked), out);
+    lae_status_free(status); /* the message is good without it */
+    free(list);
+}
+
 lae_status lae_key_refuse(const struct lae_key *key, const struct lae_written *value, size_t item)
 {
     struct lae_text text;
@@ -32,6 +49,9 @@ lae_status lae_key_refuse(const struct lae_key *key, const struct lae_written *v
         lae_written_describe(text.out, value);
     fprintf(text.out, "; %s must be ", item > 0 ? key->name : "it");
     key->type->wanted(key, text.out);
+    bool one = item > 0 || value->kind == LAE_WRITTEN_SCALAR;
+    if (one && key->type->words != NULL)
+        ask_for_word(key, &value->items[item > 0 ? item - 1 : 0], text.out);
     return lae_text_refuse(&text);
 }
 
@@ -316,17 +336,19 @@ const struct lae_key_type lae_key_channels = {true, read_channels, write_channel
 
 /* ---- lists of different whole numbers */
 
-/* Reads them into numbers [limit]; each is below `limit`, so that no more fit. */
+/* Reads them into numbers [limit]; each is below `limit`, so that no more fit. One number is a list
+ * of one. */
 static lae_status read_distinct(const struct lae_key *key, const struct lae_written *value,
                                 int *numbers, int limit)
 {
-    bool seen[LAE_MAX_CLASSES] = {false};
+    bool seen[LAE_MAX_CLASSES] = {false}, list = value->kind == LAE_WRITTEN_LIST;
+    if (value->kind == LAE_WRITTEN_MAPPING) return lae_key_refuse(key, value, 0);
     for (size_t i = 0; i < value->count; i++) {
         const struct lae_scalar *scalar = &value->items[i];
         int64_t number;
         if (scalar->quoted || !lae_text_integer(scalar->text, &number) || number < 0 ||
             number >= limit)
-            return lae_key_refuse(key, value, i + 1);
+            return lae_key_refuse(key, value, list ? i + 1 : 0);
         if (seen[number])
             return lae_bad_input("%s has %d twice; the second is item %zu", key->name, (int)number,
                                  i + 1);
@@ -353,7 +375,6 @@ static lae_status read_blocks(const struct lae_key *key, const struct lae_writte
 {
     struct lae_pet_options *pet = place(key, config);
     int numbers[LAE_MAX_BLOCKS] = {0};
-    if (value->kind != LAE_WRITTEN_LIST) return lae_key_refuse(key, value, 0);
     LAE_TRY(read_distinct(key, value, numbers, LAE_MAX_BLOCKS));
     int count = (int)value->count;
     for (int i = 0; i < count; i++) { /* insertion sort: the options are ascending */
@@ -386,8 +407,10 @@ static lae_status take_order(const struct lae_key *key, const struct lae_written
                              struct lae_data_options *data)
 {
     int numbers[LAE_MAX_CLASSES];
-    if (value->kind != LAE_WRITTEN_LIST || value->count == 0) return lae_key_refuse(key, value, 0);
+    if (value->count == 0) return lae_key_refuse(key, value, 0);
     LAE_TRY(read_distinct(key, value, numbers, LAE_MAX_CLASSES));
+    bool list = value->kind == LAE_WRITTEN_LIST;
+    if (!list && numbers[0] != 0) return lae_key_refuse(key, value, 0); /* no order of one class */
     size_t bytes = value->count * sizeof *numbers;
     int *order = malloc(bytes);
     if (order == NULL) return lae_out_of_memory(bytes, key->name);
@@ -419,7 +442,7 @@ static lae_status read_order(const struct lae_key *key, const struct lae_written
     const struct lae_scalar *scalar = scalar_of(value);
     if (scalar == NULL) return take_order(key, value, data);
     double number;
-    if (lae_text_real(scalar->text, &number)) return lae_key_refuse(key, value, 0);
+    if (lae_text_real(scalar->text, &number)) return take_order(key, value, data);
     if (!lae_scalar_is_null(scalar)) return take_named_order(key, scalar->text, config);
     free(data->class_order);
     data->class_order = NULL;

@@ -10,9 +10,11 @@
 
 #include "lae/files/digest.h"
 #include "lae/files/map.h"
+#include "lae/store/kind.h"
 #include "recovery.h"
 #include "snapshot.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -38,12 +40,30 @@ static lae_status find_in_directory(const char *directory, struct lae_log *log, 
     return status;
 }
 
+/* The directory of a run that its list of links stands for; NULL: `place` is no such list. */
+static lae_status find_listed(const char *place, char **directory)
+{
+    char kind[LAE_KIND_TEXT];
+    *directory = NULL;
+    LAE_TRY(lae_kind_of(place, kind));
+    if (strcmp(kind, LAE_RUN_FORMAT) != 0) return NULL;
+    *directory = lae_path_directory(place);
+    return *directory == NULL ? lae_out_of_memory(strlen(place), "a path") : NULL;
+}
+
 lae_status lae_checkpoint_find(const char *place, struct lae_log *log, char **path,
                                struct lae_checkpoint *checkpoint)
 {
     *path = NULL;
     *checkpoint = (struct lae_checkpoint){0};
     if (lae_path_is_directory(place)) return find_in_directory(place, log, path, checkpoint);
+    char *listed;
+    LAE_TRY(find_listed(place, &listed));
+    if (listed != NULL) {
+        lae_status status = find_in_directory(listed, log, path, checkpoint);
+        free(listed);
+        return status;
+    }
     LAE_TRY(lae_checkpoint_read(place, log, checkpoint));
     *path = strdup(place);
     if (*path != NULL) return NULL;
@@ -173,13 +193,44 @@ static lae_status check_weights(const char *path, const struct lae_checkpoint *c
                          config->model.weights, path, then->text, now);
 }
 
+/* Notes for `asked` that KEY is VALUE here, OTHER there. */
+static lae_status note_asked(struct lae_opened *opened, const char *key, const char *here,
+                             const char *there)
+{
+    const char *before = opened->asked != NULL ? opened->asked : "";
+    size_t size = strlen(before) + strlen(key) + strlen(here) + strlen(there) + 32;
+    char *text = malloc(size);
+    if (text == NULL) return lae_out_of_memory(size, "a message");
+    snprintf(text, size, "%s%s%s %s (%s in the file)", before, before[0] != '\0' ? ", " : "", key,
+             here, there);
+    free(opened->asked);
+    opened->asked = text;
+    return NULL;
+}
+
+/* The keys of heads.* that were given other values than those the file's numbers were made with. */
+static lae_status find_asked(struct lae_opened *opened, const struct lae_checkpoint *checkpoint)
+{
+    struct lae_config_differences keys = {0};
+    char *now = NULL;
+    LAE_TRY(lae_config_print_result(&opened->config, &now));
+    lae_status status = lae_config_differences("/config", checkpoint->config, "now", now, &keys);
+    for (size_t i = 0; i < keys.count && status == NULL; i++)
+        if (strncmp(keys.items[i].key, "heads.", 6) == 0)
+            status = note_asked(opened, keys.items[i].key, keys.items[i].b, keys.items[i].a);
+    lae_config_differences_free(&keys);
+    free(now);
+    return status;
+}
+
 /* Other images are a legal question to ask a model, and other software seldom matters. */
-static void warn_of_others(const struct lae_opened *opened, const struct lae_checkpoint *checkpoint)
+static void warn_of_others(struct lae_opened *opened, const struct lae_checkpoint *checkpoint)
 {
     const struct lae_job *job = &opened->job;
     const struct lae_fact *data = snapshot_fact(checkpoint, "data_digest");
     const struct lae_fact *software = snapshot_fact(checkpoint, "fingerprint");
-    if (!job->dataset.unlabelled && differs(data, job->data_digest))
+    opened->other_images = !job->dataset.unlabelled && differs(data, job->data_digest);
+    if (opened->other_images)
         lae_log_warn(job->log,
                      "data.path has other images than %s was learned with (SHA-256 %.12s... there, "
                      "%.12s... now)",
@@ -206,6 +257,7 @@ static lae_status read_place(const char *place, char *const *settings, int count
                              path, checkpoint->task);
     LAE_TRY(configure(path, checkpoint, settings, count, log, &opened->config));
     LAE_TRY(check_weights(path, checkpoint, &opened->config));
+    LAE_TRY(find_asked(opened, checkpoint));
     return lae_digest_file(path, 0, opened->digest);
 }
 
@@ -313,6 +365,7 @@ void lae_opened_close(struct lae_opened *opened)
     lae_watchdog_stop(opened->dist, opened->watchdog);
     lae_config_free(&opened->config);
     free(opened->path);
+    free(opened->asked);
     free(opened->class_names);
     *opened = (struct lae_opened){0};
 }

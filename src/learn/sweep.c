@@ -75,16 +75,16 @@ struct making {
 static lae_status set_value(struct making *m, enum lae_sweep_option option, const char *text,
                             size_t length, struct lae_merge_options *options)
 {
-    char setting[96];
-    int size =
-        snprintf(setting, sizeof setting, "merge.%s=%.*s", table[option].name, (int)length, text);
-    if (size < 0 || (size_t)size >= sizeof setting)
-        return lae_bad_input("--%s: \"%.40s...\" is too long for a value", table[option].name,
-                             text);
+    char key[32], called[32], value[64];
+    snprintf(key, sizeof key, "merge.%s", table[option].name);
+    snprintf(called, sizeof called, "--%s", table[option].name);
+    if (length >= sizeof value)
+        return lae_bad_input("%s: \"%.40s...\" is too long for a value", called, text);
+    snprintf(value, sizeof value, "%.*s", (int)length, text);
     m->scratch.merge = *options;
-    lae_status status = lae_config_set(&m->scratch, setting);
+    lae_status status = lae_config_set_as(&m->scratch, key, value, called);
     *options = m->scratch.merge;
-    return lae_status_prefix(status, "--%s", table[option].name);
+    return status;
 }
 
 static size_t count_values(const char *list)

@@ -232,7 +232,7 @@ static void print_own(FILE *out, const struct lae_comparison *c)
         int differences = 0;
         for (int task = 0; task < c->opened->state.finished; task++)
             differences += lae_tables_differences(out, &c->results[i].metrics, &c->stored->metrics,
-                                                  task, "the run's file");
+                                                  task, LAE_SCORED_ALL, "the run's file");
         if (differences == 0)
             fputs("\n* the run's own merge; all accuracies are the same as it stored\n", out);
         else

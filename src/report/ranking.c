@@ -75,6 +75,11 @@ static json_t *text(const char *value)
     return string != NULL ? string : json_null();
 }
 
+static json_t *number(double value)
+{
+    return isfinite(value) ? json_real(value) : json_null();
+}
+
 static json_t *class_of(const struct lae_ranking *ranking, size_t image, size_t index)
 {
     const struct lae_predictions *predictions = ranking->predictions;
@@ -84,9 +89,22 @@ static json_t *class_of(const struct lae_ranking *ranking, size_t image, size_t 
     json_object_set_new(object, "label", json_integer(ranking->labels[index]));
     json_object_set_new(object, "output_index", json_integer((json_int_t)index));
     for (size_t item = 0; item < predictions->item_count; item++) {
-        double value = score(ranking, item, image, index);
         json_object_set_new(object, predictions->items[item].name,
-                            isfinite(value) ? json_real(value) : json_null());
+                            number(score(ranking, item, image, index)));
+    }
+    return object;
+}
+
+/* Every class's score by output index, of each scorer. */
+static json_t *scores_of(const struct lae_ranking *ranking, size_t image)
+{
+    const struct lae_predictions *predictions = ranking->predictions;
+    json_t *object = json_object();
+    for (size_t item = 0; item < predictions->item_count; item++) {
+        json_t *list = json_array();
+        for (size_t c = 0; c < predictions->classes; c++)
+            json_array_append_new(list, number(score(ranking, item, image, c)));
+        json_object_set_new(object, predictions->items[item].name, list);
     }
     return object;
 }
@@ -101,7 +119,22 @@ static json_t *image_of(const struct lae_ranking *ranking, size_t image)
     json_t *object = json_object();
     json_object_set_new(object, "file", text(ranking->files[image]));
     json_object_set_new(object, "best", list);
+    json_object_set_new(object, "scores", scores_of(ranking, image));
     return object;
+}
+
+/* What an output index means. */
+static json_t *classes_of(const struct lae_ranking *ranking)
+{
+    json_t *list = json_array();
+    for (size_t c = 0; c < ranking->predictions->classes; c++) {
+        json_t *object = json_object();
+        json_object_set_new(object, "class",
+                            text(ranking->names != NULL ? ranking->names[c] : NULL));
+        json_object_set_new(object, "label", json_integer(ranking->labels[c]));
+        json_array_append_new(list, object);
+    }
+    return list;
 }
 
 lae_status lae_ranking_write(const char *path, const struct lae_ranking *ranking)
@@ -110,6 +143,7 @@ lae_status lae_ranking_write(const char *path, const struct lae_ranking *ranking
     for (size_t image = 0; image < ranking->predictions->count; image++)
         json_array_append_new(images, image_of(ranking, image));
     json_object_set_new(object, "by", text(ranking->predictions->items[ranking->by].name));
+    json_object_set_new(object, "classes", classes_of(ranking));
     json_object_set_new(object, "images", images);
     /* As single precision has them. */
     char *line = json_dumps(object, JSON_INDENT(1) | JSON_REAL_PRECISION(9));

@@ -184,13 +184,17 @@ static int print_differences(FILE *out, const struct lae_metrics *metrics, int m
 }
 
 int lae_tables_differences(FILE *out, const struct lae_metrics *metrics,
-                           const struct lae_metrics *stored, int task, const char *there)
+                           const struct lae_metrics *stored, int task, enum lae_scored which,
+                           const char *there)
 {
     int differences = 0;
     for (int m = 0; m < metrics->scorers.count; m++) {
         int s = lae_scorers_find(&stored->scorers, metrics->scorers.items[m].name);
         bool known = s >= 0 && !isnan(stored->seen[s][task]);
-        if (known) differences += print_differences(out, metrics, m, stored, s, task, there);
+        bool head = metrics->scorers.items[m].method != NULL;
+        bool wanted = ((int)which & (int)(head ? LAE_SCORED_HEADS : LAE_SCORED_LINEAR)) != 0;
+        if (known && wanted)
+            differences += print_differences(out, metrics, m, stored, s, task, there);
     }
     fflush(out);
     return differences;

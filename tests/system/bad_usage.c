@@ -9,12 +9,15 @@
 static const struct bad_case bare[] = {
     /* commands and options */
     {.name = "no such command", .args = {"tarin"}, .word = "unknown command \"tarin\""},
+    {.name = "a command misspelt", .args = {"evalute"}, .word = "did you mean \"evaluate\"?"},
+    {.name = "a command cut short", .args = {"pred"}, .word = "did you mean \"predict\"?"},
     {.name = "a path for a command", .args = {"/etc/passwd"}, .word = "unknown command"},
     {.name = "an empty word", .args = {""}, .word = "unknown command \"\""},
     {.name = "a word after the command", .args = {"train", "now"}, .word = "train takes 0"},
     {.name = "five words", .args = {"train", "a", "b", "c", "d", "e"}, .word = "5 given"},
     {.name = "a word after a setting", .args = {"run.seed=1", "train"}, .word = "\"train\""},
     {.name = "no such option", .args = {"--confg", "a.yaml"}, .word = "unknown option --confg"},
+    {.name = "an option misspelt", .args = {"--verison"}, .word = "did you mean \"--version\"?"},
     {.name = "a short option", .args = {"-v"}, .word = "unknown option -v"},
     {.name = "a dash", .args = {"-"}, .word = "unknown option"},
     {.name = "two dashes and no command", .args = {"--", "--help"}, .word = "unknown command"},

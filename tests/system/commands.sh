@@ -79,6 +79,20 @@ for scorer in online offline ensemble ncm_init ncm_offline lda_init lda_offline 
     [ -n "$shown" ] && [ "$shown" = "$stored" ] ||
         fail "$scorer: $shown in the table, $stored in the file"
 done
+# What was asked for is no fault: other heads than the file's, told as such.
+did 0 2 evaluate "$ties" heads.shrink=0.9
+says "^as asked, with heads.shrink 0.9 \(0.1 in the file\)$"
+says "number\(s\) of these heads differ from those stored$"
+says "^all else is the same as stored in the file$"
+grep -q "not as stored" "$work/out" && fail "what was asked for is taken for a fault"
+did 0 1 evaluate "$ties" heads.shrink=0.1
+says "^the same as stored in the file$"
+# run.h5 stands for its run.
+for command in evaluate merge inspect; do
+    did 0 1 $command "$ties/run.h5"
+done
+did 0 1 predict "$ties/run.h5" "$work/index.h5"
+did 0 1 convert "$ties/run.h5" "$work/index.safetensors"
 did 0 2 evaluate "$runs/none"
 says "^the same as stored in the file$"
 grep -q offline "$work/out" && fail "an offline module where there is none"
@@ -99,7 +113,7 @@ says "^the same as stored in the file$"
 grep -q "other images" "$work/err" && fail "the same images are taken for others"
 did 0 2 evaluate "$runs/files" data.path="$work/images2"
 warns "warning: data.path has other images"
-says "number\(s\) are not as stored in the file"
+says "number\(s\) are not as stored in the file, whose numbers are of other images$"
 says "in the file$"
 rm -r "$runs/files"
 echo "ok: images"
@@ -238,7 +252,15 @@ did 0 1 train --config lae_ties --print-config
 refused "two of a kind" 1 inspect "$ties" --diff "$tiny"
 refused "is no weight file" 1 inspect "$LAE_TEST_SOURCE/README.md"
 refused "lae-predictions" 1 inspect "$work/p1.h5"
-refused "give the run's directory" 1 inspect "$ties/run.h5"
+cp "$ties/run.h5" "$work/run.h5"
+refused "no good task_NN.h5" 1 inspect "$work/run.h5"
+refused "did you mean \"evaluate\"" 1 evalute "$ties"
+refused "did you mean \"--diff\"" 1 inspect "$ties" --dif "$ties"
+refused "^lae_mpi: --method is \"tie\"; it must be one of [a-z_, ]*; did you mean \"ties\"\?$" 1 merge "$ties" --method tie
+refused "^lae_mpi: --density is 2; it must" 1 merge "$ties" --density 0.1,2
+for command in train evaluate predict merge inspect report convert synth bench; do
+    "$LAE_MPI" $command --help | tail -n 1 | grep -q "^example: lae_mpi $command " || fail "no example of $command"
+done
 refused "there is no directory" 1 inspect "$ties" --json "$work/nowhere/a.json"
 refused "takes no configuration" 1 inspect "$ties" run.seed=1
 refused "unknown option --split" 1 inspect "$ties" --split test

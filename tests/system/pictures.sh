@@ -111,6 +111,12 @@ awk '/"file"/ { new = 1 } /"ensemble"/ && new { sub(",", "", $2); printf "%.7g\n
     "$work/1.json" >"$work/got"
 [ "$(wc -l <"$work/got")" -eq 200 ] || fail "not 200 images in JSON"
 cmp "$work/wanted" "$work/got" || fail "other scores than for the dataset"
+# Every class's score by each scorer, in the order of the classes listed.
+awk '/"scores"/ { inside = 1 } inside && /"ensemble": \[/ { list = 1; n = 0; next }
+    list && /\]/ { list = 0; inside = 0; print n } list { n++ }' "$work/1.json" | sort | uniq -c >"$work/counts"
+grep -qE "^ *200 60$" "$work/counts" || { cat "$work/counts"; fail "not the scores of all 60 classes of 200 images"; }
+[ "$(awk '/"classes": \[/ { on = 1 } /"images": \[/ { on = 0 } on && /"label"/' "$work/1.json" | wc -l)" -eq 60 ] ||
+    fail "not 60 classes listed"
 [ "$(grep -c "/test/class_.*png$" "$work/1.txt")" -eq 200 ] || fail "not 200 images"
 [ "$(grep -cE "^ +[0-9.]+ %  class_[0-9][0-9]$" "$work/1.txt")" -eq 1000 ] || fail "not five classes"
 rm -r "$work/binary"

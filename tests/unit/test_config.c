@@ -546,6 +546,13 @@ static const struct bad bad_values[] = {
     {"run.tasks=all", "run.tasks is \"all\""},
     {"data.dataset=imagenet",
      "data.dataset is \"imagenet\"; it must be one of synthetic, cifar100"},
+    {"data.dataset=cifar1O0", "did you mean \"cifar100\"?"},
+    {"merge.method=tie", "did you mean \"ties\"?"},
+    {"pet.attn.type=conv", "did you mean \"conv_adapter\"?"},
+    {"eval.heads=linear,ridg", "did you mean \"ridge\"?"},
+    {"data.augment=flase", "data.augment is \"flase\""},
+    {"data.shuffle=flase", "did you mean \"false\"?"},
+    {"data.class_order=cifar100_ordr2", "did you mean \"cifar100_order2\"?"},
     {"data.dataset=null", "data.dataset is null"},
     {"data.class_order=7", "data.class_order is 7; it must be a list"},
     {"data.class_order=[]", "data.class_order is an empty list; it must be"},
@@ -576,7 +583,8 @@ static const struct bad bad_values[] = {
     {"data.synthetic.seed=one", "data.synthetic.seed is \"one\""},
     {"model.heads=-1", "model.heads is -1; it must be a whole number from 0 to 1024, or null"},
     {"model.precision=fp16", "one of fp32, bf16"},
-    {"pet.blocks=5", "pet.blocks is 5; it must be a list of block numbers"},
+    {"pet.blocks=128", "pet.blocks is 128; it must be a list of block numbers"},
+    {"pet.blocks=0.5", "pet.blocks is 0.5; it must be a list of block numbers"},
     {"pet.blocks=all", "pet.blocks is \"all\""},
     {"pet.blocks=null", "pet.blocks is null"},
     {"pet.blocks=0,128", "item 2 of pet.blocks is 128"},
@@ -637,7 +645,8 @@ static const struct bad bad_values[] = {
     {"eval.heads=[]", "eval.heads is an empty list"},
     {"eval.heads=none", "eval.heads is \"none\""},
     {"heads.features=0", "heads.features is 0; it must be a whole number from 1 to 16384"},
-    {"heads.ridge=0", "heads.ridge is 0; it must be a number above 0 and at most 1000000000000, a list"},
+    {"heads.ridge=0",
+     "heads.ridge is 0; it must be a number above 0 and at most 1000000000000, a list"},
     {"heads.ridge=1,-1", "item 2 of heads.ridge is -1"},
     {"heads.ridge=[]", "heads.ridge is an empty list"},
     {"heads.ridge=automatic", "a list of up to 32, or auto"},
@@ -935,6 +944,15 @@ static void test_assignments(void **state)
     assert_int_equal(config.pet.block_count, 3);
     for (int i = 0; i < 3; i++)
         assert_int_equal(config.pet.blocks[i], i);
+    assert_ok(lae_config_set(&config, "pet.blocks=3"));
+    assert_int_equal(config.pet.block_count, 1);
+    assert_int_equal(config.pet.blocks[0], 3);
+    assert_ok(lae_config_set(&config, "data.class_order=0"));
+    assert_int_equal(config.data.class_order_count, 1);
+    assert_ok(load(&config, "pet: {blocks: 2}\nstats: {modules: init}\nheads: {ridge: 10}\n"));
+    assert_int_equal(config.pet.block_count, 1);
+    assert_int_equal(config.pet.blocks[0], 2);
+    assert_int_equal(config.ridge.strength_count, 1);
     assert_ok(lae_config_set(&config, "pet.blocks=[ 4 ]"));
     assert_int_equal(config.pet.block_count, 1);
     assert_int_equal(config.pet.blocks[0], 4);

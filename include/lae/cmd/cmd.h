@@ -32,7 +32,7 @@ struct lae_option {
 };
 
 struct lae_command {
-    const char *name, *usage, *help;
+    const char *name, *usage, *help, *example;
     int positional;                   /* how many are wanted */
     bool more;                        /* or more of them */
     const struct lae_option *options; /* ended by one without a name; NULL: none */

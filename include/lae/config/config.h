@@ -123,6 +123,10 @@ lae_status lae_config_load_text(struct lae_config *config, const char *name, con
  * are [0, 1, 2] or 0,1,2, and quotes belong to a text. */
 lae_status lae_config_set(struct lae_config *config, const char *assignment) LAE_MUST_CHECK;
 
+/* The same of the table's key `name`, which messages call `called`: an option that stands for it. */
+lae_status lae_config_set_as(struct lae_config *config, const char *name, const char *text,
+                             const char *called) LAE_MUST_CHECK;
+
 /* Checks what one key alone cannot tell. The error names the keys. What is legal but hardly meant
  * is a warning to `log` (may be NULL). */
 lae_status lae_config_validate(const struct lae_config *config, struct lae_log *log) LAE_MUST_CHECK;

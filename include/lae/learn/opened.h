@@ -21,6 +21,9 @@ struct lae_opened {
     const struct lae_dist *dist;
     char *path;        /* rank 0: of the file */
     char digest[65];   /* rank 0: SHA-256 of the whole file */
+    char *asked;       /* rank 0: keys of heads.* with other values than the file's numbers were
+                          made with, as text; NULL: none */
+    bool other_images; /* rank 0: than the file's numbers are of */
     char *class_names; /* rank 0: by label, a line each; NULL: the file does not know them */
     struct lae_config config;
     struct lae_watchdog *watchdog;
@@ -29,9 +32,9 @@ struct lae_opened {
     bool begun;             /* the job was begun, and has to be closed */
 };
 
-/* Reads the checkpoint at `place`, or, where that is a run's directory, the newest good file of a
- * finished task in it; *path is its path, free(). Rank 0's. Errors: as lae_checkpoint_read's; no
- * such file. */
+/* Reads the checkpoint at `place`, or, where that is a run's directory or its run.h5, the newest
+ * good file of a finished task in it; *path is its path, free(). Rank 0's. Errors: as
+ * lae_checkpoint_read's; no such file. */
 lae_status lae_checkpoint_find(const char *place, struct lae_log *log, char **path,
                                struct lae_checkpoint *checkpoint) LAE_MUST_CHECK;
 

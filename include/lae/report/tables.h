@@ -16,9 +16,14 @@ void lae_tables_run(FILE *out, const struct lae_metrics *metrics, int finished);
 void lae_tables_tasks(FILE *out, const struct lae_metrics *metrics, int task,
                       const int *first_class);
 
+/* Of whose numbers. */
+enum lae_scored { LAE_SCORED_LINEAR = 1, LAE_SCORED_HEADS = 2, LAE_SCORED_ALL = 3 };
+
 /* A line for each number of the evaluation after task `task` that is not the same in both, as far
- * as `stored` has its scorer; returns how many. `there`: what `stored` is called. */
+ * as `stored` has its scorer and it is one of `which`; returns how many. `there`: what `stored` is
+ * called. */
 int lae_tables_differences(FILE *out, const struct lae_metrics *metrics,
-                           const struct lae_metrics *stored, int task, const char *there);
+                           const struct lae_metrics *stored, int task, enum lae_scored which,
+                           const char *there);
 
 #endif

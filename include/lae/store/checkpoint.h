@@ -16,6 +16,7 @@
 
 #define LAE_CHECKPOINT_FORMAT "lae-checkpoint"
 #define LAE_FORMAT_VERSION 1
+#define LAE_RUN_FORMAT "lae-run" /* of run.h5 */
 
 /* A named array of doubles below /metrics, e.g. "online/accuracy" [T, T]. */
 struct lae_metric {
