@@ -7,10 +7,10 @@ build_packages="$run_packages gcc libc6-dev meson ninja-build pkg-config libopen
     libhdf5-dev libyaml-dev libarchive-dev libjansson-dev libssl-dev zlib1g-dev libpng-dev libjpeg-dev librandom123-dev libdnnl-dev
     libprotobuf-c-dev protobuf-c-compiler"
 test_packages="libcmocka-dev hdf5-tools libxml2-utils libopenblas0-pthread libopenblas0-openmp libopenblas0-serial
-    valgrind curl"
+    valgrind curl procps"
 # For the trials of batch jobs and of several hosts, and for fuzzing, which skip without them: some of
 # them bring services.
-trial_packages="slurmctld slurmd slurm-client munge openssh-server iproute2 procps clang libclang-rt-dev"
+trial_packages="slurmctld slurmd slurm-client munge openssh-server iproute2 clang libclang-rt-dev"
 
 install_missing() {
     missing=""

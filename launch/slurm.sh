@@ -12,16 +12,29 @@
 job=$SLURM_JOB_ID
 [ -z "${SLURM_ARRAY_JOB_ID:-}" ] || job=${SLURM_ARRAY_JOB_ID}_$SLURM_ARRAY_TASK_ID
 
+# `scancel` sends SIGTERM to the launcher and its daemons as well as to the ranks. Open MPI 4's then
+# kill their ranks after twice the seconds set here; by themselves one, in which a rank can hardly
+# finish an image of a large backbone and save. PRRTE, in Open MPI 5, gives them a quarter of a
+# second, whatever is set: it is started so that SIGTERM does not reach it (`deaf`), on this node and,
+# as its daemons, on the others. The ranks get theirs all the same, and with them it ends.
+spare_ranks() {
+    export OMPI_MCA_odls_base_sigkill_timeout="${OMPI_MCA_odls_base_sigkill_timeout:-5}"
+    deaf="env --block-signal=TERM"
+    $deaf true 2>/dev/null || deaf="" # before coreutils 8.31
+    case $("${MPIRUN:-mpirun}" --version 2>/dev/null) in
+    *"Open MPI) 4."*) deaf="" ;;
+    esac
+    [ -z "$deaf" ] || tell_launcher prte_launch_agent "$deaf prted"
+}
+
 # start_ranks ARGUMENTS...: the program on all nodes of the job. Ranks are not bound to cores one by
 # one: those that SLURM gives a node are divided among its ranks by the program itself.
 start_ranks() {
     case ${LAE_LAUNCHER:-mpirun} in
     mpirun)
-        # Sent SIGTERM, mpirun kills its ranks after twice these seconds. By itself one, in which a
-        # rank can hardly finish an image of a large backbone and save.
-        export OMPI_MCA_odls_base_sigkill_timeout="${OMPI_MCA_odls_base_sigkill_timeout:-5}"
+        spare_ranks
         # shellcheck disable=SC2086
-        launch "${MPIRUN:-mpirun}" --bind-to none ${MPIRUN_ARGUMENTS:-} "$program" "$@"
+        launch $deaf "${MPIRUN:-mpirun}" --bind-to none ${MPIRUN_ARGUMENTS:-} "$program" "$@"
         ;;
     srun) # which does not take --cpus-per-task from the job any more (since SLURM 22.05)
         # shellcheck disable=SC2086

@@ -4,10 +4,11 @@ set -eu
 
 usage() {
     cat <<'TEXT'
-launch/test.sh [--sanitize | --sanitize=thread | --valgrind | --all]
+launch/test.sh [--sanitize | --sanitize=thread | --valgrind | --all | NAME ...]
 
 Installs what is missing (as root, or with sudo), builds in build/ and runs all tests.
 
+  NAME ...           only these: unit, numeric, system, or the names of single tests
   --sanitize         instead builds in build-sanitize/ and runs the unit and numeric tests and the
                      system tests threads, ties and tools under AddressSanitizer, LeakSanitizer and
                      UndefinedBehaviorSanitizer
@@ -19,7 +20,7 @@ Installs what is missing (as root, or with sudo), builds in build/ and runs all 
 TEXT
 }
 
-parts=plain
+parts=plain suites="" names=""
 for word in "$@"; do
     case $word in
     --help | -h) usage; exit 0 ;;
@@ -27,6 +28,8 @@ for word in "$@"; do
     --sanitize=thread) parts=thread ;;
     --valgrind) parts=valgrind ;;
     --all) parts="plain valgrind sanitize thread" ;;
+    unit | numeric | system) parts=chosen suites="$suites --suite $word" ;;
+    [a-z]*) parts=chosen names="$names $word" ;;
     *) echo "launch/test.sh: unknown argument $word; see --help" >&2; exit 2 ;;
     esac
 done
@@ -105,6 +108,23 @@ test_threads() {
     unset TSAN_OPTIONS LAE_SANITIZED
 }
 
+# Those named on the command line.
+test_chosen() {
+    configure build
+    ninja -C build
+    known=$(meson test -C build --list 2>/dev/null)
+    for name in $names; do
+        echo "$known" | grep -q "[ /]$name\$" || {
+            echo "launch/test.sh: there is no test \"$name\"; meson test -C build --list shows all" >&2
+            exit 2
+        }
+    done
+    # shellcheck disable=SC2086
+    [ -z "$suites" ] || run_tests build $suites
+    # shellcheck disable=SC2086
+    [ -z "$names" ] || run_tests build $names
+}
+
 test_valgrind() {
     install_missing valgrind
     configure build
@@ -121,6 +141,7 @@ for part in $parts; do
         ninja -C build
         run_tests build
         ;;
+    chosen) test_chosen ;;
     sanitize) test_addresses ;;
     thread) test_threads ;;
     valgrind) test_valgrind ;;

@@ -30,11 +30,11 @@ int lae_terminal_find(int fd)
     return open(target, O_WRONLY | O_NOCTTY | O_CLOEXEC);
 }
 
-/* Whether process `pid` is a launcher on this host, whose output is where the ranks' ends. */
-static bool is_launcher(long pid)
+bool lae_launcher_named(long pid, char name[LAE_LAUNCHER_NAME])
 {
     static const char *const names[] = {"mpirun", "mpiexec", "orterun", "prterun"};
-    char path[64], name[32] = "";
+    char path[64];
+    name[0] = '\0';
     snprintf(path, sizeof path, "/proc/%ld/comm", pid);
     FILE *file = fopen(path, "re");
     if (file == NULL) return false;
@@ -47,8 +47,8 @@ static bool is_launcher(long pid)
 
 bool lae_terminal_joins(void)
 {
-    char output[256], errors[256];
-    long pid = is_launcher((long)getppid()) ? (long)getppid() : (long)getpid();
+    char output[256], errors[256], name[LAE_LAUNCHER_NAME];
+    long pid = lae_launcher_named((long)getppid(), name) ? (long)getppid() : (long)getpid();
     return name_output(pid, STDOUT_FILENO, output) && name_output(pid, STDERR_FILENO, errors) &&
            strcmp(output, errors) == 0;
 }

@@ -83,18 +83,32 @@ static void choose_core(const char *forced, bool *change, char *news, size_t siz
     *change = true;
 }
 
+static long number_of(const char *name)
+{
+    const char *text = getenv(name);
+    return text != NULL ? strtol(text, NULL, 10) : 0;
+}
+
 /* More ranks on a node than cores: waiting ranks must give their core away. */
 static void yield_when_crowded(void)
 {
-    const char *local = getenv("OMPI_COMM_WORLD_LOCAL_SIZE");
-    long cores = sysconf(_SC_NPROCESSORS_ONLN);
-    if (local != NULL && strtol(local, NULL, 10) > cores)
+    if (number_of("OMPI_COMM_WORLD_LOCAL_SIZE") > sysconf(_SC_NPROCESSORS_ONLN))
         setenv("OMPI_MCA_mpi_yield_when_idle", "1", 0);
+}
+
+/* Open MPI 5 asks the kernel how ranks of one host reach each other by TCP, which they never use,
+ * and complains, once for each pair, that the way does not lead through the network card. */
+static void hush_one_host(void)
+{
+    long ranks = number_of("OMPI_COMM_WORLD_SIZE");
+    if (ranks > 0 && ranks == number_of("OMPI_COMM_WORLD_LOCAL_SIZE"))
+        setenv("OMPI_MCA_reachable", "weighted", 0);
 }
 
 void lae_environment_correct(char **argv, const struct lae_arguments *arguments)
 {
     yield_when_crowded();
+    hush_one_host();
     if (getenv(RESTARTED) != NULL) return;
     bool change = false;
     char news[256] = "";

@@ -1,8 +1,8 @@
-/* Ranks of a node talk through files in /dev/shm (Open MPI's "vader"), some megabytes a rank. They
- * are removed when MPI ends, but not when the processes are killed: memory would be lost until the
- * node restarts. A mapped file needs no name, so the first rank of each node removes those that it
- * has mapped, after a message between every two ranks, which makes sure that both have mapped the
- * other's. */
+/* Ranks of a node talk through files in /dev/shm (Open MPI 4's "vader", the "sm" of 5), some
+ * megabytes a rank. They are removed when MPI ends, but not when the processes are killed: memory
+ * would be lost until the node restarts. A mapped file needs no name, so the first rank of each
+ * node removes those that it has mapped, after a message between every two ranks, which makes sure
+ * that both have mapped the other's. */
 #include "segments.h"
 
 #include <fcntl.h>
@@ -10,8 +10,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
-
-#define PREFIX "/dev/shm/vader_segment."
 
 struct lae_segments {
     size_t count;
@@ -38,13 +36,20 @@ static void add(struct lae_segments *segments, size_t most, const char *name)
     strcpy(segments->names[segments->count++], name);
 }
 
+/* Where the name of a segment begins in a line of /proc/self/maps, or NULL. */
+static char *find_name(char *line)
+{
+    char *name = strstr(line, "/dev/shm/vader_segment.");
+    return name != NULL ? name : strstr(line, "/dev/shm/sm_segment.");
+}
+
 /* The segments that this process has mapped. */
 static void find_mapped(struct lae_segments *segments, size_t most)
 {
     char line[512];
     FILE *maps = fopen("/proc/self/maps", "re");
     while (maps != NULL && fgets(line, sizeof line, maps) != NULL) {
-        char *name = strstr(line, PREFIX);
+        char *name = find_name(line);
         if (name == NULL) continue;
         name[strcspn(name, " \n")] = '\0';
         add(segments, most, name);

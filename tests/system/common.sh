@@ -25,6 +25,9 @@ need() {
     done
 }
 
+# How the command line of a launcher begins, for pkill: Open MPI 5's mpirun becomes prterun.
+launcher="^(mpirun|prterun) "
+
 # lae NP ARGUMENTS...: the program with NP ranks.
 lae() {
     ranks=$1

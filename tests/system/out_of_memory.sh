@@ -3,7 +3,7 @@
 # run, each time another. All ranks end promptly with one message and exit 1, or get over it and end
 # with the same bits. LAE_TEST_ALLOCATIONS asks for more of them (0: every one).
 . "$(dirname "$0")/common.sh"
-need mpirun h5diff
+need mpirun h5diff pkill
 
 # starved RANK NAME: a run whose allocation number LAE_FAIL_AT at that rank fails.
 starved() {

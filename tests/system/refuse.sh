@@ -2,7 +2,7 @@
 # What cannot work is refused from the start: exit 2, one message on one rank's standard error, and
 # what is there stays as it was.
 . "$(dirname "$0")/common.sh"
-need mpirun
+need mpirun pkill
 
 # refused PATTERN NP NAME KEY=VALUE...
 refused() {

@@ -2,7 +2,7 @@
 # A run that is started again goes on after its last finished task, at any rank count, and ends with
 # the same bits as one that was never interrupted; a damaged last file costs that task alone.
 . "$(dirname "$0")/common.sh"
-need mpirun h5diff
+need mpirun h5diff pkill
 
 train 2 whole merge.method=ties || { cat "$work/whole.err"; fail "the whole run"; }
 

@@ -3,7 +3,7 @@
 # and exit 75; SIGKILL of a rank, of the launcher or of all costs at most what came after the last
 # saved state. The run goes on at other rank and thread counts and ends with the same bits.
 . "$(dirname "$0")/common.sh"
-need mpirun h5diff pkill
+need mpirun h5diff pgrep pkill
 
 touch "$work/begun"
 settings="merge.method=ties train.epochs=400 checkpoint.every_steps=3"
@@ -53,7 +53,7 @@ begin 1 2 asked
 kill -INT "$(ranks_of asked | head -n 1)"
 stopped 75 asked
 begin 2 1 asked
-pkill -USR1 -f "^mpirun.* run.name=asked " # the launcher hands it to all ranks, and 75 back
+pkill -USR1 -f "$launcher.* run.name=asked " # the launcher hands it to all ranks, and 75 back
 stopped 75 asked
 # shellcheck disable=SC2086
 train 5 asked $settings || { cat "$work/asked.err"; fail "after requests"; }
@@ -80,7 +80,7 @@ while [ $round -lt "$kills" ]; do
     begin $((round % 3 + 1)) $((round % 2 + 1)) killed
     case $((round % 3)) in
     0) kill -KILL "$(ranks_of killed | tail -n 1)" 2>/dev/null ;;
-    1) pkill -KILL -f "^mpirun.* run.name=killed " ;;
+    1) pkill -KILL -f "$launcher.* run.name=killed " ;;
     2) pkill -KILL -f " run.name=killed " ;;
     esac
     wait $launched
@@ -96,7 +96,7 @@ for task in task_00.h5 task_01.h5 task_02.h5; do same calm killed $task; done
 echo "ok: survived $kills kills"
 
 # Nothing of the killed stays in memory: no segment of theirs that no process has mapped.
-for segment in $(find /dev/shm -maxdepth 1 -name 'vader_segment.*' -newer "$work/begun" 2>/dev/null); do
+for segment in $(find /dev/shm -maxdepth 1 -name '*_segment.*' -newer "$work/begun" 2>/dev/null); do
     grep -qs "$segment" /proc/[0-9]*/maps || fail "$segment is left behind"
 done
 echo "ok: nothing is left in /dev/shm"

@@ -5,10 +5,12 @@
 #include "lae/base/log.h"
 #include "lae/learn/progress.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -24,15 +26,23 @@ static void text_of(FILE *file, char *text, size_t size)
     text[fread(text, 1, size - 1, file)] = '\0';
 }
 
+/* Both ends of a pseudo-terminal. False: there are none, as in a root without /dev/pts. */
+static bool open_ends(int *master, int *slave)
+{
+    *master = posix_openpt(O_RDWR | O_NOCTTY);
+    if (*master < 0 || grantpt(*master) != 0 || unlockpt(*master) != 0) return false;
+    *slave = open(ptsname(*master), O_RDWR | O_NOCTTY);
+    return *slave >= 0;
+}
+
 /* A terminal of so many columns: its own end; *master is the other. */
 static int open_terminal(int columns, int *master)
 {
-    *master = posix_openpt(O_RDWR | O_NOCTTY);
-    assert_true(*master >= 0);
-    assert_int_equal(grantpt(*master), 0);
-    assert_int_equal(unlockpt(*master), 0);
-    int slave = open(ptsname(*master), O_RDWR | O_NOCTTY);
-    assert_true(slave >= 0);
+    int slave = -1;
+    if (!open_ends(master, &slave)) {
+        printf("skipped: no pseudo-terminals here: %s\n", strerror(errno));
+        skip();
+    }
     struct winsize size = {.ws_col = (unsigned short)columns, .ws_row = 24};
     assert_int_equal(ioctl(slave, TIOCSWINSZ, &size), 0);
     return slave;
