@@ -1,0 +1,26 @@
+#!/bin/sh
+# The address book: every section of the method that the code cites is in src/METHOD.md, and every file
+# that it names is there.
+. "$(dirname "$0")/common.sh"
+cd "$LAE_TEST_SOURCE" || exit 1
+
+cited=$(grep -rhoE "METHOD sections? [0-9]+(-[0-9]+)?" src include tests launch data --include=*.[ch] --include=*.sh \
+    --include=*.py | sed 's/.* //; s/-/ /' | while read -r first last; do seq "$first" "${last:-$first}"; done | sort -nu)
+[ "$(echo "$cited" | wc -l)" -ge 8 ] || fail "only these sections are cited: $cited"
+for section in $cited; do
+    grep -q "^## $section\. " src/METHOD.md || fail "METHOD section $section is cited and is not there"
+done
+
+# The table's right column, in which names stand between backquotes.
+named=$(grep -E '^\| \[[0-9]+\]' src/METHOD.md | sed 's/.*| \(`.*\) |$/\1/' | tr -d '`')
+[ "$(echo "$named" | wc -w)" -ge 12 ] || fail "only these files are named: $named"
+for file in $named; do
+    # shellcheck disable=SC2086
+    ls -d src/$file >/dev/null 2>&1 || fail "src/METHOD.md names src/$file, which is not there"
+done
+
+# Each row's own link, and the heading that it leads to.
+grep -oE '^\| \[[0-9]+\]\(#[^)]*\)' src/METHOD.md | sed 's/.*(#\(.*\))/\1/' >"$work/links"
+grep -E '^## ' src/METHOD.md | sed "s/^## //; s/[.,']//g" | tr 'A-Z ' 'a-z-' >"$work/headings"
+[ -s "$work/links" ] || fail "the table of src/METHOD.md has no links"
+diff "$work/links" "$work/headings" || fail "the links and the headings of src/METHOD.md differ"
