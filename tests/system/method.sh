@@ -24,3 +24,10 @@ grep -oE '^\| \[[0-9]+\]\(#[^)]*\)' src/METHOD.md | sed 's/.*(#\(.*\))/\1/' >"$w
 grep -E '^## ' src/METHOD.md | sed "s/^## //; s/[.,']//g" | tr 'A-Z ' 'a-z-' >"$work/headings"
 [ -s "$work/links" ] || fail "the table of src/METHOD.md has no links"
 diff "$work/links" "$work/headings" || fail "the links and the headings of src/METHOD.md differ"
+
+# The tour names files, too.
+toured=$(grep -oE '`[a-z]+/[a-z_]*(\.c)?`|`[a-z]+\.c`' src/README.md | tr -d '`' | sort -u)
+[ "$(echo "$toured" | wc -l)" -ge 30 ] || fail "the tour names only: $toured"
+for file in $toured; do
+    [ -e "src/$file" ] || fail "src/README.md names src/$file, which is not there"
+done
