@@ -1,5 +1,7 @@
 #include "lae/base/text.h"
 
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 size_t lae_utf8_decode(const char *text, size_t left, uint32_t *code)
@@ -73,4 +75,26 @@ void lae_text_print_part(FILE *out, const char *text, size_t size)
             length = 1;
         }
     }
+}
+
+char *lae_text_escape(const char *text, bool controls)
+{
+    enum { LONGEST = 6 }; /* \u2028 */
+    size_t size = strlen(text), used = 0;
+    char *escaped = malloc(LONGEST * size + 1);
+    if (escaped == NULL) return NULL;
+    for (size_t at = 0; at < size;) {
+        uint32_t code = 0;
+        size_t length = lae_utf8_decode(text + at, size - at, &code);
+        if (length > 0 && !(controls && lae_utf8_is_control(code))) {
+            memcpy(escaped + used, text + at, length);
+            used += length;
+        } else {
+            unsigned shown = length > 0 ? code : (unsigned char)text[at];
+            used += (size_t)sprintf(escaped + used, shown < 0x100 ? "\\x%02x" : "\\u%04x", shown);
+        }
+        at += length > 0 ? length : 1;
+    }
+    escaped[used] = '\0';
+    return escaped;
 }

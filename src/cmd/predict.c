@@ -213,8 +213,7 @@ static lae_status run_images(const struct lae_arguments *arguments, const struct
 /* A directory cannot be the HDF5 file to be written, and no such file ends like an image. */
 static bool is_images(const char *path)
 {
-    static const char *const endings[] = {".png", ".jpg", ".jpeg", NULL};
-    return lae_path_is_directory(path) || lae_path_ends_in(path, endings);
+    return lae_path_is_directory(path) || lae_picture_has_ending(path);
 }
 
 /* What is mistyped shall not come to light as a file of that name. */

@@ -56,7 +56,7 @@ static lae_status open_files(const struct lae_data_options *options, struct lae_
         return lae_bad_input("data.path is not set; it names the directory or the archive that "
                              "holds the dataset");
     return lae_status_prefix(options->dataset == LAE_DATASET_FOLDER
-                                 ? lae_listing_open(options->path, dataset)
+                                 ? lae_listing_open(options, dataset)
                                  : lae_cifar_open(options->path, dataset),
                              "data.path");
 }
@@ -88,6 +88,10 @@ void lae_dataset_close(struct lae_dataset *dataset)
     for (int i = 0; dataset->class_names != NULL && i < dataset->classes; i++)
         free(dataset->class_names[i]);
     free(dataset->class_names);
+    free(dataset->notes.layout);
+    free(dataset->notes.passed);
+    free(dataset->notes.unread);
+    free(dataset->notes.left_out);
     for (int split = 0; split < LAE_SPLITS; split++) {
         free(dataset->owned[split]);
         free(dataset->chosen[split]);

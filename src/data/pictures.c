@@ -7,6 +7,13 @@
 #include <stdlib.h>
 #include <string.h>
 
+bool lae_picture_has_ending(const char *name)
+{
+    static const char *const endings[] = {".png", ".jpg", ".jpeg",  ".jpe", ".jfif",
+                                          ".jif", ".jfi", ".pjpeg", ".pjp", NULL};
+    return lae_path_ends_in(name, endings);
+}
+
 const struct lae_picture *lae_picture_of(const struct lae_dataset *dataset, enum lae_split part,
                                          size_t number)
 {

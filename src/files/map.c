@@ -12,35 +12,82 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-static lae_status map_descriptor(const char *path, int file, struct lae_map *map)
+/* A regular file's size, and its descriptor in *file; close it unless there is an error. */
+static lae_status open_regular(const char *path, int *file, size_t *size)
 {
     struct stat state;
-    if (fstat(file, &state) != 0) return lae_bad_input("%s: %s", path, strerror(errno));
-    if (S_ISDIR(state.st_mode)) return lae_bad_input("%s: is a directory, not a file", path);
-    if (!S_ISREG(state.st_mode)) return lae_bad_input("%s: is not a regular file", path);
-    if (state.st_size == 0) return NULL;
-    if ((uintmax_t)state.st_size > SIZE_MAX) return lae_bad_input("%s: is too large", path);
-
-    void *data = mmap(NULL, (size_t)state.st_size, PROT_READ, MAP_PRIVATE, file, 0);
-    if (data == MAP_FAILED) return lae_failed("%s: cannot be mapped: %s", path, strerror(errno));
-    *map = (struct lae_map){data, (size_t)state.st_size};
-    return NULL;
+    /* O_NONBLOCK: opening a named pipe must not wait for its writer. */
+    *file = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+    if (*file < 0) return lae_bad_input("%s: cannot be opened: %s", path, strerror(errno));
+    lae_status status = NULL;
+    if (fstat(*file, &state) != 0)
+        status = lae_bad_input("%s: %s", path, strerror(errno));
+    else if (S_ISDIR(state.st_mode))
+        status = lae_bad_input("%s: is a directory, not a file", path);
+    else if (!S_ISREG(state.st_mode))
+        status = lae_bad_input("%s: is not a regular file", path);
+    else if ((uintmax_t)state.st_size >= SIZE_MAX)
+        status = lae_bad_input("%s: is too large", path);
+    if (status != NULL) close(*file);
+    *size = status == NULL ? (size_t)state.st_size : 0;
+    return status;
 }
 
 lae_status lae_map_open(const char *path, struct lae_map *map)
 {
+    int file;
+    size_t size;
     *map = (struct lae_map){0};
-    /* O_NONBLOCK: opening a named pipe must not wait for its writer. */
-    int file = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-    if (file < 0) return lae_bad_input("%s: cannot be opened: %s", path, strerror(errno));
-    lae_status status = map_descriptor(path, file, map);
+    LAE_TRY(open_regular(path, &file, &size));
+    lae_status status = NULL;
+    void *data = size > 0 ? mmap(NULL, size, PROT_READ, MAP_PRIVATE, file, 0) : NULL;
+    if (data == MAP_FAILED)
+        status = lae_failed("%s: cannot be mapped: %s", path, strerror(errno));
+    else
+        *map = (struct lae_map){.data = data, .size = data != NULL ? size : 0};
     close(file);
+    return status;
+}
+
+/* As much as there is of `size` bytes; a file that has become shorter since is not the one that was
+ * opened. */
+static lae_status read_all(const char *path, int file, unsigned char *bytes, size_t size)
+{
+    for (size_t at = 0; at < size;) {
+        ssize_t count = read(file, bytes + at, size - at);
+        if (count < 0 && errno == EINTR) continue;
+        if (count < 0) return lae_bad_input("%s: cannot be read: %s", path, strerror(errno));
+        if (count == 0)
+            return lae_bad_input("%s: was cut off while it was read: %zu bytes of %zu", path, at,
+                                 size);
+        at += (size_t)count;
+    }
+    return NULL;
+}
+
+lae_status lae_map_read(const char *path, struct lae_map *map)
+{
+    int file;
+    size_t size;
+    *map = (struct lae_map){0};
+    LAE_TRY(open_regular(path, &file, &size));
+    unsigned char *bytes = size > 0 ? malloc(size) : NULL;
+    lae_status status = size > 0 && bytes == NULL ? lae_out_of_memory(size, path)
+                                                  : read_all(path, file, bytes, size);
+    close(file);
+    if (status != NULL)
+        free(bytes);
+    else
+        *map = (struct lae_map){.data = bytes, .size = size, .copied = true};
     return status;
 }
 
 void lae_map_close(struct lae_map *map)
 {
-    if (map->data != NULL) munmap((void *)map->data, map->size);
+    if (map->copied)
+        free((void *)map->data);
+    else if (map->data != NULL)
+        munmap((void *)map->data, map->size);
     *map = (struct lae_map){0};
 }
 
@@ -54,6 +101,12 @@ bool lae_path_is_directory(const char *path)
 {
     struct stat state;
     return stat(path, &state) == 0 && S_ISDIR(state.st_mode);
+}
+
+bool lae_path_is_regular(const char *path)
+{
+    struct stat state;
+    return stat(path, &state) == 0 && S_ISREG(state.st_mode);
 }
 
 bool lae_path_ends_in(const char *path, const char *const endings[])

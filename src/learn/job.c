@@ -54,6 +54,15 @@ static lae_status open_configured(const struct lae_data_options *options,
     return lae_dataset_open(options, dataset);
 }
 
+/* What was left out changes the data: a warning. The rest is told with the data, where they are. */
+static void tell_left_out(const struct lae_job *job)
+{
+    const struct lae_dataset_notes *notes = &job->dataset.notes;
+    if (notes->unread != NULL) lae_log_warn(job->log, "IMAGES ARE LEFT OUT: %s", notes->unread);
+    if (notes->left_out != NULL && job->dataset.unlabelled)
+        lae_log_info(job->log, "left out: %s", notes->left_out);
+}
+
 static lae_status open_dataset(struct lae_job *job, const struct instead *instead)
 {
     struct lae_dataset *dataset = &job->dataset;
@@ -65,6 +74,7 @@ static lae_status open_dataset(struct lae_job *job, const struct instead *instea
         /* That of a folder waits until its files have been read, by all ranks. */
         if (status == NULL && dataset->kind != LAE_DATASET_FOLDER)
             status = lae_dataset_digest(dataset, job->data_digest);
+        if (status == NULL) tell_left_out(job);
     }
     return lae_dist_agree(job->dist, status);
 }
@@ -96,6 +106,7 @@ static lae_status share_dataset(struct lae_job *job)
         memset(job->dataset.owned, 0, sizeof job->dataset.owned);
         memset(job->dataset.records, 0, sizeof job->dataset.records);
         job->dataset.class_names = NULL; /* rank 0's */
+        job->dataset.notes = (struct lae_dataset_notes){0};
     }
     for (int split = 0; split < LAE_SPLITS && plain.record > 0; split++)
         LAE_TRY(share_records(job, (enum lae_split)split));

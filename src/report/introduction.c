@@ -79,6 +79,16 @@ void lae_tell_evaluated(const struct lae_config *config, struct lae_log *log)
                      config->data.validation_share);
 }
 
+/* How a folder was read, and what of it was not. */
+static void tell_layout(const struct lae_dataset *dataset, struct lae_log *log)
+{
+    const struct lae_dataset_notes *notes = &dataset->notes;
+    if (notes->layout != NULL) lae_log_item(log, "", "read as %s", notes->layout);
+    if (notes->passed != NULL) lae_log_item(log, "", "not read: %s", notes->passed);
+    if (notes->unread != NULL) lae_log_item(log, "", "IMAGES LEFT OUT: %s", notes->unread);
+    if (notes->left_out != NULL) lae_log_item(log, "", "left out: %s", notes->left_out);
+}
+
 static void tell_data(const struct lae_job *job)
 {
     const struct lae_dataset *dataset = &job->dataset;
@@ -90,6 +100,7 @@ static void tell_data(const struct lae_job *job)
                      dataset->height,
                      dataset->decoded != NULL ? "decoded once for each host"
                                               : "decoded each time one is needed");
+    tell_layout(dataset, job->log);
     lae_tell_evaluated(job->config, job->log);
 }
 

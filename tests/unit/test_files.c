@@ -135,7 +135,7 @@ static void map_gives_the_bytes(void **state)
 
 static void map_of_an_empty_file_is_empty(void **state)
 {
-    struct lae_map map = {(const unsigned char *)"x", 1};
+    struct lae_map map = {.data = (const unsigned char *)"x", .size = 1};
     put(at(state, "empty"), "", 0);
     assert_ok(lae_map_open(at(state, "empty"), &map));
     assert_null(map.data);

@@ -17,6 +17,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 enum { PATH_SIZE = 512 };
 
@@ -199,7 +200,7 @@ static void test_bad_folders(void **state)
 {
     struct lae_dataset dataset;
     put_png(*state, "train/a/1.png", 1, 1, 0);
-    assert_refused(*state, "val: cannot be opened as a directory");
+    assert_refused(*state, "there are no test images: train/ is there, but neither test/ nor val/");
     put_png(*state, "val/a/1.png", 1, 1, 0);
     open_good(*state, &dataset);
     lae_dataset_close(&dataset);
@@ -207,10 +208,216 @@ static void test_bad_folders(void **state)
     assert_refused(*state, "val/b: the training images have no class of this name");
     put_text(*state, "train/b/note.txt", "x");
     assert_refused(*state, "class 1 (b) has no training images");
-    put_text(*state, "train/b/1.webp", "x");
-    assert_refused(*state, "train/b/1.webp: only PNG and JPEG are read");
     assert_refused(at(*state, "train/a/1.png"), "1.png: is no directory");
     assert_refused(at(*state, "train"), "holds neither train/CLASS/ and test/CLASS/ nor lists");
+    assert_refused(at(*state, "train"), "1 folders of images lie in it themselves (a/)");
+    assert_refused(at(*state, "train/a"), "1 images lie in it, of unknown classes");
+}
+
+/* All folders in and below a class's, by their paths; then the files of each: as os.walk, sorted.
+ */
+static void test_nested_folders(void **state)
+{
+    static const char *const files[] = {"train/a/z.png", "train/a/b/2.jfif", "train/a/b-c/1.JPE",
+                                        "train/a/b/d/0.png"};
+    struct lae_dataset dataset;
+    for (int i = 0; i < 4; i++)
+        put_png(*state, files[i], 1, 1, i);
+    put_png(*state, "test/a/images/1.png", 1, 1, 0);
+    open_good(*state, &dataset);
+    assert_int_equal(dataset.count[LAE_TRAIN], 4);
+    for (int i = 0; i < 4; i++)
+        assert_file(&dataset, LAE_TRAIN, (size_t)i, *state, files[i], 0);
+    assert_null(dataset.notes.unread);
+    assert_null(dataset.notes.left_out);
+    assert_string_equal(dataset.notes.layout, "class folders train/ and test/");
+    lae_dataset_close(&dataset);
+    assert_int_equal(symlink("..", at(*state, "train/a/b/round")), 0);
+    assert_refused(*state, "a circle of links?");
+}
+
+/* Nothing is left out without a word; what changes the data is apart from litter. */
+static void test_left_out(void **state)
+{
+    struct lae_dataset dataset;
+    put_folders(*state);
+    put_text(*state, "train/ape/1.webp", "x");
+    put_text(*state, "train/ape/2.AVIF", "x");
+    put_text(*state, "train/ape/none", "\xff\xd8\xff\xe0");
+    put_text(*state, "train/ape/plain", "just text");
+    put_text(*state, "train/zebra/boxes.txt", "x");
+    put_text(*state, "train/zebra/.DS_Store", "x");
+    put_png(*state, "train/zebra/@eaDir/thumbnail.png", 1, 1, 0);
+    put_png(*state, "test/loose.png", 1, 1, 0);
+    open_good(*state, &dataset);
+    assert_int_equal(dataset.count[LAE_TRAIN], 5);
+    assert_string_equal(dataset.notes.unread,
+                        "3 of a kind that is not read (PNG and JPEG are): train/ape/1.webp, "
+                        "train/ape/2.AVIF, train/ape/none; 1 in no class folder: test/loose.png");
+    assert_string_equal(dataset.notes.left_out,
+                        "2 that are no images: train/ape/plain, train/zebra/boxes.txt; "
+                        "2 hidden: train/zebra/.DS_Store, train/zebra/@eaDir");
+    lae_dataset_close(&dataset);
+    for (int i = 0; i < 12; i++) {
+        char name[32];
+        snprintf(name, sizeof name, "train/ape/%02d.gif", i);
+        put_text(*state, name, "x");
+    }
+    open_good(*state, &dataset);
+    assert_non_null(strstr(dataset.notes.unread, "15 of a kind"));
+    assert_non_null(strstr(dataset.notes.unread, "train/ape/08.gif, train/ape/09.gif, ...;"));
+    assert_null(strstr(dataset.notes.unread, "train/ape/10.gif"));
+    lae_dataset_close(&dataset);
+}
+
+/* ImageNet's and tiny-imagenet's test/ has no classes, and val/ has them or a file that tells. */
+static void test_choice_of_tests(void **state)
+{
+    struct lae_dataset dataset;
+    put_folders(*state);
+    char from[2 * PATH_SIZE];
+    snprintf(from, sizeof from, "%s", at(*state, "test"));
+    assert_int_equal(rename(from, at(*state, "val")), 0);
+    put_png(*state, "test/images/1.png", 1, 1, 0);
+    put_png(*state, "test/2.png", 1, 1, 0);
+    open_good(*state, &dataset);
+    assert_string_equal(dataset.notes.layout, "class folders train/ and val/");
+    assert_non_null(strstr(dataset.notes.passed, "test/images: the training images have no class"));
+    assert_int_equal(dataset.count[LAE_TEST], 2);
+    lae_dataset_close(&dataset);
+
+    snprintf(from, sizeof from, "%s", at(*state, "val"));
+    assert_int_equal(rename(from, at(*state, "elsewhere")), 0);
+    put_png(*state, "Val/images/v0.png", 1, 1, 0);
+    assert_refused(*state, "test/images: the training images have no class of this name");
+    put_text(*state, "Val/Val_annotations.txt", "v0.png\tape\t0\t0\t1\t1\nv1.png zebra\n");
+    open_good(*state, &dataset);
+    assert_string_equal(dataset.notes.layout,
+                        "class folders train/ and Val/ (Val_annotations.txt)");
+    assert_file(&dataset, LAE_TEST, 0, *state, "Val/images/v0.png", 1);
+    assert_file(&dataset, LAE_TEST, 1, *state, "Val/images/v1.png", 2);
+    lae_dataset_close(&dataset);
+    put_text(*state, "Val/Val_annotations.txt", "v0.png\tape\nv1.png lion\n");
+    assert_refused(*state, "Val_annotations.txt:2: names a class that train/ has no folder of");
+    put_text(*state, "Val/Val_annotations.txt", "v0.png\n");
+    assert_refused(*state, "Val_annotations.txt:1: is not \"FILE CLASS ...\"");
+}
+
+/* A note is no list; a list with a slip in it is one, whatever else is there. */
+static void test_choice_of_layout(void **state)
+{
+    struct lae_dataset dataset;
+    put_folders(*state);
+    put_text(*state, "train.txt", "downloaded on Monday\n");
+    put_text(*state, "classes.txt", "1 ape\n");
+    open_good(*state, &dataset);
+    assert_string_equal(dataset.notes.layout, "class folders train/ and test/");
+    assert_non_null(strstr(dataset.notes.passed, "train.txt:1: is not \"PATH LABEL\""));
+    lae_dataset_close(&dataset);
+    put_text(*state, "train.txt", "train/ape/2.png 0\n");
+    open_good(*state, &dataset); /* without a list of test images */
+    assert_string_equal(dataset.notes.layout, "class folders train/ and test/");
+    lae_dataset_close(&dataset);
+    put_text(*state, "train.txt", "train/ape/2.png 0\ntrain/ape/10.png\n");
+    assert_refused(*state, "train.txt:2: is not \"PATH LABEL\"");
+    put_text(*state, "train.txt", "train/ape/2.png 1\n");
+    put_text(*state, "test.txt", "test/ape/x.png 1\n");
+    assert_refused(*state, "class 0 (0) has no training images");
+    put_text(*state, "train.txt", "train/ape/2.png 0\n");
+    put_text(*state, "test.txt", "test/ape/x.png 0\n");
+    open_good(*state, &dataset);
+    assert_string_equal(dataset.notes.layout, "lists test.txt, train.txt");
+    lae_dataset_close(&dataset);
+}
+
+/* Training images are enough where some of them are held out. */
+static void test_training_images_only(void **state)
+{
+    struct lae_dataset dataset;
+    struct lae_data_options options = {
+        .dataset = LAE_DATASET_FOLDER, .path = *state, .validation_share = 0.5};
+    put_png(*state, "train/a/1.png", 1, 1, 0);
+    put_png(*state, "train/a/2.png", 1, 1, 0);
+    for (int i = 0; i < 2; i++) {
+        assert_null(lae_dataset_open(&options, &dataset));
+        assert_int_equal(dataset.count[LAE_TRAIN], 2);
+        assert_int_equal(dataset.count[LAE_TEST], 0);
+        lae_dataset_close(&dataset);
+        assert_null(lae_path_make_directories(at(*state, "test"))); /* empty */
+    }
+    put_text(*state, "train.txt", "train/a/1.png 0\n");
+    assert_null(lae_dataset_open(&options, &dataset));
+    assert_string_equal(dataset.notes.layout, "lists train.txt");
+    lae_dataset_close(&dataset);
+}
+
+/* Names that are no text become the same text everywhere; "latin1" is the file system's bytes. */
+static void test_names_of_bytes(void **state)
+{
+    struct lae_dataset dataset;
+    put_png(*state, "train/caf\xe9/1.png", 1, 1, 0);
+    put_png(*state, "train/na\xc3\xafve/1.png", 1, 1, 0);
+    put_png(*state, "train/two\nlines/1.png", 1, 1, 0);
+    put_png(*state, "test/caf\xe9/1.png", 1, 1, 0);
+    put_png(*state, "test/two\nlines/1.png", 1, 1, 0);
+    open_good(*state, &dataset);
+    assert_string_equal(dataset.class_names[0], "caf\\xe9");
+    assert_string_equal(dataset.class_names[1], "na\xc3\xafve");
+    assert_string_equal(dataset.class_names[2], "two\\x0alines");
+    assert_file(&dataset, LAE_TEST, 1, *state, "test/two\nlines/1.png", 2);
+    lae_dataset_close(&dataset);
+    put_text(*state, "train.txt", "train/caf\xe9/1.png 0\ntrain/caf\xe9/2.png 0\n");
+    put_text(*state, "test.txt", "test/caf\xe9/1.png 0\n");
+    open_good(*state, &dataset);
+    assert_string_equal(dataset.class_names[0], "caf\\xe9");
+    lae_dataset_close(&dataset);
+}
+
+/* A subset is listed alone; labels stay those of the whole. */
+static void test_subset(void **state)
+{
+    int classes[] = {2, 1};
+    struct lae_dataset dataset;
+    struct lae_data_options options = {
+        .dataset = LAE_DATASET_FOLDER, .path = *state, .classes = classes, .classes_count = 2};
+    put_folders(*state);
+    put_text(*state, "train/empty/no.txt", "x"); /* label 2, and zebra 3 */
+    assert_refused(*state, "class 2 (empty) has no training images");
+    classes[0] = 3;
+    assert_null(lae_dataset_open(&options, &dataset));
+    assert_int_equal(dataset.classes, 4);
+    assert_int_equal(dataset.count[LAE_TRAIN], 4);
+    assert_file(&dataset, LAE_TRAIN, 2, *state, "train/zebra/a.PNG", 3);
+    lae_dataset_close(&dataset);
+}
+
+/* The third column of DomainNet-like lists; blanks in paths are no columns. */
+static void test_domains(void **state)
+{
+    static const struct {
+        const char *text, *word;
+    } bad[] = {
+        {"a/1.png 0 3\na/2.png 0 4\n", "train.txt:2: has another third column"},
+        {"a/1.png 0 3\na/2.png 0\n", "train.txt:2: has not as many columns"},
+        {"a/1.png 0\na/2.png 0 3\n", "train.txt:2: has not as many columns"},
+        {"a/1.png 0 real\n", "train.txt:1: is not \"PATH LABEL\""},
+    };
+    struct lae_dataset dataset;
+    put_text(*state, "test.txt", "a/1.png 0\n");
+    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
+        put_text(*state, "train.txt", bad[i].text);
+        assert_refused(*state, bad[i].word);
+    }
+    put_text(*state, "train.txt", "my class/0 1.png 0 3\nb/2.png 1 3\n");
+    open_good(*state, &dataset);
+    assert_file(&dataset, LAE_TRAIN, 0, *state, "my class/0 1.png", 0);
+    assert_file(&dataset, LAE_TRAIN, 1, *state, "b/2.png", 1);
+    assert_non_null(strstr(dataset.notes.layout, "train.txt (its third column, a domain, is left"));
+    lae_dataset_close(&dataset);
+    put_text(*state, "train.txt", "no ending 7 0\n");
+    open_good(*state, &dataset);
+    assert_file(&dataset, LAE_TRAIN, 0, *state, "no ending 7", 0);
+    lae_dataset_close(&dataset);
 }
 
 /* DomainNet has a list a domain; labels are the lists', names the folders'. No file is opened. */
@@ -344,8 +551,21 @@ static void test_digest(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(test_class_folders), TEST(test_pixels), TEST(test_bad_folders), TEST(test_lists),
-        TEST(test_bad_lists),     TEST(test_cub),    TEST(test_digest),
+        TEST(test_class_folders),
+        TEST(test_pixels),
+        TEST(test_bad_folders),
+        TEST(test_nested_folders),
+        TEST(test_left_out),
+        TEST(test_choice_of_tests),
+        TEST(test_choice_of_layout),
+        TEST(test_training_images_only),
+        TEST(test_names_of_bytes),
+        TEST(test_subset),
+        TEST(test_lists),
+        TEST(test_domains),
+        TEST(test_bad_lists),
+        TEST(test_cub),
+        TEST(test_digest),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -23,4 +23,9 @@ void lae_text_tame(char *text);
 void lae_text_print(FILE *out, const char *text);
 void lae_text_print_part(FILE *out, const char *text, size_t size);
 
+/* A new string where bytes that are no UTF-8 stand as \xNN (as Python's errors="backslashreplace"
+ * has them), and where `controls` is set, control characters, too: a name that is the same text in
+ * every output. NULL when memory is out. */
+char *lae_text_escape(const char *text, bool controls);
+
 #endif

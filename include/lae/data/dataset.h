@@ -33,6 +33,8 @@ struct lae_size {
 struct lae_data_options {
     enum lae_dataset_kind dataset;
     const char *path; /* directory or archive; unused for synthetic */
+    int *classes;     /* [classes_count] labels of a subset to learn; NULL: all */
+    int classes_count;
     int *class_order; /* [class_order_count] dataset labels; NULL: label order */
     int class_order_count;
     int first_classes; /* 0: as the others */
@@ -47,6 +49,14 @@ struct lae_data_options {
         int classes, train, test; /* images a class */
         uint64_t seed;
     } synthetic;
+};
+
+/* How a folder of images was read, for people; each NULL where there is nothing to tell. */
+struct lae_dataset_notes {
+    char *layout;   /* which layout was taken */
+    char *passed;   /* what lies there too and was not */
+    char *unread;   /* images that were left out, in a way that changes the data */
+    char *left_out; /* other files that were */
 };
 
 struct lae_dataset {
@@ -64,6 +74,7 @@ struct lae_dataset {
     size_t bytes[LAE_SPLITS];                 /* of all that belongs to them */
     unsigned char *owned[LAE_SPLITS];         /* freed with the dataset; NULL where not owned */
     char **class_names;                       /* [classes] by label, owned; NULL: not known */
+    struct lae_dataset_notes notes;           /* owned */
     bool unlabelled;                          /* the images' classes are not known */
     const uint8_t *decoded; /* a folder's images, decoded; NULL: each is when it is asked for */
     int synthetic_per_class[LAE_SPLITS];

@@ -23,6 +23,9 @@ struct lae_picture {
     unsigned char digest[LAE_PICTURE_DIGEST];
 };
 
+/* Whether a file's name ends as those of PNG and JPEG files do, in any case. */
+bool lae_picture_has_ending(const char *name);
+
 /* Image `number` of a part of the dataset itself. */
 const struct lae_picture *lae_picture_of(const struct lae_dataset *dataset, enum lae_split part,
                                          size_t number);

@@ -1,4 +1,4 @@
-/* Files mapped into memory, read-only. */
+/* Files mapped into memory, read-only, or read into it. */
 #ifndef LAE_FILES_MAP_H
 #define LAE_FILES_MAP_H
 
@@ -10,14 +10,20 @@
 struct lae_map {
     const unsigned char *data; /* NULL for an empty file */
     size_t size;
+    bool copied; /* memory of the program's own */
 };
 
 /* Errors name the path: not there, a directory, no permission, not a regular file. */
 lae_status lae_map_open(const char *path, struct lae_map *map) LAE_MUST_CHECK;
 void lae_map_close(struct lae_map *map);
 
+/* The same as a copy, for files that others may change or cut off meanwhile. Errors: also memory.
+ */
+lae_status lae_map_read(const char *path, struct lae_map *map) LAE_MUST_CHECK;
+
 bool lae_path_exists(const char *path);
 bool lae_path_is_directory(const char *path);
+bool lae_path_is_regular(const char *path); /* a file, or a link to one */
 
 /* Whether a name has one of these endings, as ".h5", in whatever case, and more than it; `endings`
  * ends with NULL. */
