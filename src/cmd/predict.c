@@ -120,9 +120,10 @@ static lae_status run_dataset(const struct lae_arguments *arguments, const struc
 /* The names of the classes in the order of the outputs; the text's lines are ended by zeros. */
 static void order_names(char *text, const struct lae_sequence *sequence, const char **names)
 {
-    for (int label = 0; label < sequence->classes; label++) {
+    for (int label = 0; label < sequence->labels; label++) {
         char *end = strchr(text, '\n');
-        names[sequence->output_index[label]] = text;
+        int output = sequence->output_index[label];
+        if (output >= 0) names[output] = text;
         *end = '\0';
         text = end + 1;
     }

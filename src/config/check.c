@@ -22,18 +22,33 @@ static int dataset_classes(const struct lae_data_options *data, const char **nam
     return data->synthetic.classes;
 }
 
+/* Each label is one of the dataset's; how many a folder has is seen later. */
+static lae_status check_labels(const char *key, const int *labels, int count, int classes,
+                               const char *name)
+{
+    for (int i = 0; i < count; i++)
+        if (labels[i] >= classes)
+            return lae_bad_input("%s has class %d, data.dataset (%s) has 0 to %d", key, labels[i],
+                                 name, classes - 1);
+    return NULL;
+}
+
 static lae_status check_order(const struct lae_data_options *data, int classes, const char *name)
 {
-    if (data->class_order == NULL || data->dataset == LAE_DATASET_FOLDER) return NULL;
-    if (data->class_order_count != classes)
-        return lae_bad_input("data.class_order has %d classes, data.dataset (%s) has %d; name each "
-                             "of them once",
-                             data->class_order_count, name, classes);
-    for (int i = 0; i < classes; i++)
-        if (data->class_order[i] >= classes)
-            return lae_bad_input("data.class_order has class %d, data.dataset (%s) has 0 to %d",
-                                 data->class_order[i], name, classes - 1);
-    return NULL;
+    bool subset = data->classes != NULL;
+    int wanted = subset ? data->classes_count : classes;
+    bool known = subset || data->dataset != LAE_DATASET_FOLDER;
+    if (data->class_order == NULL) return NULL;
+    if (known && data->class_order_count != wanted)
+        return subset
+                   ? lae_bad_input("data.class_order has %d classes, data.classes has %d; name "
+                                   "each of them once",
+                                   data->class_order_count, wanted)
+                   : lae_bad_input("data.class_order has %d classes, data.dataset (%s) has %d; "
+                                   "name each of them once, or take a part of them by data.classes",
+                                   data->class_order_count, name, wanted);
+    return check_labels("data.class_order", data->class_order, data->class_order_count, classes,
+                        name);
 }
 
 static lae_status check_data(const struct lae_data_options *data)
@@ -44,13 +59,19 @@ static lae_status check_data(const struct lae_data_options *data)
         return lae_bad_input("data.path is null; data.dataset (%s) needs the directory or archive "
                              "of its files, or use data.dataset=synthetic",
                              name);
+    LAE_TRY(check_labels("data.classes", data->classes, data->classes_count, classes, name));
+    LAE_TRY(check_order(data, classes, name));
+    bool subset = data->classes != NULL;
+    const char *whose = subset ? "data.classes" : name;
+    const char *of = subset ? "" : "data.dataset (", *end = subset ? "" : ")";
+    if (subset) classes = data->classes_count;
     if (data->first_classes > classes)
-        return lae_bad_input("data.first_classes is %d, but data.dataset (%s) has %d classes",
-                             data->first_classes, name, classes);
+        return lae_bad_input("data.first_classes is %d, but %s%s%s has %d classes",
+                             data->first_classes, of, whose, end, classes);
     if (data->classes_per_task > classes)
-        return lae_bad_input("data.classes_per_task is %d, but data.dataset (%s) has %d classes",
-                             data->classes_per_task, name, classes);
-    return check_order(data, classes, name);
+        return lae_bad_input("data.classes_per_task is %d, but %s%s%s has %d classes",
+                             data->classes_per_task, of, whose, end, classes);
+    return NULL;
 }
 
 static bool has_modules(const struct lae_pet_options *pet)

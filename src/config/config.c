@@ -46,6 +46,7 @@ void lae_config_free(struct lae_config *config)
         free(text);
     }
     free(config->data.class_order);
+    free(config->data.classes);
     free(config->directory);
     free(config->configs);
     *config = (struct lae_config){0};

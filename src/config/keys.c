@@ -101,6 +101,8 @@ static const struct lae_key keys[] = {
      .accepts = is_path, .wanted = PATH},
     {"data.class_order", &lae_key_class_order, "null", true, AT(data),
      .help = "the classes in the order they are learnt; null: label order"},
+    {"data.classes", &lae_key_classes, "null", true, AT(data),
+     .help = "labels of the classes to learn, the others left aside; null: all"},
     {"data.first_classes", &lae_key_whole, "0", true, AT(data.first_classes),
      .help = "classes of the first task; 0: as the others", .max = LAE_MAX_CLASSES},
     {"data.classes_per_task", &lae_key_whole, "10", true, AT(data.classes_per_task),

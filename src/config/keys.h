@@ -48,7 +48,7 @@ struct lae_key {
 };
 
 extern const struct lae_key_type lae_key_text, lae_key_whole, lae_key_seed, lae_key_real,
-    lae_key_truth, lae_key_choice, lae_key_channels, lae_key_class_order, lae_key_blocks,
+    lae_key_truth, lae_key_choice, lae_key_channels, lae_key_class_order, lae_key_classes, lae_key_blocks,
     lae_key_module, lae_key_method, lae_key_names, lae_key_strengths;
 
 /* All rows, ended by one whose name is NULL. */

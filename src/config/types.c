@@ -401,10 +401,10 @@ static void want_blocks(const struct lae_key *key, FILE *out)
 
 const struct lae_key_type lae_key_blocks = {true, read_blocks, write_blocks, want_blocks, NULL};
 
-/* ---- the class order: struct lae_data_options */
+/* ---- classes, and their order: struct lae_data_options */
 
-static lae_status take_order(const struct lae_key *key, const struct lae_written *value,
-                             struct lae_data_options *data)
+static lae_status take_labels(const struct lae_key *key, const struct lae_written *value,
+                              int **labels, int *count)
 {
     int numbers[LAE_MAX_CLASSES];
     if (value->count == 0) return lae_key_refuse(key, value, 0);
@@ -412,14 +412,50 @@ static lae_status take_order(const struct lae_key *key, const struct lae_written
     bool list = value->kind == LAE_WRITTEN_LIST;
     if (!list && numbers[0] != 0) return lae_key_refuse(key, value, 0); /* no order of one class */
     size_t bytes = value->count * sizeof *numbers;
-    int *order = malloc(bytes);
-    if (order == NULL) return lae_out_of_memory(bytes, key->name);
-    memcpy(order, numbers, bytes);
-    free(data->class_order);
-    data->class_order = order;
-    data->class_order_count = (int)value->count;
+    int *copy = malloc(bytes);
+    if (copy == NULL) return lae_out_of_memory(bytes, key->name);
+    memcpy(copy, numbers, bytes);
+    free(*labels);
+    *labels = copy;
+    *count = (int)value->count;
     return NULL;
 }
+
+static lae_status take_order(const struct lae_key *key, const struct lae_written *value,
+                             struct lae_data_options *data)
+{
+    return take_labels(key, value, &data->class_order, &data->class_order_count);
+}
+
+static lae_status read_classes(const struct lae_key *key, const struct lae_written *value,
+                               struct lae_config *config)
+{
+    struct lae_data_options *data = place(key, config);
+    const struct lae_scalar *scalar = scalar_of(value);
+    if (scalar == NULL || !lae_scalar_is_null(scalar))
+        return take_labels(key, value, &data->classes, &data->classes_count);
+    free(data->classes);
+    data->classes = NULL;
+    data->classes_count = 0;
+    return NULL;
+}
+
+static void write_classes(const struct lae_key *key, const struct lae_config *config, FILE *out)
+{
+    const struct lae_data_options *data = place_of(key, config);
+    if (data->classes == NULL)
+        fputs("null", out);
+    else
+        write_list(data->classes, data->classes_count, out);
+}
+
+static void want_classes(const struct lae_key *key, FILE *out)
+{
+    (void)key;
+    fprintf(out, "a list of class numbers from 0 to %d, or null", LAE_MAX_CLASSES - 1);
+}
+
+const struct lae_key_type lae_key_classes = {true, read_classes, write_classes, want_classes, NULL};
 
 static lae_status take_named_order(const struct lae_key *key, const char *name,
                                    struct lae_config *config)

@@ -9,38 +9,80 @@
 
 static lae_status check_split(const struct lae_data_options *options, int classes)
 {
+    const char *whose = options->classes != NULL ? "data.classes'" : "the dataset's";
     if (options->classes_per_task < 1 || options->classes_per_task > classes)
-        return lae_bad_input("data.classes_per_task is %d; the dataset's %d classes allow 1 to %d",
-                             options->classes_per_task, classes, classes);
+        return lae_bad_input("data.classes_per_task is %d; %s %d classes allow 1 to %d",
+                             options->classes_per_task, whose, classes, classes);
     if (options->first_classes < 0 || options->first_classes > classes)
-        return lae_bad_input("data.first_classes is %d; the dataset's %d classes allow 1 to %d, or "
-                             "0 for as many as in the other tasks",
-                             options->first_classes, classes, classes);
+        return lae_bad_input("data.first_classes is %d; %s %d classes allow 1 to %d, or 0 for as "
+                             "many as in the other tasks",
+                             options->first_classes, whose, classes, classes);
+    return NULL;
+}
+
+/* Marks the labels that are learned, which data.classes may name. */
+static lae_status mark_learned(const struct lae_data_options *options, int labels, bool *learned)
+{
+    for (int label = 0; label < labels; label++)
+        learned[label] = options->classes == NULL;
+    for (int i = 0; i < options->classes_count; i++) {
+        int label = options->classes[i];
+        if (label < 0 || label >= labels)
+            return lae_bad_input("data.classes: entry %d (counted from 0) is %d; the dataset's "
+                                 "labels are 0 to %d",
+                                 i, label, labels - 1);
+        learned[label] = true;
+    }
+    return NULL;
+}
+
+/* The next label in label order after that of the place before. */
+static int next_learned(const bool *learned, int label)
+{
+    do
+        label++;
+    while (!learned[label]);
+    return label;
+}
+
+/* Puts a label at place `p` of the order. */
+static lae_status place_label(int p, int label, const bool *learned, struct lae_sequence *sequence)
+{
+    if (label < 0 || label >= sequence->labels)
+        return lae_bad_input("data.class_order: entry %d (counted from 0) is %d; the dataset's "
+                             "labels are 0 to %d",
+                             p, label, sequence->labels - 1);
+    if (!learned[label])
+        return lae_bad_input("data.class_order: entry %d (counted from 0) is %d, which is not in "
+                             "data.classes",
+                             p, label);
+    if (sequence->output_index[label] >= 0)
+        return lae_bad_input("data.class_order: entries %d and %d (counted from 0) are both %d; "
+                             "each label stands there once",
+                             sequence->output_index[label], p, label);
+    sequence->output_index[label] = p;
+    sequence->class_order[p] = label;
     return NULL;
 }
 
 /* Fills class_order and its inverse, which starts as -1 everywhere. */
-static lae_status set_order(const struct lae_data_options *options, struct lae_sequence *sequence)
+static lae_status set_order(const struct lae_data_options *options, const bool *learned,
+                            struct lae_sequence *sequence)
 {
     int classes = sequence->classes;
     if (options->class_order != NULL && options->class_order_count != classes)
-        return lae_bad_input("data.class_order has %d entries, but the dataset has %d classes",
-                             options->class_order_count, classes);
-    for (int label = 0; label < classes; label++)
+        return options->classes != NULL
+                   ? lae_bad_input("data.class_order has %d entries, but data.classes has %d",
+                                   options->class_order_count, classes)
+                   : lae_bad_input("data.class_order has %d entries, but the dataset has %d "
+                                   "classes; data.classes takes a part of them",
+                                   options->class_order_count, classes);
+    for (int label = 0; label < sequence->labels; label++)
         sequence->output_index[label] = -1;
-    for (int p = 0; p < classes; p++) {
-        int label = options->class_order != NULL ? options->class_order[p] : p;
-        if (label < 0 || label >= classes)
-            return lae_bad_input("data.class_order: entry %d (counted from 0) is %d; the dataset's "
-                                 "labels are 0 to %d",
-                                 p, label, classes - 1);
-        if (sequence->output_index[label] >= 0)
-            return lae_bad_input(
-                "data.class_order: entries %d and %d (counted from 0) are both %d; "
-                "each label stands there once",
-                sequence->output_index[label], p, label);
-        sequence->output_index[label] = p;
-        sequence->class_order[p] = label;
+    for (int p = 0, label = -1; p < classes; p++) {
+        label =
+            options->class_order != NULL ? options->class_order[p] : next_learned(learned, label);
+        LAE_TRY(place_label(p, label, learned, sequence));
     }
     return NULL;
 }
@@ -62,12 +104,13 @@ static void set_tasks(const struct lae_data_options *options, struct lae_sequenc
     sequence->first_class[sequence->tasks] = sequence->classes;
 }
 
+/* NULL: of a class that is not learned. */
 static struct lae_task_images *images_of(const struct lae_sequence *sequence,
                                          const struct lae_dataset *dataset, enum lae_split split,
                                          size_t image)
 {
-    int label = lae_dataset_label(dataset, split, image);
-    return &sequence->images[split][sequence->task_of[sequence->output_index[label]]];
+    int output = sequence->output_index[lae_dataset_label(dataset, split, image)];
+    return output >= 0 ? &sequence->images[split][sequence->task_of[output]] : NULL;
 }
 
 static lae_status no_images(const struct lae_sequence *sequence, const char *kind, int task)
@@ -95,8 +138,10 @@ static lae_status set_images(const struct lae_dataset *dataset, enum lae_split s
                              struct lae_sequence *sequence)
 {
     struct lae_task_images *images = sequence->images[split];
-    for (size_t i = 0; i < dataset->count[split]; i++)
-        images_of(sequence, dataset, split, i)->count++;
+    for (size_t i = 0; i < dataset->count[split]; i++) {
+        struct lae_task_images *task = images_of(sequence, dataset, split, i);
+        if (task != NULL) task->count++;
+    }
     for (int task = 0; task < sequence->tasks; task++) {
         size_t count = images[task].count;
         if (count == 0)
@@ -109,7 +154,7 @@ static lae_status set_images(const struct lae_dataset *dataset, enum lae_split s
     }
     for (size_t i = 0; i < dataset->count[split]; i++) {
         struct lae_task_images *task = images_of(sequence, dataset, split, i);
-        task->index[task->count++] = (uint32_t)i;
+        if (task != NULL) task->index[task->count++] = (uint32_t)i;
     }
     return NULL;
 }
@@ -118,7 +163,7 @@ static lae_status allocate(struct lae_sequence *sequence)
 {
     size_t classes = (size_t)sequence->classes;
     sequence->class_order = calloc(classes, sizeof(int));
-    sequence->output_index = calloc(classes, sizeof(int));
+    sequence->output_index = calloc((size_t)sequence->labels, sizeof(int));
     sequence->task_of = calloc(classes, sizeof(int));
     sequence->first_class = calloc(classes + 1, sizeof(int)); /* at most a task a class */
     for (int split = 0; split < LAE_SPLITS; split++)
@@ -133,9 +178,14 @@ static lae_status allocate(struct lae_sequence *sequence)
 static lae_status build(const struct lae_data_options *options, const struct lae_dataset *dataset,
                         struct lae_sequence *sequence)
 {
-    LAE_TRY(check_split(options, dataset->classes));
+    LAE_TRY(check_split(options, sequence->classes));
     LAE_TRY(allocate(sequence));
-    LAE_TRY(set_order(options, sequence));
+    bool *learned = calloc((size_t)sequence->labels, sizeof *learned);
+    if (learned == NULL) return lae_out_of_memory((size_t)sequence->labels, "the classes");
+    lae_status status = mark_learned(options, sequence->labels, learned);
+    if (status == NULL) status = set_order(options, learned, sequence);
+    free(learned);
+    LAE_TRY(status);
     set_tasks(options, sequence);
     if (dataset->unlabelled) return NULL; /* of no task */
     LAE_TRY(set_images(dataset, LAE_TRAIN, sequence));
@@ -145,7 +195,9 @@ static lae_status build(const struct lae_data_options *options, const struct lae
 lae_status lae_sequence_create(const struct lae_data_options *options,
                                const struct lae_dataset *dataset, struct lae_sequence *sequence)
 {
-    *sequence = (struct lae_sequence){.classes = dataset->classes};
+    bool subset = options->classes != NULL;
+    *sequence = (struct lae_sequence){.classes = subset ? options->classes_count : dataset->classes,
+                                      .labels = dataset->classes};
     lae_status status = build(options, dataset, sequence);
     if (status != NULL) lae_sequence_free(sequence);
     return status;

@@ -301,6 +301,15 @@ static lae_status open_state(struct lae_opened *opened, const struct lae_checkpo
     return lae_state_send(job, &opened->state);
 }
 
+/* How many labels the data had at least, of which a run may have learned some. */
+static int labels_of(const struct lae_checkpoint *checkpoint)
+{
+    int labels = 0;
+    for (size_t i = 0; i < checkpoint->classes; i++)
+        if (checkpoint->class_order[i] >= labels) labels = checkpoint->class_order[i] + 1;
+    return labels;
+}
+
 /* [collective] */
 static lae_status open_all(struct lae_opened *opened, const struct lae_checkpoint *checkpoint,
                            const struct opening *how, struct lae_log *log)
@@ -312,8 +321,8 @@ static lae_status open_all(struct lae_opened *opened, const struct lae_checkpoin
     opened->begun = true;
     LAE_TRY(how->pictures == NULL
                 ? lae_job_open(&opened->config, dist, log, &opened->job)
-                : lae_job_open_pictures(&opened->config, how->pictures, (int)checkpoint->classes,
-                                        dist, log, &opened->job));
+                : lae_job_open_pictures(&opened->config, how->pictures, labels_of(checkpoint), dist,
+                                        log, &opened->job));
     return open_state(opened, checkpoint, how);
 }
 

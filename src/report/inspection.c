@@ -234,7 +234,7 @@ const char *lae_inspection_class_name(const struct lae_checkpoint *checkpoint, i
 {
     const char *name = checkpoint->class_names;
     for (int label = 0; name != NULL && label < checkpoint->class_order[output]; label++)
-        name = strchr(name, '\n') + 1; /* there are as many lines as classes */
+        name = strchr(name, '\n') + 1; /* there is a line for each label */
     if (name != NULL) *length = (int)strcspn(name, "\n");
     return name;
 }

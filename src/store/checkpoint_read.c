@@ -1,5 +1,6 @@
 #include "hdf5_file.h"
 
+#include "lae/base/text.h"
 #include "lae/store/checkpoint.h"
 
 #include <math.h>
@@ -27,16 +28,17 @@ static lae_status read_root(struct lae_hdf5 *file, struct lae_checkpoint *checkp
     return lae_hdf5_read_text(file, "config", &checkpoint->config);
 }
 
-static lae_status check_permutation(const struct lae_hdf5 *file, const int32_t *order, size_t count)
+/* Each label once; a subset of the dataset's may leave numbers out. */
+static lae_status check_labels(const struct lae_hdf5 *file, const int32_t *order, size_t count)
 {
-    unsigned char *seen = calloc(count, 1);
+    unsigned char *seen = calloc(MAX_CLASSES, 1);
     if (seen == NULL) return lae_out_of_memory(count, "/class_order");
     lae_status status = NULL;
     for (size_t i = 0; i < count && status == NULL; i++) {
-        if (order[i] < 0 || (size_t)order[i] >= count || seen[order[i]])
-            status =
-                lae_bad_input("%s: /class_order: entry %zu is %d; each of 0..%zu is wanted once",
-                              file->path, i, order[i], count - 1);
+        if (order[i] < 0 || (size_t)order[i] >= MAX_CLASSES || seen[order[i]])
+            status = lae_bad_input("%s: /class_order: entry %zu is %d; labels from 0 to %zu are "
+                                   "wanted, each once",
+                                   file->path, i, order[i], MAX_CLASSES - 1);
         else
             seen[order[i]] = 1;
     }
@@ -59,7 +61,7 @@ static lae_status read_class_order(struct lae_hdf5 *file, struct lae_checkpoint 
     checkpoint->class_order = calloc(shape[0], sizeof *checkpoint->class_order);
     if (checkpoint->class_order == NULL) return lae_out_of_memory(4 * shape[0], "/class_order");
     LAE_TRY(lae_hdf5_read(file, "class_order", LAE_HDF5_INT32, shape[0], checkpoint->class_order));
-    return check_permutation(file, checkpoint->class_order, shape[0]);
+    return check_labels(file, checkpoint->class_order, shape[0]);
 }
 
 /* ---- tensors ---- */
@@ -319,16 +321,39 @@ static lae_status read_inside(struct lae_hdf5 *file, struct lae_inside *inside)
     return NULL;
 }
 
+/* The lines' names as text, whoever wrote them. */
+static lae_status escape_names(char **names)
+{
+    char *lines = *names, *text = NULL;
+    size_t size = 0;
+    FILE *out = open_memstream(&text, &size);
+    if (out == NULL) return lae_out_of_memory(strlen(lines), "/class_names");
+    for (char *end; (end = strchr(lines, '\n')) != NULL; lines = end + 1) {
+        *end = '\0';
+        char *name = lae_text_escape(lines, true);
+        if (name != NULL) fprintf(out, "%s\n", name);
+        free(name);
+    }
+    if (fclose(out) != 0) return lae_out_of_memory(size, "/class_names");
+    free(*names);
+    *names = text;
+    return NULL;
+}
+
+/* By label, so that a subset's may be more than its classes. */
 static lae_status read_class_names(struct lae_hdf5 *file, struct lae_checkpoint *checkpoint)
 {
-    size_t lines = 0;
+    size_t lines = 0, labels = 0;
     if (!lae_hdf5_has(file, "class_names")) return NULL;
     LAE_TRY(lae_hdf5_read_text(file, "class_names", &checkpoint->class_names));
     for (const char *at = checkpoint->class_names; (at = strchr(at, '\n')) != NULL; at++)
         lines++;
-    if (lines == checkpoint->classes) return NULL;
-    return lae_bad_input("%s: /class_names: has %zu lines for %zu classes", file->path, lines,
-                         checkpoint->classes);
+    for (size_t i = 0; i < checkpoint->classes; i++)
+        if ((size_t)checkpoint->class_order[i] >= labels)
+            labels = (size_t)checkpoint->class_order[i] + 1;
+    if (lines >= labels && lines <= MAX_CLASSES) return escape_names(&checkpoint->class_names);
+    return lae_bad_input("%s: /class_names: has %zu lines for labels up to %zu", file->path, lines,
+                         labels - 1);
 }
 
 static lae_status read_content(struct lae_hdf5 *file, struct lae_checkpoint *checkpoint)

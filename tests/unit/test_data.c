@@ -773,6 +773,49 @@ static void the_order_says_which_class_comes_when(void **state)
     lae_sequence_free(&sequence); /* freed is empty */
 }
 
+/* A subset keeps its labels; it is ordered by them, or by the order given. */
+static void a_subset_is_learned(void **state)
+{
+    (void)state;
+    int classes[3] = {5, 1, 3}, order[3] = {3, 5, 1}, other[3] = {3, 5, 2}, high[2] = {1, 7};
+    const int by_label[3] = {1, 3, 5};
+    struct lae_data_options options = synthetic(7, 3, 2, 1);
+    options.classes_per_task = 2;
+    options.classes = classes;
+    options.classes_count = 3;
+    struct lae_dataset dataset;
+    struct lae_sequence sequence;
+    assert_null(lae_dataset_open(&options, &dataset));
+    for (int ordered = 0; ordered < 2; ordered++) {
+        const int *wanted = ordered ? order : by_label;
+        options.class_order = ordered ? order : NULL;
+        options.class_order_count = ordered ? 3 : 0;
+        assert_null(lae_sequence_create(&options, &dataset, &sequence));
+        assert_int_equal(sequence.classes, 3);
+        assert_int_equal(sequence.labels, 7);
+        assert_int_equal(sequence.tasks, 2);
+        assert_memory_equal(sequence.class_order, wanted, sizeof by_label);
+        assert_int_equal(sequence.output_index[wanted[2]], 2);
+        assert_int_equal(sequence.output_index[0], -1);
+        assert_int_equal(sequence.output_index[6], -1);
+        assert_images_are_dealt(&sequence);
+        lae_sequence_free(&sequence);
+    }
+    options.class_order = other;
+    assert_refused(lae_sequence_create(&options, &dataset, &sequence),
+                   "data.class_order: entry 2 (counted from 0) is 2, which is not in data.classes");
+    options.class_order = NULL;
+    options.classes_per_task = 4;
+    assert_refused(lae_sequence_create(&options, &dataset, &sequence),
+                   "data.classes_per_task is 4; data.classes' 3 classes allow 1 to 3");
+    options.classes_per_task = 1;
+    options.classes = high;
+    options.classes_count = 2;
+    assert_refused(lae_sequence_create(&options, &dataset, &sequence),
+                   "data.classes: entry 1 (counted from 0) is 7; the dataset's labels are 0 to 6");
+    lae_dataset_close(&dataset);
+}
+
 static void impossible_sequences_are_refused(void **state)
 {
     (void)state;
@@ -978,6 +1021,7 @@ int main(void)
         cmocka_unit_test(real_cifar100_is_read),
         cmocka_unit_test(tasks_are_cut_from_the_order),
         cmocka_unit_test(the_order_says_which_class_comes_when),
+        cmocka_unit_test(a_subset_is_learned),
         cmocka_unit_test(impossible_sequences_are_refused),
         PLACED(a_task_without_images_is_refused),
         cmocka_unit_test(shuffles_are_permutations_that_differ),

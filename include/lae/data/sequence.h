@@ -11,14 +11,15 @@ struct lae_task_images {
 
 struct lae_sequence {
     int classes, tasks;
+    int labels;        /* the dataset's classes, of which `classes` are learned */
     int *class_order;  /* [classes] output index -> dataset label */
-    int *output_index; /* [classes] dataset label -> output index */
+    int *output_index; /* [labels] dataset label -> output index; -1: not learned */
     int *first_class;  /* [tasks + 1] the tasks' first output indices, then `classes` */
     int *task_of;      /* [classes] output index -> task */
     struct lae_task_images *images[LAE_SPLITS]; /* [tasks]; none of what is not labelled */
 };
 
-/* Errors name the key: a class order that is no permutation of the dataset's labels, more classes
+/* Errors name the key: a class order that is no permutation of the labels to learn, more classes
  * in a task than there are, a task without training or without test images. */
 lae_status lae_sequence_create(const struct lae_data_options *options,
                                const struct lae_dataset *dataset,
