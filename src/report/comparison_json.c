@@ -8,6 +8,7 @@
  *
  * "stored" is what the run itself left, "directory" is there where task files were written.
  */
+#include "json_text.h"
 #include "lae/report/comparison.h"
 
 #include "lae/files/atomic.h"
@@ -17,13 +18,6 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
-
-/* What is not UTF-8 (a path may be anything) becomes null. */
-static json_t *text(const char *value)
-{
-    json_t *string = value != NULL ? json_string(value) : NULL;
-    return string != NULL ? string : json_null();
-}
 
 /* JSON has neither NaN nor infinity. */
 static json_t *number(double value)
@@ -92,7 +86,7 @@ static json_t *pack_row(const struct lae_comparison *c, size_t row)
     if (c->written == NULL) return merge;
     char name[LAE_COMPARISON_LABEL];
     char *path = lae_path_join(c->written, lae_comparison_name(c, row, name));
-    json_object_set_new(merge, "directory", text(path));
+    json_object_set_new(merge, "directory", json_text(path));
     free(path);
     return merge;
 }
@@ -106,7 +100,7 @@ static json_t *pack(const struct lae_comparison *c)
         json_array_append_new(merges, pack_row(c, row));
     const char *start = job->config->train.start_from == LAE_START_OFFLINE ? "offline" : "online";
     return json_pack("{s:o, s:i, s:i, s:i, s:s, s:s, s:{s:f}, s:o, s:o}", "run",
-                     text(c->opened->path), "finished", finished, "tasks", job->sequence.tasks,
+                     json_text(c->opened->path), "finished", finished, "tasks", job->sequence.tasks,
                      "classes_seen", job->sequence.first_class[finished], "images",
                      lae_dataset_evaluated(&job->dataset), "start_from", start, "heads", "shrink",
                      job->config->heads.shrink, "stored", pack_merge(c->stored, finished), "merges",

@@ -1,5 +1,6 @@
 /* An inspection as one JSON object (by jansson). Building one never stops half-way: what memory did
  * not suffice for is missing, and json_dumps then fails on the whole. */
+#include "json_text.h"
 #include "lae/report/inspection.h"
 
 #include "lae/files/atomic.h"
@@ -16,13 +17,6 @@ static json_t *number(double value)
 {
     if (value == rint(value) && fabs(value) < 0x1p53) return json_integer((json_int_t)value);
     return isfinite(value) ? json_real(value) : json_null();
-}
-
-/* What is not UTF-8 (a path may be anything) becomes null. */
-static json_t *text(const char *value)
-{
-    json_t *string = json_string(value);
-    return string != NULL ? string : json_null();
 }
 
 static json_t *shape_of(int rank, const size_t *shape)
@@ -62,7 +56,7 @@ static lae_status add_config(json_t *object, const struct lae_checkpoint *checkp
     LAE_TRY(lae_inspection_config(checkpoint->config, &keys));
     json_t *config = json_object(), *order = json_array();
     for (size_t i = 0; i < keys.count; i++)
-        json_object_set_new(config, keys.items[i].key, text(keys.items[i].b));
+        json_object_set_new(config, keys.items[i].key, json_text(keys.items[i].b));
     for (size_t i = 0; i < checkpoint->classes; i++)
         json_array_append_new(order, json_integer(checkpoint->class_order[i]));
     json_object_set_new(object, "class_order", order);
@@ -78,7 +72,7 @@ static json_t *provenance_of(const struct lae_checkpoint *checkpoint)
     for (size_t i = 0; i < checkpoint->fact_count; i++) {
         const struct lae_fact *fact = &checkpoint->provenance[i];
         json_object_set_new(object, fact->name,
-                            fact->text != NULL ? text(fact->text) : number(fact->number));
+                            fact->text != NULL ? json_text(fact->text) : number(fact->number));
     }
     return object;
 }
@@ -117,7 +111,7 @@ static json_t *tensors_of(const struct lae_inspection *inspection)
     for (size_t i = 0; i < inspection->tensor_count; i++) {
         const struct lae_tensor_facts *t = &inspection->tensors[i];
         json_array_append_new(
-            list, json_pack("{so so so so so so so so so so}", "name", text(t->name), "shape",
+            list, json_pack("{so so so so so so so so so so}", "name", json_text(t->name), "shape",
                             shape_of(t->rank, t->shape), "norm", number(t->norm), "from_init",
                             number(t->from_init), "relative", number(t->relative), "from_last",
                             number(t->from_last), "cosine", number(t->cosine), "kept_online",
@@ -142,7 +136,7 @@ static json_t *opposite_of(const struct lae_inspection *inspection)
 static lae_status add_checkpoint(json_t *object, const struct lae_inspection *inspection)
 {
     const struct lae_checkpoint *c = inspection->checkpoint;
-    json_object_set_new(object, "kind", text("checkpoint"));
+    json_object_set_new(object, "kind", json_text("checkpoint"));
     json_object_set_new(object, "task", json_integer(c->task));
     json_object_set_new(object, "task_count", json_integer(c->task_count));
     json_object_set_new(object, "classes_seen", json_integer(c->classes_seen));
@@ -165,12 +159,12 @@ static void add_weights(json_t *object, const struct lae_weights *weights)
     json_t *tensors = json_array();
     for (size_t i = 0; i < weights->tensors.count; i++) {
         const struct lae_named *item = &weights->tensors.items[i];
-        json_array_append_new(tensors, json_pack("{so so}", "name", text(item->name), "shape",
+        json_array_append_new(tensors, json_pack("{so so}", "name", json_text(item->name), "shape",
                                                  shape_of(item->rank, item->shape)));
     }
-    json_object_set_new(object, "kind", text("weights"));
-    json_object_set_new(object, "format", text(lae_weights_format_name(weights->format)));
-    json_object_set_new(object, "sha256", text(weights->digest));
+    json_object_set_new(object, "kind", json_text("weights"));
+    json_object_set_new(object, "format", json_text(lae_weights_format_name(weights->format)));
+    json_object_set_new(object, "sha256", json_text(weights->digest));
     json_object_set_new(object, "depth", json_integer((json_int_t)facts.depth));
     json_object_set_new(object, "width", json_integer((json_int_t)facts.width));
     json_object_set_new(object, "heads", facts.heads > 0 ? json_integer(facts.heads) : json_null());
@@ -193,23 +187,23 @@ static json_t *differences_of(const struct lae_inspection *inspection)
         json_array_append_new(
             items,
             item->text != NULL
-                ? json_pack("{so so}", "name", text(item->name), "what", text(item->text))
-                : json_pack("{so sI sI so so}", "name", text(item->name), "entries",
+                ? json_pack("{so so}", "name", json_text(item->name), "what", json_text(item->text))
+                : json_pack("{so sI sI so so}", "name", json_text(item->name), "entries",
                             (json_int_t)item->entries, "differ", (json_int_t)item->differ,
                             "largest", number(item->largest), "relative", number(item->relative)));
     }
     for (size_t i = 0; i < d->provenance_count; i++)
-        json_array_append_new(provenance, text(d->provenance[i]));
-    return json_pack("{so sb sI so so}", "other", text(inspection->other), "equal", d->count == 0,
-                     "compared", (json_int_t)d->compared, "differences", items, "provenance",
-                     provenance);
+        json_array_append_new(provenance, json_text(d->provenance[i]));
+    return json_pack("{so sb sI so so}", "other", json_text(inspection->other), "equal",
+                     d->count == 0, "compared", (json_int_t)d->compared, "differences", items,
+                     "provenance", provenance);
 }
 
 /* ---- all of it */
 
 static lae_status fill(json_t *object, const struct lae_inspection *inspection)
 {
-    json_object_set_new(object, "path", text(inspection->path));
+    json_object_set_new(object, "path", json_text(inspection->path));
     if (inspection->checkpoint != NULL)
         LAE_TRY(add_checkpoint(object, inspection));
     else

@@ -1,4 +1,5 @@
 #include "lae/report/ranking.h"
+#include "json_text.h"
 
 #include "lae/base/text.h"
 #include "lae/files/atomic.h"
@@ -40,6 +41,15 @@ static bool is_probability(const char *name)
            strcmp(name, "ensemble") == 0;
 }
 
+/* As JSON has it, but for what moves a terminal's cursor. */
+static void print_file(FILE *out, const char *name)
+{
+    char *escaped = lae_text_escape(name, false);
+    lae_text_print(out, escaped != NULL ? escaped : name);
+    fputc('\n', out);
+    free(escaped);
+}
+
 static void print_class(FILE *out, const struct lae_ranking *ranking, size_t index)
 {
     if (ranking->names == NULL)
@@ -55,8 +65,7 @@ void lae_ranking_print(FILE *out, const struct lae_ranking *ranking)
     for (size_t image = 0; image < ranking->predictions->count; image++) {
         size_t best[LAE_RANKED];
         int count = lae_ranking_best(ranking, image, best);
-        lae_text_print(out, ranking->files[image]);
-        fputc('\n', out);
+        print_file(out, ranking->files[image]);
         for (int i = 0; i < count; i++) {
             double value = score(ranking, ranking->by, image, best[i]);
             if (percent)
@@ -66,13 +75,6 @@ void lae_ranking_print(FILE *out, const struct lae_ranking *ranking)
             print_class(out, ranking, best[i]);
         }
     }
-}
-
-/* What is not UTF-8 (a path may be anything) becomes null. */
-static json_t *text(const char *value)
-{
-    json_t *string = value != NULL ? json_string(value) : NULL;
-    return string != NULL ? string : json_null();
 }
 
 static json_t *number(double value)
@@ -85,7 +87,7 @@ static json_t *class_of(const struct lae_ranking *ranking, size_t image, size_t 
     const struct lae_predictions *predictions = ranking->predictions;
     json_t *object = json_object();
     json_object_set_new(object, "class",
-                        text(ranking->names != NULL ? ranking->names[index] : NULL));
+                        json_text(ranking->names != NULL ? ranking->names[index] : NULL));
     json_object_set_new(object, "label", json_integer(ranking->labels[index]));
     json_object_set_new(object, "output_index", json_integer((json_int_t)index));
     for (size_t item = 0; item < predictions->item_count; item++) {
@@ -117,7 +119,7 @@ static json_t *image_of(const struct lae_ranking *ranking, size_t image)
     for (int i = 0; i < count; i++)
         json_array_append_new(list, class_of(ranking, image, best[i]));
     json_t *object = json_object();
-    json_object_set_new(object, "file", text(ranking->files[image]));
+    json_object_set_new(object, "file", json_text(ranking->files[image]));
     json_object_set_new(object, "best", list);
     json_object_set_new(object, "scores", scores_of(ranking, image));
     return object;
@@ -130,7 +132,7 @@ static json_t *classes_of(const struct lae_ranking *ranking)
     for (size_t c = 0; c < ranking->predictions->classes; c++) {
         json_t *object = json_object();
         json_object_set_new(object, "class",
-                            text(ranking->names != NULL ? ranking->names[c] : NULL));
+                            json_text(ranking->names != NULL ? ranking->names[c] : NULL));
         json_object_set_new(object, "label", json_integer(ranking->labels[c]));
         json_array_append_new(list, object);
     }
@@ -142,7 +144,7 @@ lae_status lae_ranking_write(const char *path, const struct lae_ranking *ranking
     json_t *images = json_array(), *object = json_object();
     for (size_t image = 0; image < ranking->predictions->count; image++)
         json_array_append_new(images, image_of(ranking, image));
-    json_object_set_new(object, "by", text(ranking->predictions->items[ranking->by].name));
+    json_object_set_new(object, "by", json_text(ranking->predictions->items[ranking->by].name));
     json_object_set_new(object, "classes", classes_of(ranking));
     json_object_set_new(object, "images", images);
     /* As single precision has them. */

@@ -264,7 +264,7 @@ static void test_shipped_results_differ_in_what_they_say(void **state)
 static const char *const other_values[] = {
     "run.name=a b", "run.root=/x/y.z", "run.seed=18446744073709551615", "run.resume=never",
     "run.tasks=3", "data.dataset=cifar10", "data.path=./data", "data.class_order=[2,0,1]",
-    "data.first_classes=50", "data.classes_per_task=5", "data.image_size=32",
+    "data.classes=[2,1,0]", "data.first_classes=50", "data.classes_per_task=5", "data.image_size=32",
     "data.mean=0.5,0.25,0.125", "data.std=0.5", "data.augment=none", "data.resize=bicubic", "data.shuffle=false",
     "data.drop_last=false",  "data.validation_share=0.25", "data.synthetic.classes=20", "data.synthetic.train=7",
     "data.synthetic.test=9", "data.synthetic.seed=0", "model.weights=w.npz", "model.heads=3",
