@@ -1,5 +1,7 @@
 #include "lae/base/team.h"
 
+#include "lae/base/rounding.h"
+
 #include <pthread.h>
 #include <signal.h>
 #include <stdatomic.h>
@@ -20,9 +22,9 @@ struct lae_team {
     int threads;
     struct worker *workers; /* [threads] */
     pthread_mutex_t mutex;
-    pthread_cond_t start, done;
-    unsigned long job; /* counts jobs; a change wakes the workers */
-    int running;       /* workers still at the current job */
+    pthread_cond_t start, done; /* done: by the clock that nobody sets */
+    unsigned long job;          /* counts jobs; a change wakes the workers */
+    int running;                /* workers still at the current job */
     bool stop;
     /* The job at hand; written before `job` changes, under the mutex. */
     lae_team_work *work;
@@ -47,6 +49,7 @@ static void do_items(struct lae_team *team, int worker)
 
 static void *worker_main(void *argument)
 {
+    lae_rounding_reset();
     struct worker *self = argument;
     struct lae_team *team = self->team;
     unsigned long seen = 0;
@@ -76,7 +79,7 @@ static void wait_for_workers(struct lae_team *team, bool briefly)
         return;
     }
     struct timespec until;
-    clock_gettime(CLOCK_REALTIME, &until);
+    clock_gettime(CLOCK_MONOTONIC, &until);
     until.tv_nsec += POLL_NANOSECONDS;
     if (until.tv_nsec >= 1000000000L) {
         until.tv_nsec -= 1000000000L;
@@ -162,7 +165,11 @@ lae_status lae_team_create(int threads, struct lae_team **out)
     team->workers = workers;
     pthread_mutex_init(&team->mutex, NULL);
     pthread_cond_init(&team->start, NULL);
-    pthread_cond_init(&team->done, NULL);
+    pthread_condattr_t steady;
+    pthread_condattr_init(&steady);
+    pthread_condattr_setclock(&steady, CLOCK_MONOTONIC);
+    pthread_cond_init(&team->done, &steady);
+    pthread_condattr_destroy(&steady);
     for (int i = 0; i < threads; i++) {
         workers[i] = (struct worker){.team = team, .number = i};
         lae_status status = start_worker(&workers[i]);

@@ -3,6 +3,9 @@
 #include "notices.h"
 #include "pieces.h"
 #include "segments.h"
+#include "start.h"
+
+#include "lae/base/rounding.h"
 
 #include <limits.h>
 #include <stdbool.h>
@@ -14,8 +17,11 @@
 lae_status lae_dist_start(int *argc, char ***argv, struct lae_dist *dist)
 {
     int provided;
+    const char *by;
+    int announced = start_announced(&by);
     MPI_Init_thread(argc, argv, MPI_THREAD_FUNNELED, &provided);
-    *dist = (struct lae_dist){.world = MPI_COMM_WORLD};
+    lae_rounding_reset(); /* whatever the libraries that MPI loads have set */
+    *dist = (struct lae_dist){.world = MPI_COMM_WORLD, .announced = announced, .announced_by = by};
     MPI_Comm_rank(dist->world, &dist->rank);
     MPI_Comm_size(dist->world, &dist->size);
     MPI_Comm_split_type(dist->world, MPI_COMM_TYPE_SHARED, dist->rank, MPI_INFO_NULL, &dist->node);

@@ -76,7 +76,10 @@ void segments_restore(struct lae_dist *dist)
 {
     if (dist->node_size == 1) return;
     for (size_t i = 0; dist->segments != NULL && i < dist->segments->count; i++) {
-        int file = open(dist->segments->names[i], O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+        /* Everybody may write there: what has the name by now is left alone, and no link followed.
+         */
+        int file = open(dist->segments->names[i],
+                        O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
         if (file >= 0) close(file);
     }
     free(dist->segments);

@@ -247,7 +247,8 @@ static lae_status open_job(const struct lae_config *config, const struct instead
     LAE_TRY(share_dataset(job));
     LAE_TRY(open_model(job, kernels, instead->drawn));
     LAE_TRY(lae_dist_agree(dist, create_team(job)));
-    return job->dataset.kind == LAE_DATASET_FOLDER ? pictures_read(job) : NULL;
+    if (job->dataset.kind == LAE_DATASET_FOLDER) LAE_TRY(pictures_read(job));
+    return lae_dist_agree(dist, lae_linear_reserve(lae_team_threads(job->team)));
 }
 
 lae_status lae_job_open(const struct lae_config *config, const struct lae_dist *dist,

@@ -114,6 +114,25 @@ static const struct bad_case bare[] = {
     {.name = "synth below a file", .args = {"synth", "{tiny}/a/b"}, .word = "{tiny}"},
     {.name = "synth an empty name", .args = {"synth", ""}, .word = "DIR"},
 
+    /* another MPI's launcher */
+    {.name = "started by MPICH's launcher",
+     .environment = {"PMI_SIZE=2", "PMI_RANK=0"},
+     .word = "PMI_SIZE is 2",
+     .alone = true},
+    {.name = "started by another Open MPI's launcher",
+     .environment = {"OMPI_COMM_WORLD_SIZE=3", "OMPI_COMM_WORLD_RANK=0"},
+     .word = "OMPI_COMM_WORLD_SIZE is 3",
+     .alone = true},
+    {.name = "started by srun without PMIx",
+     .environment = {"SLURM_STEP_NUM_TASKS=4", "SLURM_PROCID=0"},
+     .word = "SLURM_STEP_NUM_TASKS is 4",
+     .alone = true},
+    {.name = "looking at a run under MPICH's launcher",
+     .end = BAD_FINE,
+     .environment = {"PMI_SIZE=2", "PMI_RANK=0"},
+     .args = {"inspect", "{masters}/whole"},
+     .alone = true},
+
     /* the program's own files */
     {.name = "LAE_HOME nowhere", .environment = {"LAE_HOME=/nowhere"}, .word = "LAE_HOME"},
     {.name = "LAE_HOME a file", .environment = {"LAE_HOME={tiny}"}, .word = "LAE_HOME"},

@@ -1,7 +1,9 @@
 /* base/: status, arena, random numbers, the thread team, the log. */
+#define _GNU_SOURCE /* syscall */
 #include "lae/base/arena.h"
 #include "lae/base/log.h"
 #include "lae/base/random.h"
+#include "lae/base/rounding.h"
 #include "lae/base/signals.h"
 #include "lae/base/status.h"
 #include "lae/base/team.h"
@@ -13,6 +15,8 @@
 #include <stdint.h>
 
 #include <cmocka.h>
+#include <errno.h>
+#include <fenv.h>
 #include <math.h>
 #include <pthread.h>
 #include <signal.h>
@@ -20,10 +24,16 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
+#include <sys/syscall.h>
 #include <sys/types.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
+
+#if defined __SSE__
+#include <xmmintrin.h>
+#endif
 
 /* ---- status -----------------------------------------------------------------------------------
  */
@@ -475,6 +485,162 @@ static void signals_are_noted_and_the_second_ends(void **state)
     assert_int_equal(WTERMSIG(status), SIGINT);
 }
 
+/* A child whose handlers stand takes the signals, each after the pause in seconds before it; how it
+ * ended. It exits with 20 and the request after them. */
+static int end_of(const int *signals, const double *pauses, size_t count)
+{
+    pid_t child = fork();
+    if (child == 0) {
+        lae_signals_install();
+        for (size_t i = 0; i < count; i++) {
+            struct timespec pause = {.tv_sec = (time_t)pauses[i],
+                                     .tv_nsec = (long)(fmod(pauses[i], 1.0) * 1e9)};
+            nanosleep(&pause, NULL);
+            raise(signals[i]);
+        }
+        _exit(20 + (int)lae_signals_request());
+    }
+    int how = 0;
+    assert_int_equal(waitpid(child, &how, 0), child);
+    return how;
+}
+
+static void every_request_is_noted(void **state)
+{
+    (void)state;
+    static const struct {
+        int number, request;
+    } cases[] = {{SIGUSR1, LAE_REQUEST_STEP}, {SIGUSR2, LAE_REQUEST_STEP},
+                 {SIGINT, LAE_REQUEST_NOW},   {SIGTERM, LAE_REQUEST_NOW},
+                 {SIGHUP, LAE_REQUEST_NOW},   {SIGXCPU, LAE_REQUEST_NOW}};
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        int how = end_of(&cases[i].number, (double[]){0.0}, 1);
+        assert_true(WIFEXITED(how));
+        assert_int_equal(WEXITSTATUS(how), 20 + cases[i].request);
+    }
+}
+
+/* A launcher repeats SIGTERM at once; who sends it a while later wants the end, also of a program
+ * that looks at no request any more. */
+static void asked_again_later_it_ends(void **state)
+{
+    (void)state;
+    static const int again[][2] = {
+        {SIGTERM, SIGTERM}, {SIGHUP, SIGHUP}, {SIGHUP, SIGTERM}, {SIGINT, SIGTERM}};
+    for (size_t i = 0; i < sizeof again / sizeof *again; i++) {
+        int how = end_of(again[i], (double[]){0.0, 0.1}, 2);
+        assert_true(WIFEXITED(how));
+        how = end_of(again[i], (double[]){0.0, 1.3}, 2);
+        assert_true(WIFSIGNALED(how));
+        assert_int_equal(WTERMSIG(how), again[i][1]);
+    }
+    int how = end_of((int[]){SIGUSR1, SIGTERM}, (double[]){0.0, 1.3}, 2);
+    assert_true(WIFEXITED(how));
+}
+
+static void what_nohup_ignores_stays_ignored(void **state)
+{
+    (void)state;
+    void (*before)(int) = signal(SIGHUP, SIG_IGN);
+    int how = end_of((int[]){SIGHUP, SIGHUP}, (double[]){0.0, 1.3}, 2);
+    signal(SIGHUP, before);
+    assert_true(WIFEXITED(how));
+    assert_int_equal(WEXITSTATUS(how), 20 + LAE_REQUEST_NONE);
+}
+
+static void writing_fails_without_a_signal(void **state)
+{
+    (void)state;
+    int how = 0;
+    pid_t child = fork();
+    if (child == 0) {
+        int ends[2];
+        lae_signals_leave_writing();
+        if (pipe(ends) != 0 || close(ends[0]) != 0) _exit(1);
+        if (write(ends[1], "a", 1) != -1 || errno != EPIPE) _exit(2);
+        FILE *file = tmpfile();
+        struct rlimit limit = {.rlim_cur = 4, .rlim_max = RLIM_INFINITY};
+        if (file == NULL || setrlimit(RLIMIT_FSIZE, &limit) != 0) _exit(3);
+        if (write(fileno(file), "12345678", 8) != 4) _exit(4);
+        _exit(write(fileno(file), "9", 1) != -1 || errno != EFBIG);
+    }
+    assert_int_equal(waitpid(child, &how, 0), child);
+    assert_true(WIFEXITED(how));
+    assert_int_equal(WEXITSTATUS(how), 0);
+}
+
+/* The clock on the wall is set back by an hour after each look. */
+static atomic_bool clock_is_set;
+
+int clock_gettime(clockid_t clock, struct timespec *now)
+{
+    int result = (int)syscall(SYS_clock_gettime, clock, now);
+    if (clock == CLOCK_REALTIME && atomic_load(&clock_is_set)) now->tv_sec += 3600;
+    return result;
+}
+
+static bool at_once(void *context)
+{
+    (void)context;
+    return true;
+}
+
+static void the_wall_clock_may_be_set(void **state)
+{
+    (void)state;
+    struct lae_team *team = NULL;
+    struct slow slow = {.asked = 0};
+    assert_null(lae_team_create(1, &team));
+    atomic_store(&clock_is_set, true);
+    bool done = lae_team_run_unless(team, 400, take_a_while, &slow, at_once, NULL);
+    atomic_store(&clock_is_set, false);
+    lae_team_drain(team);
+    assert_false(done); /* two seconds of work, asked every fiftieth of a second */
+    lae_team_free(team);
+}
+
+/* ---- rules of arithmetic ---- */
+
+static void look_at_rules(void *context, int worker, size_t item)
+{
+    (void)item;
+    bool *right = context;
+    volatile float tiny = 0x1p-126f, one = 1.0f, small = 0x1p-30f;
+    right[worker] = tiny * 0.5f > 0.0f && one + small == 1.0f && fegetround() == FE_TONEAREST;
+}
+
+#if defined __SSE__
+static void flush_to_zero(void)
+{
+    _mm_setcsr(_mm_getcsr() | 0x8040);
+}
+#else
+static void flush_to_zero(void)
+{
+}
+#endif
+
+static void threads_round_as_ieee_has_it(void **state)
+{
+    (void)state;
+    bool right[2] = {false, false};
+    struct lae_team *team = NULL;
+    flush_to_zero();
+    assert_int_equal(fesetround(FE_UPWARD), 0);
+    lae_status status = lae_team_create(2, &team);
+    if (status == NULL) lae_team_each(team, look_at_rules, right);
+    bool workers = right[0] && right[1];
+    look_at_rules(right, 0, 0);
+    bool before = right[0];
+    lae_rounding_reset();
+    look_at_rules(right, 0, 0);
+    assert_null(status);
+    assert_true(workers);
+    assert_false(before);
+    assert_true(right[0]);
+    lae_team_free(team);
+}
+
 static void jobs_see_the_jobs_before(void **state)
 {
     (void)state;
@@ -683,6 +849,12 @@ int main(void)
         cmocka_unit_test(each_worker_is_called_once),
         cmocka_unit_test(a_job_can_be_interrupted),
         cmocka_unit_test(signals_are_noted_and_the_second_ends),
+        cmocka_unit_test(every_request_is_noted),
+        cmocka_unit_test(asked_again_later_it_ends),
+        cmocka_unit_test(what_nohup_ignores_stays_ignored),
+        cmocka_unit_test(writing_fails_without_a_signal),
+        cmocka_unit_test(the_wall_clock_may_be_set),
+        cmocka_unit_test(threads_round_as_ieee_has_it),
         cmocka_unit_test(jobs_see_the_jobs_before),
         cmocka_unit_test(teams_come_and_go),
         cmocka_unit_test(lines_go_to_screen_and_file),

@@ -1,17 +1,26 @@
 /* Requests to stop, from signals.
  *
- *     SIGUSR1            finish the step, save, exit 75
- *     SIGINT, SIGTERM    drop the unfinished step, save at once, exit 75; a second SIGINT ends at once
+ *     SIGUSR1, SIGUSR2   finish the step, save, exit 75
+ *     SIGTERM, SIGHUP    drop the unfinished step, save at once, exit 75; the same again, more than a
+ *                        second later, ends at once
+ *     SIGINT             as SIGTERM; a second one ends at once
+ *     SIGXCPU            as SIGTERM: the limit of processor time is near
+ *     SIGPIPE, SIGXFSZ   ignored: write(2) tells of them
  *
- * A second SIGTERM changes nothing: SLURM sends one to all processes of a job, and a launcher among
- * them sends its ranks another before they can have saved. Who means to kill sends SIGKILL.
+ * Within a second a SIGTERM changes nothing: SLURM sends one to all processes of a job, and a
+ * launcher among them sends its ranks another before they can have saved. A SIGHUP that was ignored
+ * when the program began, as nohup(1) has it, stays so.
  *
- * The handlers only note the request, in the program's one sig_atomic_t; the main thread looks.
+ * The handlers only note the request and when it came; the main thread looks.
  */
 #ifndef LAE_BASE_SIGNALS_H
 #define LAE_BASE_SIGNALS_H
 
 enum lae_request { LAE_REQUEST_NONE, LAE_REQUEST_STEP, LAE_REQUEST_NOW };
+
+/* From now on a write to a closed pipe, or beyond the limit of a file's size, is an error of that
+ * write and no longer the program's end. */
+void lae_signals_leave_writing(void);
 
 /* From now on signals are noted. Unblocks them, too: see lae_signals_hold. */
 void lae_signals_install(void);

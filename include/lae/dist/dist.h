@@ -24,12 +24,21 @@ struct lae_dist {
     int node_rank, node_size; /* within the node */
     int nodes;
     char host[LAE_HOST_TEXT];
+    int announced;            /* ranks that the launcher says it has started; 0: it says nothing */
+    const char *announced_by; /* the variable that says so */
     struct lae_notices *notices;   /* of requests to stop */
     struct lae_segments *segments; /* see src/dist/segments.h */
 };
 
+/* Before lae_dist_start: whether the process may make the files that MPI needs. */
+lae_status lae_dist_check_limits(void) LAE_MUST_CHECK;
+
 /* MPI_Init and the communicators. [collective] Errors: MPI without thread support. */
 lae_status lae_dist_start(int *argc, char ***argv, struct lae_dist *dist) LAE_MUST_CHECK;
+
+/* After it: whether another MPI's launcher started several processes, each of which is alone for
+ * this library. */
+lae_status lae_dist_check_launcher(const struct lae_dist *dist) LAE_MUST_CHECK;
 
 /* MPI_Finalize. [collective] */
 void lae_dist_end(struct lae_dist *dist);

@@ -3,6 +3,8 @@
 #ifndef LAE_NN_LINEAR_H
 #define LAE_NN_LINEAR_H
 
+#include "lae/base/status.h"
+
 #include <stdbool.h>
 #include <stddef.h>
 
@@ -35,6 +37,10 @@ const char *lae_linear_backend(char *text, size_t size);
 /* Whether several threads may compute at once: not with OpenBLAS's serial build, whose buffers are
  * shared without a lock (its results are then silently wrong). */
 bool lae_linear_is_reentrant(void);
+
+/* Takes the memory that BLAS needs for `threads` threads that compute at once; later it would try for
+ * ever and say nothing where there is none. Errors: a limit on memory (ulimit -v). */
+lae_status lae_linear_reserve(int threads) LAE_MUST_CHECK;
 
 /* The core type that BLAS chose its kernels for: "SkylakeX", "Haswell", ... */
 const char *lae_linear_core(void);

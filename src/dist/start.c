@@ -1,0 +1,54 @@
+/* How the program was started: what MPI would not survive, or would take for a job of one. */
+#include "start.h"
+
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+
+#define MPI_FILE (4UL << 20) /* bytes: the largest of the files that Open MPI makes for itself */
+
+lae_status lae_dist_check_limits(void)
+{
+    struct rlimit limit;
+    if (getrlimit(RLIMIT_FSIZE, &limit) != 0 || limit.rlim_cur >= MPI_FILE) return NULL;
+    return lae_failed(
+        "the limit of a file's size (ulimit -f) is %.0f kB, and MPI itself makes files "
+        "of %.0f kB; raise it",
+        (double)limit.rlim_cur / 1024.0, (double)MPI_FILE / 1024.0);
+}
+
+/* The library's name and version, without what follows a comma. */
+static void name_library(char name[MPI_MAX_LIBRARY_VERSION_STRING])
+{
+    int length;
+    MPI_Get_library_version(name, &length);
+    name[strcspn(name, ",\n")] = '\0';
+}
+
+int start_announced(const char **by)
+{
+    /* Open MPI's (of another version, perhaps), MPICH's and Intel's, MVAPICH2's, SLURM's srun,
+     * jsrun, Flux. Where Open MPI's own has started one, its word counts. */
+    static const char *const names[] = {"OMPI_COMM_WORLD_SIZE", "PMI_SIZE",
+                                        "MV2_COMM_WORLD_SIZE",  "SLURM_STEP_NUM_TASKS",
+                                        "JSM_NAMESPACE_SIZE",   "FLUX_JOB_SIZE"};
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+        const char *ranks = getenv(*by = names[i]);
+        long number = ranks != NULL ? strtol(ranks, NULL, 10) : 0;
+        if (ranks != NULL) return number > 0 && number < INT_MAX ? (int)number : 0;
+    }
+    return 0;
+}
+
+lae_status lae_dist_check_launcher(const struct lae_dist *dist)
+{
+    if (dist->size > 1 || dist->announced <= 1) return NULL;
+    char library[MPI_MAX_LIBRARY_VERSION_STRING];
+    name_library(library);
+    return lae_bad_input("%s is %d, but %s has one rank: started by another launcher, each of them "
+                         "would train alone; start them with the mpirun of that library (srun: "
+                         "--mpi=pmix), or, to run one process, unset %s",
+                         dist->announced_by, dist->announced, library, dist->announced_by);
+}

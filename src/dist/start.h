@@ -1,0 +1,11 @@
+/* How the program was started. */
+#ifndef LAE_SRC_DIST_START_H
+#define LAE_SRC_DIST_START_H
+
+#include "lae/dist/dist.h"
+
+/* How many ranks a launcher says that it has started, and the variable that says so; 0: none does.
+ * To be asked before MPI begins, which may set such variables. */
+int start_announced(const char **by);
+
+#endif
