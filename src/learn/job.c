@@ -241,6 +241,7 @@ static lae_status open_job(const struct lae_config *config, const struct instead
                            const struct lae_dist *dist, struct lae_log *log, struct lae_job *job)
 {
     *job = (struct lae_job){.config = config, .dist = dist, .log = log};
+    job->objective = lae_objective_find("cross_entropy");
     const struct lae_kernels *kernels = lae_kernels_best();
     LAE_TRY(check_fingerprint(job, kernels));
     LAE_TRY(open_dataset(job, instead));

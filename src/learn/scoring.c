@@ -1,7 +1,5 @@
 #include "lae/learn/scoring.h"
 
-#include "lae/nn/linear.h"
-
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -157,12 +155,11 @@ bool lae_scoring_features(const struct lae_scoring *scoring, struct lae_worker *
 void lae_score_linear(const struct lae_job *job, float *const *classifiers, int task,
                       const float *feature, float *p)
 {
-    size_t d = job->vit.dims.width, seen = 0;
+    size_t seen = 0;
     for (int k = 0; k <= task; k++) {
-        size_t n = lae_task_classes(job, k);
-        const float *weight = classifiers[k];
-        lae_linear(p + seen, n, feature, weight, weight + n * d, 1, d, n);
-        seen += n;
+        const struct lae_classifier_shape shape = lae_classifier_of(job, k);
+        job->objective->scores(&shape, classifiers[k], feature, p + seen);
+        seen += shape.classes;
     }
     job->vit.kernels->softmax(p, 1, seen, seen, 1.0F);
 }

@@ -9,8 +9,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define HEAD_DEVIATION 0.001 /* METHOD section 5 */
-
 static float *new_vector(size_t count)
 {
     return lae_aligned_calloc(count, sizeof(float));
@@ -77,13 +75,13 @@ void lae_state_free(struct lae_state *state)
 
 lae_status lae_state_append_classifier(const struct lae_job *job, struct lae_state *state, int task)
 {
-    size_t weights = lae_task_classes(job, task) * job->vit.dims.width;
-    float *classifier = new_vector(lae_classifier_count(job, task));
-    if (classifier == NULL) return lae_out_of_memory(weights * sizeof(float), "a classifier");
+    const struct lae_classifier_shape shape = lae_classifier_of(job, task);
+    size_t count = lae_classifier_size(&shape);
+    float *classifier = new_vector(count);
+    if (classifier == NULL) return lae_out_of_memory(count * sizeof(float), "a classifier");
     struct lae_random stream =
         lae_random_stream(job->config->run.seed, LAE_RANDOM_HEAD, (uint32_t)task, 0, 0);
-    for (size_t i = 0; i < weights; i++)
-        classifier[i] = (float)(HEAD_DEVIATION * lae_random_normal(&stream, i));
+    job->objective->init(&shape, &stream, classifier);
     free(state->classifiers[task]);
     state->classifiers[task] = classifier;
     return NULL;

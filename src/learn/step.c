@@ -10,9 +10,7 @@
 
 #include "lae/base/arena.h"
 #include "lae/dist/exact.h"
-#include "lae/nn/linear.h"
 
-#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -25,7 +23,7 @@ struct lae_step {
     const struct lae_job *job;
     struct lae_workers *workers;
     struct lae_batch batch;
-    size_t classes, classifier; /* n; n (D + 1) */
+    size_t classifier; /* floats of the task's */
     size_t sum_length;
     int64_t *offends; /* [batch size] 1: the image at this position of the batch does */
 };
@@ -57,37 +55,20 @@ void lae_gradient_free(struct lae_gradient *gradient)
     *gradient = (struct lae_gradient){0};
 }
 
-/* Softmax cross-entropy: logits [n] become the loss's gradient; returns the loss. In double: n is
- * small. */
-static double cross_entropy(float *logits, size_t n, size_t label, bool *correct)
-{
-    size_t best = 0;
-    for (size_t i = 1; i < n; i++)
-        if (logits[i] > logits[best]) best = i;
-    *correct = best == label;
-    double sum = 0.0, top = (double)logits[best], own = (double)logits[label];
-    for (size_t i = 0; i < n; i++)
-        sum += exp((double)logits[i] - top);
-    for (size_t i = 0; i < n; i++) {
-        double p = exp((double)logits[i] - top) / sum;
-        logits[i] = (float)(i == label ? p - 1.0 : p);
-    }
-    return log(sum) + top - own;
-}
-
 /* From the feature to loss, the classifier's gradient (worker->gradient + P) and the feature's. */
-static double classify(const struct lae_step *step, struct lae_worker *worker, size_t label,
-                       bool *correct)
+static double lose(const struct lae_step *step, struct lae_worker *worker, size_t label,
+                   bool *correct)
 {
-    size_t d = step->job->vit.dims.width, n = step->classes;
-    const float *weight = step->batch.classifier, *bias = weight + n * d;
-    float *logits = worker->scores;
-    float *d_weight = worker->gradient + step->job->pet.table.total;
-    lae_linear(logits, n, worker->feature, weight, bias, 1, d, n);
-    double loss = cross_entropy(logits, n, label, correct);
-    lae_linear_backward_params(d_weight, d_weight + n * d, logits, n, worker->feature, 1, d, n);
-    lae_linear_backward_input(worker->d_feature, logits, n, weight, 1, d, n, 0.0F);
-    return loss;
+    const struct lae_objective_view view = {
+        .shape = lae_classifier_of(step->job, step->batch.task),
+        .classifier = step->batch.classifier,
+        .feature = worker->feature,
+        .label = label,
+        .scores = worker->scores,
+        .gradient = worker->gradient + step->job->pet.table.total,
+        .d_feature = worker->d_feature,
+    };
+    return step->job->objective->loss(&view, correct);
 }
 
 static void offend(const struct lae_step *step, struct lae_worker *worker, size_t position)
@@ -139,7 +120,7 @@ static void learn_image(void *context, int number, size_t item)
     size_t label = (size_t)(output - job->sequence.first_class[batch->task]);
     bool correct;
     lae_stopwatch_turn(watch, LAE_WORK_SUM);
-    double loss = classify(step, worker, label, &correct);
+    double loss = lose(step, worker, label, &correct);
     if (backward)
         lae_vit_backward(&job->vit, &job->pet, batch->theta, worker->pass, &dropout,
                          worker->d_feature, worker->gradient);
@@ -216,7 +197,6 @@ lae_status lae_step_gradient(const struct lae_job *job, struct lae_workers *work
     step->job = job;
     step->workers = workers;
     step->batch = *batch;
-    step->classes = lae_task_classes(job, batch->task);
     step->classifier = lae_classifier_count(job, batch->task);
     step->sum_length = step->classifier + WORDS + (batch->classifier_only ? 0 : pet);
     memset(step->offends, 0, (size_t)batch->count * sizeof *step->offends);

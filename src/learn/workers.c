@@ -11,9 +11,15 @@ size_t lae_task_classes(const struct lae_job *job, int task)
     return (size_t)(first[task + 1] - first[task]);
 }
 
+struct lae_classifier_shape lae_classifier_of(const struct lae_job *job, int task)
+{
+    return (struct lae_classifier_shape){lae_task_classes(job, task), job->vit.dims.width};
+}
+
 size_t lae_classifier_count(const struct lae_job *job, int task)
 {
-    return lae_task_classes(job, task) * (job->vit.dims.width + 1);
+    const struct lae_classifier_shape shape = lae_classifier_of(job, task);
+    return lae_classifier_size(&shape);
 }
 
 size_t lae_longest_classifier(const struct lae_job *job)

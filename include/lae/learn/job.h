@@ -12,6 +12,7 @@
 #include "lae/data/dataset.h"
 #include "lae/data/sequence.h"
 #include "lae/dist/dist.h"
+#include "lae/objective/objective.h"
 #include "lae/pet/pet.h"
 #include "lae/vit/model.h"
 
@@ -29,6 +30,7 @@ struct lae_job {
     struct lae_shared packed;  /* as the backend wants them, where it does */
     struct lae_vit vit;
     struct lae_pet pet;
+    const struct lae_objective *objective;
     char data_digest[65], weights_digest[65]; /* SHA-256 */
     char *fingerprint;                        /* see lae_fingerprint */
 };

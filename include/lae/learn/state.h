@@ -42,7 +42,7 @@ struct lae_state {
 lae_status lae_state_create(const struct lae_job *job, struct lae_state *state) LAE_MUST_CHECK;
 void lae_state_free(struct lae_state *state);
 
-/* Gives task `task` its classifier: weights normal(0, 0.001), biases 0. */
+/* Gives task `task` its classifier, as the objective begins one. */
 lae_status lae_state_append_classifier(const struct lae_job *job, struct lae_state *state,
                                        int task) LAE_MUST_CHECK;
 

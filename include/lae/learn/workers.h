@@ -47,8 +47,9 @@ bool lae_worker_load(struct lae_worker *worker, const struct lae_job *job, enum 
 /* The error of an image that some rank could not load; NULL: there is none. [collective] */
 lae_status lae_workers_agree(const struct lae_job *job, struct lae_workers *workers) LAE_MUST_CHECK;
 
-/* Classes of task `task`, and the size of its classifier: weight [n, D], then bias [n]. */
+/* Classes of task `task`; its classifier's shape and floats. */
 size_t lae_task_classes(const struct lae_job *job, int task);
+struct lae_classifier_shape lae_classifier_of(const struct lae_job *job, int task);
 size_t lae_classifier_count(const struct lae_job *job, int task);
 size_t lae_longest_classifier(const struct lae_job *job); /* the largest of these */
 
