@@ -23,8 +23,8 @@ static lae_status convert_weights(const char *in, const char *out, struct lae_lo
     LAE_TRY(lae_weights_read(in, log, &weights));
     lae_status status = lae_weights_write(out, &weights);
     if (status == NULL)
-        lae_log_info(log, "%s (%s, %zu tensors) written to %s", in,
-                     lae_weights_format_name(weights.format), weights.tensors.count, out);
+        lae_log_info(log, "%s (%s, %zu tensors) written to %s", in, weights.format,
+                     weights.tensors.count, out);
     lae_weights_free(&weights);
     return status;
 }
@@ -78,7 +78,9 @@ static lae_status run(const struct lae_arguments *arguments, const struct lae_di
     const char *module = arguments->options[OPTION_MODULE];
     char kind[LAE_KIND_TEXT] = LAE_CHECKPOINT_FORMAT;
     LAE_TRY(lae_output_check(out));
-    if (!lae_path_is_directory(in)) LAE_TRY(lae_kind_of(in, kind));
+    bool folder = lae_path_is_directory(in);
+    if (folder && lae_weights_are_in(in)) kind[0] = '\0';
+    if (!folder) LAE_TRY(lae_kind_of(in, kind));
     if (strcmp(kind, LAE_CHECKPOINT_FORMAT) == 0 || strcmp(kind, LAE_RUN_FORMAT) == 0)
         return convert_modules(in, out, module, log);
     if (module != NULL)
@@ -89,8 +91,9 @@ static lae_status run(const struct lae_arguments *arguments, const struct lae_di
 const struct lae_command lae_command_convert = {
     .name = "convert",
     .usage = "IN OUT [--module online|offline]",
-    .help = "rewrite a weight file (.npz, .safetensors, .h5) as .safetensors or .h5, by OUT's "
-            "ending, or what a task file or run learned as .safetensors",
+    .help =
+        "rewrite a weight file (.npz, .safetensors, .pth, .h5) as .safetensors or .h5, by OUT's "
+        "ending, or what a task file or run learned as .safetensors",
     .example = "lae_mpi convert runs/demo adapters.safetensors",
     .positional = 2,
     .options = options,

@@ -41,8 +41,10 @@ static lae_status read_weights(const char *place, struct lae_log *log, struct su
 static lae_status read_subject(const char *place, struct lae_log *log, struct subject *subject)
 {
     char kind[LAE_KIND_TEXT] = LAE_CHECKPOINT_FORMAT;
-    subject->is_run = lae_path_is_directory(place);
-    if (!subject->is_run) LAE_TRY(lae_kind_of(place, kind));
+    bool folder = lae_path_is_directory(place);
+    subject->is_run = folder && !lae_weights_are_in(place);
+    if (!subject->is_run) kind[0] = '\0';
+    if (!folder) LAE_TRY(lae_kind_of(place, kind));
     subject->is_run = subject->is_run || strcmp(kind, LAE_RUN_FORMAT) == 0;
     subject->is_checkpoint = subject->is_run || strcmp(kind, LAE_CHECKPOINT_FORMAT) == 0;
     if (subject->is_checkpoint)

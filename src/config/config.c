@@ -87,6 +87,15 @@ static lae_status refuse_section(const char *section, const struct lae_written *
     return lae_text_refuse(&text);
 }
 
+/* A value that somebody gave, in a file or on the command line. */
+static lae_status read_given(const struct lae_key *key, const struct lae_written *value,
+                             struct lae_config *config)
+{
+    bool pixels = strcmp(key->name, "data.mean") == 0 || strcmp(key->name, "data.std") == 0;
+    if (pixels) config->pixels_given = true;
+    return key->type->read(key, value, config);
+}
+
 /* ---- files */
 
 static lae_status take_entry(struct lae_config *config, const struct lae_document *document,
@@ -97,7 +106,7 @@ static lae_status take_entry(struct lae_config *config, const struct lae_documen
     struct lae_mark mark = entry->value_at;
     lae_status status = NULL;
     if (key != NULL) {
-        status = key->type->read(key, value, config);
+        status = read_given(key, value, config);
     } else if (!lae_key_is_section(entry->path)) {
         status = refuse_unknown(entry->path);
         mark = entry->key_at;
@@ -162,7 +171,7 @@ static lae_status assign(struct lae_config *config, const char *name, const char
     struct lae_written value;
     lae_status status = lae_written_parse(&value, text, key != NULL && key->type->list);
     if (status == NULL)
-        status = key == NULL ? refuse_section(name, &value) : key->type->read(key, &value, config);
+        status = key == NULL ? refuse_section(name, &value) : read_given(key, &value, config);
     lae_written_free(&value);
     return status;
 }

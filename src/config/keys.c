@@ -135,10 +135,10 @@ static const struct lae_key keys[] = {
      .help = "of the images"},
 
     {"model.weights", &lae_key_text, "null", false, AT(model.weights),
-     .help = "the backbone: .npz, .safetensors or .h5", .optional = true,
+     .help = "the backbone: .npz, .safetensors, .pth, .bin or .h5, an index of shards, or a folder", .optional = true,
      .accepts = is_path, .wanted = PATH},
     {"model.heads", &lae_key_whole, "null", true, AT(model.heads),
-     .help = "attention heads; null: as the file says, else width / 64", .max = 1024,
+     .help = "attention heads; null: as the file, a config.json beside it or published models of that width say", .max = 1024,
      .zero = "null"},
     {"model.precision", &lae_key_choice, "fp32", true, AT(model.precision),
      .help = "of the backbone's arithmetic", .choices = precision_names},

@@ -487,6 +487,11 @@ const struct lae_pickle_value *lae_pickle_at(const struct lae_pickle *p, uint32_
     return number == LAE_PICKLE_NOTHING ? NULL : &p->values[number];
 }
 
+uint32_t lae_pickle_count(const struct lae_pickle *p)
+{
+    return (uint32_t)p->value_count;
+}
+
 bool lae_pickle_is_number(const struct lae_pickle_value *value, int64_t number)
 {
     return value != NULL && value->kind == LAE_PICKLE_NUMBER && value->number == number;

@@ -7,6 +7,7 @@
 
 #include <errno.h>
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -117,6 +118,40 @@ static lae_status share_dataset(struct lae_job *job)
     return lae_dist_agree(job->dist, status);
 }
 
+/* The user's word is taken, and what speaks against it told. */
+static int choose_heads(const struct lae_job *job, const struct lae_weights *weights)
+{
+    int asked = job->config->model.heads;
+    if (asked == 0) return weights->heads;
+    if (weights->heads > 0 && weights->heads != asked)
+        lae_log_warn(job->log, "model.heads: %d is used; %s: %d (%s)", asked,
+                     job->config->model.weights, weights->heads, weights->heads_from);
+    return asked;
+}
+
+static bool takes_pixels_as_they_are(const struct lae_data_options *data)
+{
+    for (int i = 0; i < 3; i++)
+        if (data->mean[i] != 0.0 || data->std[i] != 1.0) return false;
+    return true;
+}
+
+/* Where nobody has said what pixels are to be made into, and the weights are known to want more. */
+static void check_pixels(const struct lae_job *job, const struct lae_pixels *pixels)
+{
+    const double *m = pixels->mean, *s = pixels->std;
+    if (!pixels->known || job->config->pixels_given) return;
+    if (!takes_pixels_as_they_are(&job->config->data)) return;
+    bool same = true;
+    for (int i = 0; i < 3; i++)
+        same = same && m[i] == 0.0 && s[i] == 1.0;
+    if (same) return;
+    lae_log_warn(job->log,
+                 "data.mean, data.std: not given, so pixels go in as 0..1; these weights "
+                 "were trained otherwise (%s): data.mean=%g,%g,%g data.std=%g,%g,%g",
+                 pixels->from, m[0], m[1], m[2], s[0], s[1], s[2]);
+}
+
 static lae_status read_weights(struct lae_job *job, struct lae_weights *weights,
                                struct lae_vit_dims *dims)
 {
@@ -127,7 +162,10 @@ static lae_status read_weights(struct lae_job *job, struct lae_weights *weights,
     LAE_TRY(lae_status_prefix(lae_weights_read(config->model.weights, job->log, weights),
                               "model.weights"));
     memcpy(job->weights_digest, weights->digest, sizeof job->weights_digest);
-    int heads = config->model.heads > 0 ? config->model.heads : weights->heads;
+    check_pixels(job, &weights->pixels);
+    int heads = choose_heads(job, weights);
+    snprintf(job->heads_from, sizeof job->heads_from, "%s",
+             config->model.heads > 0 ? "model.heads" : weights->heads_from);
     return lae_status_prefix(lae_vit_dims_of(&weights->tensors, config->data.image_size, heads,
                                              weights->layer_norm_eps, dims),
                              "model.weights: %s", config->model.weights);

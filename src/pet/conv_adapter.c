@@ -1,6 +1,6 @@
 /* scale * up(dropout(act(conv(act(down(h)))))), act(v) = v sigmoid(1.702 v)  (Convpass, Jie & Deng,
- * 2022). The convolution runs over the grid of patches; the class token goes through it as an image
- * of one pixel. Where only the class token's row is wanted, it is the only token here.
+ * 2022). The convolution runs over the grid of patches; each token before them goes through it as
+ * an image of one pixel. Where only the class token's row is wanted, it is the only token here.
  */
 #include "bottleneck.h"
 
@@ -36,7 +36,7 @@ static size_t weights_of(const struct lae_pet_module *module)
 static struct lae_conv_shape shape_of(const struct lae_pet_module *module, bool class_token_only)
 {
     return (struct lae_conv_shape){
-        .singles = 1,
+        .singles = class_token_only ? 1 : 1 + module->dims.extra_rows,
         .rows = class_token_only ? 0 : module->dims.grid_rows,
         .cols = class_token_only ? 0 : module->dims.grid_cols,
         .in = hidden_of(module),
@@ -58,7 +58,7 @@ lae_status lae_conv_adapter_prepare(struct lae_pet_site_options *options,
         return lae_bad_input("pet.%s.dropout: %g is not a probability to drop; give 0 or more and "
                              "less than 1",
                              site, options->dropout);
-    size_t tokens = 1 + dims->grid_rows * dims->grid_cols;
+    size_t tokens = 1 + dims->extra_rows + dims->grid_rows * dims->grid_cols;
     if (options->dropout > 0.0 && (size_t)options->hidden > ((size_t)1 << MASK_BITS) / tokens)
         return lae_bad_input(
             "pet.%s.hidden: %d channels of %zu tokens are too many for the dropout "

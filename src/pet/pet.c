@@ -103,7 +103,8 @@ lae_status lae_pet_declare(const struct lae_pet_module *module, struct lae_table
 
 size_t lae_pet_tokens(const struct lae_pet_module *module)
 {
-    return 1 + module->dims.grid_rows * module->dims.grid_cols;
+    const struct lae_pet_dims *dims = &module->dims;
+    return 1 + dims->extra_rows + dims->grid_rows * dims->grid_cols;
 }
 
 void lae_pet_fill(const struct lae_pet_module *module, const struct lae_table *table, size_t which,

@@ -206,7 +206,7 @@ struct lae_statistics_facts lae_statistics_facts_of(const struct lae_class_stats
 struct lae_backbone_facts lae_backbone_facts_of(const struct lae_weights *weights)
 {
     const struct lae_set *set = &weights->tensors;
-    struct lae_backbone_facts facts = {.heads = weights->heads, .heads_known = weights->heads > 0};
+    struct lae_backbone_facts facts = {0};
     for (size_t i = 0; i < set->count; i++) {
         const struct lae_named *item = &set->items[i];
         size_t block;
@@ -222,8 +222,12 @@ struct lae_backbone_facts lae_backbone_facts_of(const struct lae_weights *weight
     facts.width = patch->shape[0];
     facts.patch = patch->shape[3];
     facts.hidden = fc1->shape[0];
-    facts.image = facts.patch * (size_t)llround(sqrt((double)(positions->shape[1] - 1)));
-    if (!facts.heads_known && facts.width % 64 == 0) facts.heads = (int)(facts.width / 64);
+    const struct lae_named *distillation = lae_set_find(set, "dist_token");
+    const struct lae_named *registers = lae_set_find(set, "reg_token");
+    facts.prefix_rows = 1 + (distillation != NULL ? distillation->shape[1] : 0) +
+                        (registers != NULL ? registers->shape[1] : 0);
+    double patches = (double)(positions->shape[1] - facts.prefix_rows);
+    facts.image = facts.patch * (size_t)llround(sqrt(patches));
     return facts;
 }
 

@@ -153,6 +153,14 @@ static lae_status add_checkpoint(json_t *object, const struct lae_inspection *in
 
 /* ---- weights */
 
+static json_t *pixels_of(const struct lae_pixels *pixels)
+{
+    const double *m = pixels->mean, *s = pixels->std;
+    if (!pixels->known) return json_null();
+    return json_pack("{s:[f,f,f], s:[f,f,f], s:s}", "mean", m[0], m[1], m[2], "std", s[0], s[1],
+                     s[2], "from", pixels->from);
+}
+
 static void add_weights(json_t *object, const struct lae_weights *weights)
 {
     struct lae_backbone_facts facts = lae_backbone_facts_of(weights);
@@ -163,11 +171,15 @@ static void add_weights(json_t *object, const struct lae_weights *weights)
                                                  shape_of(item->rank, item->shape)));
     }
     json_object_set_new(object, "kind", json_text("weights"));
-    json_object_set_new(object, "format", json_text(lae_weights_format_name(weights->format)));
+    json_object_set_new(object, "format", json_text(weights->format));
     json_object_set_new(object, "sha256", json_text(weights->digest));
     json_object_set_new(object, "depth", json_integer((json_int_t)facts.depth));
     json_object_set_new(object, "width", json_integer((json_int_t)facts.width));
-    json_object_set_new(object, "heads", facts.heads > 0 ? json_integer(facts.heads) : json_null());
+    json_object_set_new(object, "heads",
+                        weights->heads > 0 ? json_integer(weights->heads) : json_null());
+    json_object_set_new(object, "heads_from",
+                        weights->heads > 0 ? json_text(weights->heads_from) : json_null());
+    json_object_set_new(object, "pixels", pixels_of(&weights->pixels));
     json_object_set_new(object, "hidden", json_integer((json_int_t)facts.hidden));
     json_object_set_new(object, "patch", json_integer((json_int_t)facts.patch));
     json_object_set_new(object, "image", json_integer((json_int_t)facts.image));

@@ -239,22 +239,29 @@ static lae_status print_checkpoint(FILE *out, const struct lae_inspection *inspe
 
 /* ---- weights */
 
+static void print_pixels(FILE *out, const struct lae_pixels *pixels)
+{
+    const double *m = pixels->mean, *s = pixels->std;
+    if (pixels->known)
+        fprintf(out, "  trained on pixels less mean %g, %g, %g, over std %g, %g, %g (%s)\n\n", m[0],
+                m[1], m[2], s[0], s[1], s[2], pixels->from);
+}
+
 static void print_weights(FILE *out, const struct lae_inspection *inspection)
 {
     const struct lae_weights *weights = inspection->weights;
     const struct lae_set *set = &weights->tensors;
     struct lae_backbone_facts facts = lae_backbone_facts_of(weights);
-    char heads[48] = "heads unknown";
-    if (facts.heads > 0)
-        snprintf(heads, sizeof heads, "%d heads%s", facts.heads,
-                 facts.heads_known ? "" : " (width / 64)");
-    fprintf(out, "%s\n  %s; SHA-256 %s\n", inspection->path,
-            lae_weights_format_name(weights->format), weights->digest);
+    char heads[LAE_ORIGIN_TEXT + 48] = "heads unknown (model.heads must say)";
+    if (weights->heads > 0)
+        snprintf(heads, sizeof heads, "%d heads (%s)", weights->heads, weights->heads_from);
+    fprintf(out, "%s\n  %s; SHA-256 %s\n", inspection->path, weights->format, weights->digest);
     fprintf(out,
             "  %zu blocks, width %zu, %s, MLP %zu, patch %zu, images of %zu; layer norm epsilon "
-            "%g; %zu parameters\n\n",
+            "%g; %zu parameters\n",
             facts.depth, facts.width, heads, facts.hidden, facts.patch, facts.image,
             weights->layer_norm_eps, facts.parameters);
+    print_pixels(out, &weights->pixels);
     int name = 6;
     for (size_t i = 0; i < set->count; i++)
         name = longer(name, set->items[i].name);

@@ -19,10 +19,12 @@ static const char *plural(int64_t count)
 static void tell_backbone(const struct lae_job *job)
 {
     const struct lae_vit_dims *dims = &job->vit.dims;
+    char from[LAE_ORIGIN_TEXT + 8] = "";
+    if (job->heads_from[0] != '\0') snprintf(from, sizeof from, " (%s)", job->heads_from);
     lae_log_item(job->log, "backbone",
-                 "ViT: %zu blocks, width %zu, %zu heads, patch %zu, images of %zu; %.1f M frozen "
+                 "ViT: %zu blocks, width %zu, %zu heads%s, patch %zu, images of %zu; %.1f M frozen "
                  "parameters",
-                 dims->depth, dims->width, dims->heads, dims->patch, dims->image,
+                 dims->depth, dims->width, dims->heads, from, dims->patch, dims->image,
                  (double)job->backbone.total * 1e-6);
 }
 

@@ -8,6 +8,7 @@
  */
 #include "npy.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #define MAGIC "\x93NUMPY"
@@ -19,6 +20,12 @@ struct cursor {
 };
 
 enum field { DESCR = 1, FORTRAN_ORDER = 2, SHAPE = 4 };
+
+struct header {
+    struct lae_raw *raw;
+    bool by_columns;
+    unsigned seen; /* fields there have been */
+};
 
 static lae_status wrong(const struct cursor *cursor, const char *wanted)
 {
@@ -59,22 +66,30 @@ static lae_status parse_string(struct cursor *cursor, char text[TYPE_TEXT])
     return NULL;
 }
 
-static lae_status parse_type(struct cursor *cursor, struct lae_raw *raw)
+/* NumPy has no bfloat16: to it, those are two bytes of whatever. */
+static const struct {
+    const char *text;
+    enum lae_element element;
+} types[] = {{"<f4", LAE_F32}, {"<f2", LAE_F16}, {"|V2", LAE_BF16}, {"<V2", LAE_BF16}};
+
+static lae_status parse_type(struct cursor *cursor, struct header *header)
 {
+    struct lae_raw *raw = header->raw;
     char type[TYPE_TEXT];
     if (accept(cursor, "["))
         return lae_bad_input("is an array of records; an array of '<f4' or '<f2' is wanted");
     LAE_TRY(parse_string(cursor, type));
-    if (strcmp(type, "<f4") != 0 && strcmp(type, "<f2") != 0)
-        return lae_bad_input("is of type '%s'; '<f4' or '<f2' is wanted", type);
-    raw->element = strcmp(type, "<f4") == 0 ? LAE_F32 : LAE_F16;
+    raw->element = LAE_OTHER_ELEMENT;
+    for (size_t i = 0; i < sizeof types / sizeof *types; i++)
+        if (strcmp(type, types[i].text) == 0) raw->element = types[i].element;
+    snprintf(raw->type, sizeof raw->type, "'%.*s'", (int)sizeof raw->type - 3, type);
     return NULL;
 }
 
-static lae_status parse_order(struct cursor *cursor, struct lae_raw *raw)
+static lae_status parse_order(struct cursor *cursor, struct header *header)
 {
-    raw->column_major = accept(cursor, "True");
-    if (!raw->column_major && !accept(cursor, "False")) return wrong(cursor, "True or False");
+    header->by_columns = accept(cursor, "True");
+    if (!header->by_columns && !accept(cursor, "False")) return wrong(cursor, "True or False");
     return NULL;
 }
 
@@ -91,8 +106,9 @@ static lae_status parse_extent(struct cursor *cursor, size_t *extent)
     return cursor->at == first ? wrong(cursor, "an extent") : NULL;
 }
 
-static lae_status parse_shape(struct cursor *cursor, struct lae_raw *raw)
+static lae_status parse_shape(struct cursor *cursor, struct header *header)
 {
+    struct lae_raw *raw = header->raw;
     raw->rank = 0;
     if (!accept(cursor, "(")) return wrong(cursor, "a shape");
     while (!accept(cursor, ")")) {
@@ -105,13 +121,13 @@ static lae_status parse_shape(struct cursor *cursor, struct lae_raw *raw)
     return NULL;
 }
 
-/* One KEY: VALUE; `*seen` are the fields there have been. */
-static lae_status parse_field(struct cursor *cursor, struct lae_raw *raw, unsigned *seen)
+/* One KEY: VALUE. */
+static lae_status parse_field(struct cursor *cursor, struct header *header)
 {
     static const struct {
         const char *name;
         enum field field;
-        lae_status (*parse)(struct cursor *, struct lae_raw *);
+        lae_status (*parse)(struct cursor *, struct header *);
     } fields[] = {{"descr", DESCR, parse_type},
                   {"fortran_order", FORTRAN_ORDER, parse_order},
                   {"shape", SHAPE, parse_shape}};
@@ -120,26 +136,25 @@ static lae_status parse_field(struct cursor *cursor, struct lae_raw *raw, unsign
     if (!accept(cursor, ":")) return wrong(cursor, "':'");
     for (size_t i = 0; i < sizeof fields / sizeof *fields; i++) {
         if (strcmp(key, fields[i].name) != 0) continue;
-        if ((*seen & (unsigned)fields[i].field) != 0) break;
-        *seen |= (unsigned)fields[i].field;
-        return fields[i].parse(cursor, raw);
+        if ((header->seen & (unsigned)fields[i].field) != 0) break;
+        header->seen |= (unsigned)fields[i].field;
+        return fields[i].parse(cursor, header);
     }
     return lae_bad_input("damaged .npy header: key '%s' is unknown or there twice", key);
 }
 
-static lae_status parse_header(struct cursor *cursor, struct lae_raw *raw)
+static lae_status parse_header(struct cursor *cursor, struct header *header)
 {
-    unsigned seen = 0;
     if (!accept(cursor, "{")) return wrong(cursor, "'{'");
     while (!accept(cursor, "}")) {
-        LAE_TRY(parse_field(cursor, raw, &seen));
+        LAE_TRY(parse_field(cursor, header));
         if (accept(cursor, ",")) continue;
         if (!accept(cursor, "}")) return wrong(cursor, "',' or '}'");
         break;
     }
     skip_space(cursor);
     if (cursor->at != cursor->end) return wrong(cursor, "the header's end");
-    if (seen != (DESCR | FORTRAN_ORDER | SHAPE))
+    if (header->seen != (DESCR | FORTRAN_ORDER | SHAPE))
         return lae_bad_input("damaged .npy header: descr, fortran_order and shape are wanted");
     return NULL;
 }
@@ -167,12 +182,14 @@ static lae_status find_header(const unsigned char *data, size_t size, struct cur
 lae_status lae_npy_parse(const unsigned char *data, size_t size, struct lae_raw *raw)
 {
     struct cursor cursor;
+    struct header header = {.raw = raw};
     size_t bytes = 0;
     LAE_TRY(find_header(data, size, &cursor));
-    LAE_TRY(parse_header(&cursor, raw));
+    LAE_TRY(parse_header(&cursor, &header));
     LAE_TRY(lae_raw_measure(raw, &bytes));
     size_t found = (size_t)(data + size - cursor.end);
-    if (bytes != found) {
+    if (header.by_columns) lae_raw_by_columns(raw);
+    if (bytes != found && raw->element != LAE_OTHER_ELEMENT) {
         char shape[LAE_SHAPE_TEXT];
         return lae_bad_input("holds %zu bytes of data; shape %s needs %zu", found,
                              lae_shape_text(raw->rank, raw->shape, shape), bytes);

@@ -17,8 +17,8 @@ static lae_status array_name(const char *path, const char *entry, char **name)
 {
     size_t length = strlen(entry), cut = sizeof suffix - 1;
     if (length <= cut || strcmp(entry + length - cut, suffix) != 0)
-        return lae_bad_input("%s: zip entry %s is not a .npy array: this is no .npz file (PyTorch "
-                             "files are zips too: save their tensors as .safetensors)",
+        return lae_bad_input("%s: zip entry %s is not a .npy array: this is no .npz file, nor one "
+                             "of PyTorch, which has a data.pkl",
                              path, entry);
     *name = strndup(entry, length - cut);
     return *name == NULL ? lae_out_of_memory(length, entry) : NULL;
@@ -32,13 +32,12 @@ static lae_status read_entry(struct lae_archive *archive, const char *path, char
     size_t size = 0;
     LAE_TRY(lae_archive_read(archive, *budget, &data, &size));
     *budget -= size;
-    struct lae_raw raw = {.name = name, .owned = data};
+    struct lae_raw raw = {.name = name};
+    LAE_TRY(lae_raw_own(&raw, data));
     lae_status status = lae_npy_parse(data, size, &raw);
-    if (status != NULL) {
-        free(data);
-        return lae_status_prefix(status, "%s: tensor %s", path, name);
-    }
-    return lae_raw_add(file, &raw);
+    if (status == NULL) return lae_raw_add(file, &raw);
+    lae_raw_release(&raw);
+    return lae_status_prefix(status, "%s: tensor %s", path, name);
 }
 
 static lae_status read_entries(struct lae_archive *archive, const char *path,

@@ -39,17 +39,19 @@ struct reader {
 
 /* ---- reading ---- */
 
-static lae_status read_element(const char *name, const json_t *entry, enum lae_element *element)
+static lae_status read_element(const char *name, const json_t *entry, struct lae_raw *raw)
 {
     static const char *const names[] = {[LAE_F32] = "F32", [LAE_F16] = "F16", [LAE_BF16] = "BF16"};
     const char *type = json_string_value(json_object_get(entry, "dtype"));
     if (type == NULL) return lae_bad_input("tensor %s: its header has no dtype", name);
     for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
         if (strcmp(type, names[i]) != 0) continue;
-        *element = (enum lae_element)i;
+        raw->element = (enum lae_element)i;
         return NULL;
     }
-    return lae_bad_input("tensor %s is of type %s; F32, F16 or BF16 is wanted", name, type);
+    raw->element = LAE_OTHER_ELEMENT;
+    snprintf(raw->type, sizeof raw->type, "%.*s", (int)sizeof raw->type - 1, type);
+    return NULL;
 }
 
 static bool read_size(const json_t *value, size_t *size)
@@ -94,11 +96,11 @@ static lae_status read_tensor(struct reader *reader, const char *name, const jso
     struct lae_raw raw = {.name = (char *)name};
     struct range *range = &reader->ranges[reader->count];
     size_t bytes = 0;
-    LAE_TRY(read_element(name, entry, &raw.element));
+    LAE_TRY(read_element(name, entry, &raw));
     LAE_TRY(read_shape(name, entry, &raw));
     LAE_TRY(lae_status_prefix(lae_raw_measure(&raw, &bytes), "tensor %s", name));
     LAE_TRY(read_range(reader, name, entry, range));
-    if (bytes != range->end - range->begin) {
+    if (bytes != range->end - range->begin && raw.element != LAE_OTHER_ELEMENT) {
         char shape[LAE_SHAPE_TEXT];
         return lae_bad_input(
             "tensor %s lies at bytes %zu to %zu, which are %zu; shape %s needs %zu", name,
@@ -110,25 +112,45 @@ static lae_status read_tensor(struct reader *reader, const char *name, const jso
     return lae_raw_add(reader->file, &raw);
 }
 
-/* What our own writer leaves in __metadata__; other writers' entries are of no meaning here. The
- * texts are read as JSON, whose numbers do not depend on the locale. */
+/* What is JSON inside the text of an entry, or NULL. */
+static json_t *inner_json(const json_t *metadata, const char *key)
+{
+    const char *text = json_string_value(json_object_get(metadata, key));
+    return text == NULL ? NULL : json_loads(text, JSON_DECODE_ANY, NULL);
+}
+
+/* What our own writer leaves in __metadata__. The texts are read as JSON, whose numbers do not
+ * depend on the locale. */
+static lae_status read_own(const json_t *metadata, struct lae_facts *facts)
+{
+    json_t *eps = inner_json(metadata, "layer_norm_eps"), *heads = inner_json(metadata, "heads");
+    json_t *pixels = inner_json(metadata, "pixels");
+    lae_status status;
+    if (json_is_number(eps) && json_is_integer(heads))
+        status = lae_facts_set(facts, json_number_value(eps), json_integer_value(heads));
+    else
+        status = lae_bad_input("layer_norm_eps is \"%s\" and heads \"%s\"; numbers are wanted",
+                               json_string_value(json_object_get(metadata, "layer_norm_eps")),
+                               json_string_value(json_object_get(metadata, "heads")));
+    lae_pixels_take(&facts->pixels, json_object_get(pixels, "mean"), json_object_get(pixels, "std"),
+                    "the file");
+    json_decref(eps);
+    json_decref(heads);
+    json_decref(pixels);
+    return lae_status_prefix(status, METADATA);
+}
+
+/* Or what timm leaves there; other writers' entries are of no meaning here. */
 static lae_status read_metadata(const json_t *metadata, struct lae_raw_file *file)
 {
     if (!json_is_object(metadata)) return lae_bad_input(METADATA " is not an object of texts");
-    const char *eps_text = json_string_value(json_object_get(metadata, "layer_norm_eps"));
-    const char *heads_text = json_string_value(json_object_get(metadata, "heads"));
-    if (eps_text == NULL || heads_text == NULL) return NULL;
-    json_t *eps = json_loads(eps_text, JSON_DECODE_ANY, NULL);
-    json_t *heads = json_loads(heads_text, JSON_DECODE_ANY, NULL);
-    lae_status status;
-    if (json_is_number(eps) && json_is_integer(heads))
-        status = lae_raw_set_facts(file, json_number_value(eps), json_integer_value(heads));
-    else
-        status = lae_bad_input("layer_norm_eps is \"%s\" and heads \"%s\"; numbers are wanted",
-                               eps_text, heads_text);
-    json_decref(eps);
-    json_decref(heads);
-    return lae_status_prefix(status, METADATA);
+    bool own = json_is_string(json_object_get(metadata, "layer_norm_eps")) &&
+               json_is_string(json_object_get(metadata, "heads"));
+    if (own) return read_own(metadata, &file->facts);
+    json_t *timm = inner_json(metadata, "pretrained_cfg");
+    if (json_is_object(timm)) lae_facts_take(&file->facts, timm, "the file's pretrained_cfg");
+    json_decref(timm);
+    return NULL;
 }
 
 static int by_begin(const void *a, const void *b)
@@ -324,15 +346,18 @@ static char *number_text(json_t *number)
     return text;
 }
 
-lae_status lae_safetensors_write_weights(const char *path, const struct lae_set *tensors,
-                                         double eps, int heads)
+lae_status lae_safetensors_write_weights(const char *path, const struct lae_weights *weights)
 {
-    char *eps_text = number_text(json_real(eps)), *heads_text = number_text(json_integer(heads));
-    const struct lae_text texts[] = {{"layer_norm_eps", eps_text}, {"heads", heads_text}};
-    lae_status status = eps_text == NULL || heads_text == NULL
+    bool known = weights->pixels.known;
+    char *eps = number_text(json_real(weights->layer_norm_eps));
+    char *heads = number_text(json_integer(weights->heads));
+    char *pixels = known ? lae_pixels_text(&weights->pixels) : NULL;
+    const struct lae_text texts[] = {{"layer_norm_eps", eps}, {"heads", heads}, {"pixels", pixels}};
+    lae_status status = eps == NULL || heads == NULL || (known && pixels == NULL)
                             ? lae_out_of_memory(0, "a .safetensors header")
-                            : lae_safetensors_write(path, tensors, texts, 2);
-    free(eps_text);
-    free(heads_text);
+                            : lae_safetensors_write(path, &weights->tensors, texts, known ? 3 : 2);
+    free(eps);
+    free(heads);
+    free(pixels);
     return status;
 }

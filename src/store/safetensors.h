@@ -19,9 +19,9 @@ struct lae_text {
 lae_status lae_safetensors_write(const char *path, const struct lae_set *tensors,
                                  const struct lae_text *metadata, size_t count) LAE_MUST_CHECK;
 
-/* The same of a backbone: eps and heads go into __metadata__, where lae_safetensors_read finds
- * them. */
-lae_status lae_safetensors_write_weights(const char *path, const struct lae_set *tensors,
-                                         double eps, int heads) LAE_MUST_CHECK;
+/* The same of a backbone: eps, heads and pixels go into __metadata__, where lae_safetensors_read
+ * finds them. */
+lae_status lae_safetensors_write_weights(const char *path,
+                                         const struct lae_weights *weights) LAE_MUST_CHECK;
 
 #endif

@@ -5,9 +5,10 @@
 #include "lae/store/weights.h"
 #include "weights_raw.h"
 
-/* Makes weights->tensors, format, eps and heads of the sorted tensors of `file`, whose own memory
- * it gives back on the way. Errors name the tensor as the file does, but not the file. */
-lae_status lae_weights_assemble(struct lae_raw_file *file,
+/* Makes weights->tensors, format, eps, heads and pixels, as far as these can be seen in the sorted
+ * tensors of `file`, whose own memory it gives back on the way. Errors name the tensor as the file
+ * does, but not the file; `path` is for the log. */
+lae_status lae_weights_assemble(const char *path, struct lae_raw_file *file, struct lae_log *log,
                                 struct lae_weights *weights) LAE_MUST_CHECK;
 
 #endif

@@ -1,5 +1,6 @@
 /* Weights in this program's own HDF5: timm's names as paths, float32 datasets; the root's
- * attributes layer_norm_eps (double) and heads (int, 0: unknown); sealed (seal.h). */
+ * attributes layer_norm_eps (double), heads (int, 0: unknown) and, where known, pixels (JSON);
+ * sealed (seal.h). */
 #ifndef LAE_STORE_WEIGHTS_HDF5_H
 #define LAE_STORE_WEIGHTS_HDF5_H
 
@@ -11,7 +12,7 @@
 lae_status lae_weights_hdf5_read(const char *path, struct lae_log *log,
                                  struct lae_raw_file *file) LAE_MUST_CHECK;
 
-lae_status lae_weights_hdf5_write(const char *path, const struct lae_set *tensors, double eps,
-                                  int heads) LAE_MUST_CHECK;
+lae_status lae_weights_hdf5_write(const char *path,
+                                  const struct lae_weights *weights) LAE_MUST_CHECK;
 
 #endif

@@ -5,11 +5,16 @@
 #include "lae/store/weights.h"
 #include "weights_raw.h"
 
-#define LAE_TENSOR_NAME 128 /* bytes for any name made here */
+enum {
+    LAE_TENSOR_NAME = 384, /* bytes for any name made here */
+    LAE_TENSOR_PREFIX = 192,
+};
 
 /* The tensors of the result, in its order. Those of a block are there once a block. */
 enum lae_part {
     LAE_CLS_TOKEN,
+    LAE_DIST_TOKEN, /* these two need not be there */
+    LAE_REG_TOKEN,
     LAE_POS_EMBED,
     LAE_PATCH_WEIGHT,
     LAE_PATCH_BIAS,
@@ -38,47 +43,52 @@ enum lae_extent {
     LAE_COLOURS, /* 3 */
     LAE_WIDTH,   /* D */
     LAE_WIDTHS,  /* 3D: queries, keys, values */
-    LAE_TOKENS,  /* 1 + g*g: the class token and a square grid of patches */
-    LAE_PATCH,   /* side of a patch, pixels */
-    LAE_HIDDEN,  /* of the MLP */
+    LAE_REGISTERS,
+    LAE_TOKENS, /* a square grid of patches, behind rows for the tokens before them */
+    LAE_PATCH,  /* side of a patch, pixels */
+    LAE_HIDDEN, /* of the MLP */
     LAE_HEADS,
     LAE_HEAD_WIDTH, /* D / heads */
     LAE_EXTENTS,
 };
 
-enum { LAE_MAX_SOURCES = 3, LAE_MAX_AXES = 4 };
+enum { LAE_MAX_SOURCES = 3, LAE_MAX_AXES = LAE_RAW_AXES };
 
 /* How one tensor of ours is made: from one to three of the file's, all of this shape; the axes of
  * each are put in order, then they follow each other along the first axis. In names '/' stands for
  * the naming's separator and '#' for a block's number. */
 struct lae_recipe {
-    const char *sources[LAE_MAX_SOURCES];
+    const char *sources[LAE_MAX_SOURCES]; /* none: the naming has no such tensor */
     int rank;
     unsigned char shape[LAE_MAX_AXES]; /* of lae_extent */
     unsigned char order[LAE_MAX_AXES]; /* axis i of ours is axis order[i] of the file's */
 };
 
 struct lae_naming {
-    enum lae_container container;
-    enum lae_weights_format format;
-    const char *prefix; /* in front of all names */
+    const char *name;
     char separator;
     double layer_norm_eps;
-    const struct lae_recipe *recipes;     /* [LAE_PARTS] */
-    const char *ignored[LAE_MAX_SOURCES]; /* beginnings of names, with the prefix or without */
+    const struct lae_recipe *recipes; /* [LAE_PARTS] */
+};
+
+/* A file's naming, what stands in front of all names, and how many blocks they speak of. */
+struct lae_spelling {
+    const struct lae_naming *naming;
+    char prefix[LAE_TENSOR_PREFIX];
+    size_t depth; /* at least 1 */
 };
 
 /* Our own names, shapes and layouts, which are timm's. */
 extern const struct lae_recipe lae_own_tensors[LAE_PARTS];
 
-/* The naming of the file's container that most of its names follow, and the number of blocks they
- * speak of (at least 1). Errors: none follows any; a name that the naming neither has nor ignores.
- */
-lae_status lae_naming_find(const struct lae_raw_file *file, const struct lae_naming **naming,
-                           size_t *depth) LAE_MUST_CHECK;
+/* The naming that most of the file's names follow. What is no part of a backbone and known by name
+ * (classifiers, decoders, ...) is passed over, and told in the log with the prefix. Errors: none
+ * follows any; two backbones; a name that is neither; `path` is for the log. */
+lae_status lae_naming_find(const char *path, const struct lae_raw_file *file, struct lae_log *log,
+                           struct lae_spelling *spelling) LAE_MUST_CHECK;
 
 /* Writes the name that the pattern of a recipe stands for. Returns text. */
-const char *lae_naming_spell(const struct lae_naming *naming, const char *pattern, size_t block,
+const char *lae_naming_spell(const struct lae_spelling *spelling, const char *pattern, size_t block,
                              char text[LAE_TENSOR_NAME]);
 
 /* The same for our own tensors: "blocks/3/norm1/weight". */

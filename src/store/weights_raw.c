@@ -1,29 +1,89 @@
 #include "weights_raw.h"
 
-#include <limits.h>
-#include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+#define STACKED "encoderblock"
+enum { MAX_STACKED = 999 }; /* blocks */
 
 _Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__ && sizeof(float) == 4,
                "weight files are little-endian and are copied as they are");
 
-static size_t element_size(enum lae_element element)
+size_t lae_raw_element_size(enum lae_element element)
 {
-    return element == LAE_F32 ? 4 : 2;
+    static const size_t sizes[] = {
+        [LAE_F32] = 4, [LAE_F16] = 2, [LAE_BF16] = 2, [LAE_OTHER_ELEMENT] = 0};
+    return sizes[element];
+}
+
+/* ---- shapes */
+
+static void set_strides(struct lae_raw *raw, bool by_columns)
+{
+    size_t stride = 1;
+    for (int i = 0; i < raw->rank; i++) {
+        int axis = by_columns ? i : raw->rank - 1 - i;
+        raw->stride[axis] = stride;
+        stride *= raw->shape[axis];
+    }
+}
+
+void lae_raw_by_columns(struct lae_raw *raw)
+{
+    set_strides(raw, true);
 }
 
 lae_status lae_raw_measure(struct lae_raw *raw, size_t *bytes)
 {
+    size_t size = lae_raw_element_size(raw->element);
     raw->count = lae_shape_count(raw->rank, raw->shape);
-    if (raw->count > PTRDIFF_MAX / element_size(raw->element)) {
+    if (raw->count > PTRDIFF_MAX / 8) {
         char shape[LAE_SHAPE_TEXT];
         return lae_bad_input("shape %s has more elements than any memory",
                              lae_shape_text(raw->rank, raw->shape, shape));
     }
-    *bytes = raw->count * element_size(raw->element);
+    set_strides(raw, false);
+    *bytes = raw->count * size;
     return NULL;
 }
+
+/* ---- memory */
+
+lae_status lae_raw_own(struct lae_raw *raw, void *data)
+{
+    raw->memory = malloc(sizeof *raw->memory);
+    if (raw->memory == NULL) {
+        free(data);
+        return lae_out_of_memory(sizeof *raw->memory, "a tensor");
+    }
+    *raw->memory = (struct lae_raw_memory){data, 1};
+    raw->bytes = data;
+    return NULL;
+}
+
+void lae_raw_release(struct lae_raw *raw)
+{
+    struct lae_raw_memory *memory = raw->memory;
+    raw->memory = NULL;
+    if (memory == NULL) return;
+    raw->bytes = NULL;
+    if (--memory->users > 0) return;
+    free(memory->data);
+    free(memory);
+}
+
+void lae_raw_free(struct lae_raw_file *file)
+{
+    for (size_t i = 0; i < file->count; i++) {
+        free(file->items[i].name);
+        lae_raw_release(&file->items[i]);
+    }
+    free(file->items);
+    *file = (struct lae_raw_file){0};
+}
+
+/* ---- the list */
 
 static lae_status append(struct lae_raw_file *file, const struct lae_raw *item)
 {
@@ -37,14 +97,16 @@ static lae_status append(struct lae_raw_file *file, const struct lae_raw *item)
     char *name = strdup(item->name);
     if (name == NULL) return lae_out_of_memory(strlen(item->name), "a tensor's name");
     file->items[file->count] = *item;
+    file->items[file->count].file = file->shard;
     file->items[file->count++].name = name;
     return NULL;
 }
 
 lae_status lae_raw_add(struct lae_raw_file *file, const struct lae_raw *item)
 {
+    struct lae_raw own = *item;
     lae_status status = append(file, item);
-    if (status != NULL) free(item->owned);
+    if (status != NULL) lae_raw_release(&own);
     return status;
 }
 
@@ -56,9 +118,13 @@ static int by_name(const void *a, const void *b)
 lae_status lae_raw_sort(struct lae_raw_file *file)
 {
     if (file->count > 0) qsort(file->items, file->count, sizeof *file->items, by_name);
-    for (size_t i = 1; i < file->count; i++)
-        if (strcmp(file->items[i - 1].name, file->items[i].name) == 0)
-            return lae_bad_input("tensor %s is there twice", file->items[i].name);
+    for (size_t i = 1; i < file->count; i++) {
+        const struct lae_raw *a = &file->items[i - 1], *b = &file->items[i];
+        if (strcmp(a->name, b->name) != 0) continue;
+        if (a->file == b->file) return lae_bad_input("tensor %s is there twice", a->name);
+        return lae_bad_input("tensor %s is in two shards, %s and %s; they are not of one model",
+                             a->name, a->file, b->file);
+    }
     return NULL;
 }
 
@@ -69,34 +135,66 @@ struct lae_raw *lae_raw_find(const struct lae_raw_file *file, const char *name)
     return bsearch(&wanted, file->items, file->count, sizeof *file->items, by_name);
 }
 
-void lae_raw_release(struct lae_raw *raw)
+/* ---- blocks that are stacked */
+
+/* Where "encoderblock/" ends the word, or NULL. */
+static const char *stacked_at(const struct lae_raw *raw)
 {
-    if (raw->owned == NULL) return;
-    free(raw->owned);
-    raw->owned = NULL;
-    raw->bytes = NULL;
+    const char *at = strstr(raw->name, STACKED "/");
+    bool begins = at != NULL && (at == raw->name || at[-1] == '/');
+    return begins && raw->rank > 0 ? at + strlen(STACKED) : NULL;
 }
 
-void lae_raw_free(struct lae_raw_file *file)
+static lae_status add_slice(struct lae_raw_file *file, const struct lae_raw *whole, size_t block)
 {
-    for (size_t i = 0; i < file->count; i++) {
-        free(file->items[i].name);
-        free(file->items[i].owned);
-    }
-    free(file->items);
-    *file = (struct lae_raw_file){0};
+    const char *rest = stacked_at(whole);
+    size_t size = strlen(whole->name) + 8;
+    char *name = malloc(size);
+    if (name == NULL) return lae_out_of_memory(size, "a tensor's name");
+    snprintf(name, size, "%.*s_%zu%s", (int)(rest - whole->name), whole->name, block, rest);
+    struct lae_raw slice = *whole;
+    slice.name = name;
+    slice.rank--;
+    memmove(slice.shape, whole->shape + 1, (size_t)slice.rank * sizeof *slice.shape);
+    memmove(slice.stride, whole->stride + 1, (size_t)slice.rank * sizeof *slice.stride);
+    slice.count = whole->count / whole->shape[0];
+    slice.bytes += block * whole->stride[0] * lae_raw_element_size(whole->element);
+    if (slice.memory != NULL) slice.memory->users++;
+    lae_status status = lae_raw_add(file, &slice);
+    free(name);
+    return status;
 }
 
-lae_status lae_raw_set_facts(struct lae_raw_file *file, double eps, int64_t heads)
+/* The tensor of that place makes way for its slices. */
+static lae_status unstack(struct lae_raw_file *file, size_t place)
 {
-    if (!(isfinite(eps) && eps > 0.0))
-        return lae_bad_input("layer_norm_eps is %g; a number above 0 is wanted", eps);
-    if (heads < 0 || heads > INT_MAX)
-        return lae_bad_input("heads is %lld; 0 (unknown) or more is wanted", (long long)heads);
-    file->layer_norm_eps = eps;
-    file->heads = (int)heads;
+    struct lae_raw whole = file->items[place];
+    size_t depth = whole.shape[0];
+    if (depth == 0 || depth > MAX_STACKED)
+        return lae_bad_input("tensor %s holds %zu blocks; 1 to %d can be", whole.name, depth,
+                             MAX_STACKED);
+    lae_status status = NULL;
+    for (size_t block = 0; block < depth && status == NULL; block++)
+        status = add_slice(file, &whole, block);
+    LAE_TRY(status);
+    free(whole.name);
+    lae_raw_release(&whole);
+    file->items[place] = file->items[--file->count];
     return NULL;
 }
+
+lae_status lae_raw_unstack(struct lae_raw_file *file)
+{
+    bool found = false;
+    for (size_t i = file->count; i-- > 0;) {
+        if (stacked_at(&file->items[i]) == NULL) continue;
+        LAE_TRY(unstack(file, i));
+        found = true;
+    }
+    return found ? lae_raw_sort(file) : NULL;
+}
+
+/* ---- numbers */
 
 static float from_bits(uint32_t bits)
 {
@@ -117,16 +215,55 @@ static float from_half(uint32_t half)
     return sign != 0 ? -value : value;
 }
 
-void lae_raw_decode(const struct lae_raw *raw, float *out)
+/* `count` elements, `stride` apart. */
+static void decode_row(enum lae_element element, const unsigned char *bytes, size_t stride,
+                       size_t count, float *out)
 {
-    if (raw->count == 0) return;
-    if (raw->element == LAE_F32) {
-        memcpy(out, raw->bytes, raw->count * sizeof *out);
+    if (element == LAE_F32 && stride == 1) {
+        memcpy(out, bytes, count * sizeof *out);
         return;
     }
-    for (size_t i = 0; i < raw->count; i++) {
+    size_t step = stride * lae_raw_element_size(element);
+    for (size_t i = 0; i < count; i++, bytes += step) {
         uint16_t bits;
-        memcpy(&bits, raw->bytes + 2 * i, sizeof bits);
-        out[i] = raw->element == LAE_F16 ? from_half(bits) : from_bits((uint32_t)bits << 16);
+        if (element == LAE_F32) {
+            memcpy(&out[i], bytes, sizeof *out);
+            continue;
+        }
+        memcpy(&bits, bytes, sizeof bits);
+        out[i] = element == LAE_F16 ? from_half(bits) : from_bits((uint32_t)bits << 16);
     }
+}
+
+/* Whether the elements follow each other in the order asked for. */
+static bool is_straight(const struct lae_raw *raw, const unsigned char order[LAE_RAW_AXES])
+{
+    size_t stride = 1;
+    for (int i = raw->rank - 1; i >= 0; i--) {
+        if (order[i] != i || raw->stride[i] != stride) return false;
+        stride *= raw->shape[i];
+    }
+    return true;
+}
+
+void lae_raw_decode(const struct lae_raw *raw, const unsigned char order[LAE_RAW_AXES], float *out)
+{
+    size_t extent[LAE_RAW_AXES] = {1, 1, 1, 1}, step[LAE_RAW_AXES] = {0};
+    size_t size = lae_raw_element_size(raw->element);
+    if (raw->count == 0) return;
+    if (is_straight(raw, order)) {
+        decode_row(raw->element, raw->bytes, 1, raw->count, out);
+        return;
+    }
+    for (int i = 0; i < raw->rank; i++) {
+        int at = LAE_RAW_AXES - raw->rank + i;
+        extent[at] = raw->shape[order[i]];
+        step[at] = raw->stride[order[i]];
+    }
+    for (size_t a = 0; a < extent[0]; a++)
+        for (size_t b = 0; b < extent[1]; b++)
+            for (size_t c = 0; c < extent[2]; c++, out += extent[3])
+                decode_row(raw->element,
+                           raw->bytes + size * (a * step[0] + b * step[1] + c * step[2]), step[3],
+                           extent[3], out);
 }

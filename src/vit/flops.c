@@ -79,7 +79,7 @@ struct lae_vit_flops lae_vit_count_flops(const struct lae_vit *vit, const struct
 {
     const struct lae_vit_dims *dims = &vit->dims;
     double pixels = 3.0 * (double)(dims->patch * dims->patch);
-    struct lae_vit_flops flops = {.trunk = 2.0 * (double)(dims->tokens - 1) * pixels *
+    struct lae_vit_flops flops = {.trunk = 2.0 * (double)(dims->grid * dims->grid) * pixels *
                                            (double)dims->width};
     for (size_t block = 0; block < dims->depth; block++) {
         struct counted c = block_at(vit, pet, block);

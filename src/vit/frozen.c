@@ -80,7 +80,8 @@ lae_status frozen_declare(struct lae_vit *vit, const struct lae_pet *pet)
     const struct lae_vit_dims *dims = &vit->dims;
     size_t pixels = 3 * dims->patch * dims->patch, d = dims->width;
     LAE_TRY(declare(vit, &vit->patch,
-                    &(struct place){dims->tokens - 1, pixels, d, pixels, d, false, false}, false));
+                    &(struct place){dims->grid * dims->grid, pixels, d, pixels, d, false, false},
+                    false));
     for (size_t block = 0; block < dims->depth; block++)
         LAE_TRY(declare_block(vit, block, lae_pet_inserted(pet, (int)block),
                               block >= (size_t)pet->first_block));

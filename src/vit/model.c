@@ -35,17 +35,25 @@ static size_t count_blocks(const struct lae_set *tensors)
 
 static lae_status choose_heads(int heads, struct lae_vit_dims *dims)
 {
-    size_t wanted = heads > 0 ? (size_t)heads : dims->width / 64;
-    if (heads <= 0 && dims->width % 64 != 0)
-        return lae_bad_input(
-            "width %zu is no multiple of 64, the usual width of a head: set model.heads",
-            dims->width);
-    if (wanted == 0 || dims->width % wanted != 0)
+    size_t wanted = (size_t)heads;
+    if (heads <= 0)
+        return lae_bad_input("how many heads attention has cannot be seen in tensors of width %zu, "
+                             "and nothing beside them says it: set model.heads (timm: num_heads, "
+                             "transformers: num_attention_heads in config.json)",
+                             dims->width);
+    if (dims->width % wanted != 0)
         return lae_bad_input("model.heads: %zu heads do not divide the width %zu", wanted,
                              dims->width);
     dims->heads = wanted;
     dims->head_dim = dims->width / wanted;
     return NULL;
+}
+
+/* Rows of a tensor [1, rows, D]; 0 where there is none. */
+static size_t count_rows(const struct lae_set *tensors, const char *name)
+{
+    const struct lae_named *tensor = lae_set_find(tensors, name);
+    return tensor != NULL && tensor->rank == 3 ? tensor->shape[1] : 0;
 }
 
 lae_status lae_vit_dims_of(const struct lae_set *tensors, int image, int heads, double eps,
@@ -60,6 +68,8 @@ lae_status lae_vit_dims_of(const struct lae_set *tensors, int image, int heads, 
         .hidden = fc1->shape[0],
         .patch = patch->shape[2],
         .image = (size_t)image,
+        .distillation = count_rows(tensors, "dist_token"),
+        .registers = count_rows(tensors, "reg_token"),
         .eps = (float)eps,
     };
     LAE_TRY(choose_heads(heads, dims));
@@ -70,7 +80,7 @@ lae_status lae_vit_dims_of(const struct lae_set *tensors, int image, int heads, 
         return lae_bad_input("data.image_size: %zu is no multiple of the model's patch size %zu",
                              dims->image, dims->patch);
     dims->grid = dims->image / dims->patch;
-    dims->tokens = 1 + dims->grid * dims->grid;
+    dims->tokens = lae_vit_prefix_rows(dims) + dims->grid * dims->grid;
     return NULL;
 }
 
@@ -105,6 +115,10 @@ lae_status lae_vit_table(const struct lae_vit_dims *dims, struct lae_table *tabl
 {
     size_t d = dims->width;
     LAE_TRY(lae_table_add(table, "cls_token", 3, (size_t[]){1, 1, d}));
+    if (dims->distillation > 0)
+        LAE_TRY(lae_table_add(table, "dist_token", 3, (size_t[]){1, dims->distillation, d}));
+    if (dims->registers > 0)
+        LAE_TRY(lae_table_add(table, "reg_token", 3, (size_t[]){1, dims->registers, d}));
     LAE_TRY(lae_table_add(table, "pos_embed", 3, (size_t[]){1, dims->tokens, d}));
     LAE_TRY(lae_table_add(table, "patch_embed/proj/weight", 4,
                           (size_t[]){d, 3, dims->patch, dims->patch}));
@@ -119,12 +133,13 @@ static lae_status fill_positions(const struct lae_vit_dims *dims, const struct l
                                  float *out)
 {
     char shape[LAE_SHAPE_TEXT];
-    size_t rows = source->rank == 3 ? source->shape[1] : 0;
-    size_t from = rows > 1 ? (size_t)lround(sqrt((double)(rows - 1))) : 0;
-    if (from == 0 || from * from != rows - 1 || source->shape[2] != dims->width)
-        return lae_bad_input("tensor pos_embed has shape %s; [1, 1 + g*g, %zu] is wanted",
-                             lae_shape_text(source->rank, source->shape, shape), dims->width);
-    lae_vit_resize_positions(out, dims->grid, source->data, from, dims->width);
+    size_t rows = source->rank == 3 ? source->shape[1] : 0, prefix = lae_vit_prefix_rows(dims);
+    size_t from = rows > prefix ? (size_t)lround(sqrt((double)(rows - prefix))) : 0;
+    if (from == 0 || from * from != rows - prefix || source->shape[2] != dims->width)
+        return lae_bad_input("tensor pos_embed has shape %s; [1, %zu + g*g, %zu] is wanted",
+                             lae_shape_text(source->rank, source->shape, shape), prefix,
+                             dims->width);
+    lae_vit_resize_positions(out, dims->grid, source->data, from, prefix, dims->width);
     return NULL;
 }
 
@@ -187,6 +202,8 @@ static void point(const struct lae_table *table, const float *weights, struct la
 {
     struct cursor cursor = {table, weights, 0};
     vit->cls_token = take(&cursor);
+    if (vit->dims.distillation > 0) vit->dist_token = take(&cursor);
+    if (vit->dims.registers > 0) vit->reg_token = take(&cursor);
     vit->pos_embed = take(&cursor);
     take_frozen(&cursor, &vit->patch);
     for (size_t block = 0; block < vit->dims.depth; block++)
@@ -221,6 +238,8 @@ void lae_vit_free(struct lae_vit *vit)
 
 struct lae_pet_dims lae_vit_pet_dims(const struct lae_vit_dims *dims)
 {
-    return (struct lae_pet_dims){
-        .width = dims->width, .grid_rows = dims->grid, .grid_cols = dims->grid};
+    return (struct lae_pet_dims){.width = dims->width,
+                                 .extra_rows = lae_vit_prefix_rows(dims) - 1,
+                                 .grid_rows = dims->grid,
+                                 .grid_cols = dims->grid};
 }

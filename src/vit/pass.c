@@ -16,6 +16,16 @@ static void cut_patches(const struct lae_vit_dims *dims, const float *image, flo
                            p * sizeof *patches);
 }
 
+/* The prefix rows of x, then the patches'. */
+static void place_prefix(const struct lae_vit *vit, float *x)
+{
+    size_t d = vit->dims.width, row = d * sizeof *x;
+    memcpy(x, vit->cls_token, row);
+    if (vit->dist_token != NULL) memcpy(x + d, vit->dist_token, row);
+    size_t before = 1 + vit->dims.distillation;
+    if (vit->reg_token != NULL) memcpy(x + before * d, vit->reg_token, vit->dims.registers * row);
+}
+
 static void embed(const struct pass *pass, const float *image)
 {
     const struct lae_vit *vit = pass->vit;
@@ -24,8 +34,8 @@ static void embed(const struct pass *pass, const float *image)
     size_t d = dims->width;
     turn(pass, LAE_WORK_DATA);
     cut_patches(dims, image, m->patches);
-    memcpy(m->x, vit->cls_token, d * sizeof *m->x);
-    frozen_forward(pass, &vit->patch, m->patches, m->x + d);
+    place_prefix(vit, m->x);
+    frozen_forward(pass, &vit->patch, m->patches, m->x + lae_vit_prefix_rows(dims) * d);
     vit->kernels->add(m->x, vit->pos_embed, dims->tokens * d);
 }
 

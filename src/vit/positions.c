@@ -27,21 +27,20 @@ static void taps(size_t at, size_t to, size_t from, size_t index[4], double weig
     }
 }
 
-void lae_vit_resize_positions(float *out, size_t to, const float *in, size_t from, size_t width)
+void lae_vit_resize_positions(float *out, size_t to, const float *in, size_t from, size_t prefix,
+                              size_t width)
 {
-    memcpy(out, in, width * sizeof *out);
-    if (to == from) {
-        memcpy(out, in, (1 + to * to) * width * sizeof *out);
-        return;
-    }
-    const float *grid = in + width;
+    size_t copied = to == from ? prefix + to * to : prefix;
+    memcpy(out, in, copied * width * sizeof *out);
+    if (to == from) return;
+    const float *grid = in + prefix * width;
     for (size_t row = 0; row < to; row++) {
         size_t rows[4], cols[4];
         double row_weight[4], col_weight[4];
         taps(row, to, from, rows, row_weight);
         for (size_t col = 0; col < to; col++) {
             taps(col, to, from, cols, col_weight);
-            float *cell = out + (1 + row * to + col) * width;
+            float *cell = out + (prefix + row * to + col) * width;
             for (size_t c = 0; c < width; c++) {
                 double sum = 0.0;
                 for (int i = 0; i < 4; i++)

@@ -45,7 +45,7 @@ static void place(struct lae_arena *arena, const struct lae_vit *vit, const stru
     size_t n = dims->tokens, d = dims->width;
     size_t inserted, scratch, saved[LAE_SITES];
     module_limits(pet, &inserted, &scratch, saved);
-    w->patches = lae_arena_floats(arena, (n - 1) * 3 * dims->patch * dims->patch);
+    w->patches = lae_arena_floats(arena, dims->grid * dims->grid * 3 * dims->patch * dims->patch);
     w->trunk = lae_arena_floats(arena, n * d);
     w->x = lae_arena_floats(arena, n * d);
     w->attended = lae_arena_floats(arena, n * d);

@@ -10,7 +10,7 @@
 static void read_array(const uint8_t *data, size_t size)
 {
     struct lae_raw_file file = {.count = 0};
-    struct lae_raw raw = {.name = "array"};
+    struct lae_raw raw = {.name = "array"}; /* without memory of its own */
     lae_status status = lae_npy_parse(data, size, &raw);
     if (status == NULL) status = lae_raw_add(&file, &raw);
     lae_fuzz_raw(&file);

@@ -402,10 +402,10 @@ static void positions_are_resized_as_pytorch_does(void **state)
     const double wanted[10] = {9.0, -0.2604168, 0.3263890, 0.9131944, 0.9131947,
                                1.5, 2.0868058,  2.0868058, 2.6736109, 3.2604170};
     float out[10];
-    lae_vit_resize_positions(out, 3, in, 2, 1);
+    lae_vit_resize_positions(out, 3, in, 2, 1, 1);
     for (int i = 0; i < 10; i++)
         assert_true(fabs((double)out[i] - wanted[i]) < 1e-6);
-    lae_vit_resize_positions(out, 2, in, 2, 1);
+    lae_vit_resize_positions(out, 2, in, 2, 1, 1);
     assert_memory_equal(out, in, sizeof in);
 }
 

@@ -513,13 +513,13 @@ struct other {
 static const struct other others[] = {
     {"an empty file", "w.npz", "", 0, "is empty"},
     {"one zero", "w.safetensors", "\0", 1, NULL},
-    {"a pickle", "w.pth", "\x80\x02}q\x01.", 6, "pickle"},
+    {"a pickle", "w.pth", "\x80\x02}q\x01.", 6, "not one of PyTorch's"},
     {"a newer pickle", "w.bin", "\x80\x04\x95", 3, "pickle"},
     {"one .npy", "w.npz", "\x93NUMPY\x01\0v\0", 10, "numpy.savez"},
     {"a Git LFS pointer", "w.safetensors",
      "version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 1\n", 63, "git lfs pull"},
     {"gzip", "w.npz", "\x1f\x8b\x08\0", 4, "unpack it"},
-    {"an error page", "w.npz", "<!DOCTYPE html><html></html>", 28, "no weight file"},
+    {"an error page", "w.npz", "<!DOCTYPE html><html></html>", 28, "a page of HTML"},
     {"a zip of nothing", "w.npz", "PK\5\6\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0", 22, NULL},
     {"a zip's first bytes", "w.npz", "PK\3\4", 4, NULL},
     {"HDF5's first bytes", "w.h5", "\x89HDF\r\n\x1a\n", 8, NULL},
@@ -575,12 +575,12 @@ void bad_weights(struct bad_list *list)
     for (size_t i = 0; i < sizeof others / sizeof *others; i++)
         add(list, others[i].name, others[i].file, write_other, &others[i], others[i].word);
     add(list, "no weight file there", "w.npz", NULL, NULL, "cannot be opened");
-    add(list, "a directory as weights", "w.npz", make_directory, NULL, "is a directory");
+    add(list, "a directory as weights", "w.npz", make_directory, NULL, "without a weight file");
     add(list, "a named pipe as weights", "w.npz", make_pipe, NULL, "not a regular file");
     add(list, "a device as weights", "w.npz", make_link, "/dev/zero", "not a regular file");
     add(list, "a link to nothing as weights", "w.npz", make_link, "/nowhere/w", "cannot be opened");
     add(list, "a backbone with layer scale", "w.safetensors", make_sample,
-        "refused-layer-scale.safetensors", "ls1");
+        "refused-layer-scale.safetensors", "LayerScale: not supported yet");
     add(list, "a checkpoint as weights", "w.h5", make_checkpoint, NULL, "lae-checkpoint");
     static const char *const whole[] = {NPZ, SAFE, OWN, "transformers.safetensors"};
     for (size_t i = 0; i < sizeof whole / sizeof *whole; i++)

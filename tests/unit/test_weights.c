@@ -17,7 +17,7 @@ static void test_timm(void **state)
             if (head) add_head(network, "head");
             save_safetensors(path, network, types[i],
                              i == 1 ? "\"__metadata__\":{\"a\":\"b\"}," : "");
-            assert_reads_as(path, LAE_WEIGHTS_TIMM, 1e-6, 0);
+            assert_reads_as(path, "timm safetensors", 1e-6, 0);
             free_network(network);
         }
 }
@@ -29,11 +29,11 @@ static void test_transformers(void **state)
     for (int i = 0; i < 2; i++) {
         struct network *network = transformers(prefixes[i]);
         save_safetensors(path, network, "F32", "");
-        assert_reads_as(path, LAE_WEIGHTS_TRANSFORMERS, 1e-12, 0);
+        assert_reads_as(path, "transformers safetensors", 1e-12, 0);
         add_head(network, i == 0 ? "pooler.dense" : "vit.pooler.dense");
         add_head(network, "classifier");
         save_safetensors(path, network, "BF16", "");
-        assert_reads_as(path, LAE_WEIGHTS_TRANSFORMERS, 1e-12, 0);
+        assert_reads_as(path, "transformers safetensors", 1e-12, 0);
         free_network(network);
     }
 }
@@ -45,7 +45,7 @@ static void test_google(void **state)
     for (int i = 0; i < 2; i++) {
         struct network *network = google(prefixes[i]);
         save_npz(path, network, "<f4", 1, false);
-        assert_reads_as(path, LAE_WEIGHTS_NPZ, 1e-6, HEADS);
+        assert_reads_as(path, "Google npz", 1e-6, HEADS);
         char name[NAME_SIZE];
         snprintf(name, sizeof name, "%shead/kernel", prefixes[i]);
         ADD(network, name, WIDTH, CLASSES);
@@ -53,7 +53,7 @@ static void test_google(void **state)
         ADD(network, name, WIDTH, WIDTH);
         for (int version = 1; version <= 3; version++) {
             save_npz(path, network, "<f2", version, true);
-            assert_reads_as(path, LAE_WEIGHTS_NPZ, 1e-6, HEADS);
+            assert_reads_as(path, "Google npz", 1e-6, HEADS);
         }
         free_network(network);
     }
@@ -67,7 +67,7 @@ static void test_column_major(void **state)
     for (int i = 0; i < network->count; i++)
         network->items[i].column_major = network->items[i].rank == 2;
     save_npz(path, network, "<f4", 1, false);
-    assert_reads_as(path, LAE_WEIGHTS_NPZ, 1e-6, HEADS);
+    assert_reads_as(path, "Google npz", 1e-6, HEADS);
     free_network(network);
 }
 
@@ -129,13 +129,12 @@ static void test_sixteen_bits(void **state)
 
 /* ---- Round trips ---------------------------------------------------------------------------- */
 
-static void assert_round_trip(const struct lae_weights *first, const char *path,
-                              enum lae_weights_format format)
+static void assert_round_trip(const struct lae_weights *first, const char *path, const char *format)
 {
     struct lae_weights second;
     write_well(path, first);
     read_well(path, &second);
-    assert_int_equal(second.format, format);
+    assert_string_equal(second.format, format);
     assert_true(second.layer_norm_eps == first->layer_norm_eps);
     assert_int_equal(second.heads, first->heads);
     assert_same_sets(&first->tensors, &second.tensors);
@@ -146,8 +145,8 @@ static void assert_round_trips(void **state, const char *path)
 {
     struct lae_weights first;
     read_well(path, &first);
-    assert_round_trip(&first, at(state, "again.safetensors"), LAE_WEIGHTS_TIMM);
-    assert_round_trip(&first, at(state, "again.h5"), LAE_WEIGHTS_HDF5);
+    assert_round_trip(&first, at(state, "again.safetensors"), "timm safetensors");
+    assert_round_trip(&first, at(state, "again.h5"), "HDF5");
     lae_weights_free(&first);
 }
 
@@ -244,7 +243,7 @@ static void test_own(void **state)
 {
     const char *path = at(state, "sealed");
     save_own(state, path, true);
-    assert_reads_as(path, LAE_WEIGHTS_HDF5, 1e-5, HEADS);
+    assert_reads_as(path, "HDF5", 1e-5, HEADS);
     struct bytes file = load_bytes(path);
     assert_memory_equal(file.data, "lae-weights 1 sha256 ", 21);
     free_bytes(&file);
@@ -258,18 +257,8 @@ static void test_own(void **state)
     assert_null(lae_weights_read(plain, &log, &weights));
     assert_true(ftell(screen) > 0); /* a warning */
     fclose(screen);
-    assert_int_equal(weights.format, LAE_WEIGHTS_HDF5);
+    assert_string_equal(weights.format, "HDF5");
     lae_weights_free(&weights);
-}
-
-static void test_names(void **state)
-{
-    (void)state;
-    assert_string_equal(lae_weights_format_name(LAE_WEIGHTS_NPZ), "Google npz");
-    assert_string_equal(lae_weights_format_name(LAE_WEIGHTS_TIMM), "timm safetensors");
-    assert_string_equal(lae_weights_format_name(LAE_WEIGHTS_TRANSFORMERS),
-                        "transformers safetensors");
-    assert_string_equal(lae_weights_format_name(LAE_WEIGHTS_HDF5), "HDF5");
 }
 
 /* ---- Files that others wrote ---------------------------------------------------------------- */
@@ -339,18 +328,18 @@ static void test_fixtures(void **state)
 {
     static const struct {
         const char *name;
-        enum lae_weights_format format;
+        const char *format;
         double eps;
         int heads;
     } cases[] = {
-        {"google.npz", LAE_WEIGHTS_NPZ, 1e-6, 2},
-        {"google-prefix.npz", LAE_WEIGHTS_NPZ, 1e-6, 2},
-        {"timm-f32.safetensors", LAE_WEIGHTS_TIMM, 1e-6, 0},
-        {"timm-f16.safetensors", LAE_WEIGHTS_TIMM, 1e-6, 0},
-        {"timm-bf16.safetensors", LAE_WEIGHTS_TIMM, 1e-6, 0},
-        {"transformers.safetensors", LAE_WEIGHTS_TRANSFORMERS, 1e-12, 0},
-        {"transformers-vit.safetensors", LAE_WEIGHTS_TRANSFORMERS, 1e-12, 0},
-        {"own.h5", LAE_WEIGHTS_HDF5, 1e-6, 0},
+        {"google.npz", "Google npz", 1e-6, 2},
+        {"google-prefix.npz", "Google npz", 1e-6, 2},
+        {"timm-f32.safetensors", "timm safetensors", 1e-6, 0},
+        {"timm-f16.safetensors", "timm safetensors", 1e-6, 0},
+        {"timm-bf16.safetensors", "timm safetensors", 1e-6, 0},
+        {"transformers.safetensors", "transformers safetensors", 1e-12, 0},
+        {"transformers-vit.safetensors", "transformers safetensors", 1e-12, 0},
+        {"own.h5", "HDF5", 1e-6, 0},
     };
     char folder[2 * PATH_SIZE], path[3 * PATH_SIZE], expected[3 * PATH_SIZE];
     snprintf(folder, sizeof folder, "%s", of_source("tests/reference/weights"));
@@ -358,12 +347,12 @@ static void test_fixtures(void **state)
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         struct lae_weights weights;
         snprintf(path, sizeof path, "%s/%s", folder, cases[i].name);
-        if (cases[i].format == LAE_WEIGHTS_HDF5) {
+        if (strcmp(cases[i].format, "HDF5") == 0) {
             copy_own(path, at(state, "own.h5"));
             snprintf(path, sizeof path, "%s", at(state, "own.h5"));
         }
         read_well(path, &weights);
-        assert_int_equal(weights.format, cases[i].format);
+        assert_string_equal(weights.format, cases[i].format);
         assert_true(weights.layer_norm_eps == cases[i].eps);
         assert_int_equal(weights.heads, cases[i].heads);
         assert_int_equal(weights.tensors.count, 6 + 2 * 12);
@@ -371,7 +360,7 @@ static void test_fixtures(void **state)
         lae_weights_free(&weights);
     }
     snprintf(path, sizeof path, "%s/refused-layer-scale.safetensors", folder);
-    assert_refused(path, "tensor blocks.0.ls1.gamma is of another architecture");
+    assert_refused(path, "tensor blocks.0.ls1.gamma: LayerScale: not supported yet");
 }
 
 static void test_vit_tiny(void **state)
@@ -379,7 +368,7 @@ static void test_vit_tiny(void **state)
     struct lae_weights weights;
     (void)state;
     read_well(of_source("../shared/data/vit_tiny_patch16_224.safetensors"), &weights);
-    assert_int_equal(weights.format, LAE_WEIGHTS_TIMM);
+    assert_string_equal(weights.format, "timm safetensors");
     assert_int_equal(weights.tensors.count, 6 + 12 * 12);
     const struct lae_named *token = lae_set_find(&weights.tensors, "cls_token");
     const struct lae_named *patch = lae_set_find(&weights.tensors, "patch_embed/proj/weight");
@@ -400,8 +389,8 @@ int main(void)
         TEST(test_timm),         TEST(test_transformers),  TEST(test_google),
         TEST(test_column_major), TEST(test_twelve_blocks), TEST(test_sixteen_bits),
         TEST(test_round_trips),  TEST(test_written_twice), TEST(test_written_safetensors),
-        TEST(test_write_errors), TEST(test_own),           TEST(test_names),
-        TEST(test_fixtures),     TEST(test_vit_tiny),
+        TEST(test_write_errors), TEST(test_own),           TEST(test_fixtures),
+        TEST(test_vit_tiny),
     };
     return cmocka_run_group_tests_name("weights", tests, NULL, NULL);
 }

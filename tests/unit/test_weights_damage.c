@@ -106,7 +106,7 @@ static void test_not_finite_head(void **state)
     add_head(network, "head");
     find_tensor(network, "head.bias")->data[0] = NAN;
     save_safetensors(path, network, "F32", "");
-    assert_reads_as(path, LAE_WEIGHTS_TIMM, 1e-6, 0);
+    assert_reads_as(path, "timm safetensors", 1e-6, 0);
     free_network(network);
 }
 
@@ -122,7 +122,8 @@ static void test_shapes(void **state)
         {0, "cls_token", 3, {1, 2, 4}, "cls_token has shape [1, 2, 4]; [1, 1, D] is wanted"},
         {0, "cls_token", 3, {1, 1, 0}, "cls_token has shape [1, 1, 0]; [1, 1, D] is wanted"},
         {0, "pos_embed", 3, {1, 1, 8}, "pos_embed has shape [1, 1, 8]; [1, 1 + g*g, 8] is wanted"},
-        {0, "pos_embed", 3, {1, 4, 8}, "pos_embed has shape [1, 4, 8]; [1, 1 + g*g, 8] is wanted"},
+        {0, "pos_embed", 3, {1, 6, 8}, "pos_embed has shape [1, 6, 8]; [1, 1 + g*g, 8] is wanted"},
+        {0, "pos_embed", 3, {2, 5, 8}, "pos_embed has shape [2, 5, 8]; [1, 1 + g*g, 8] is wanted"},
         {0, "pos_embed", 3, {1, 5, 9}, "pos_embed has shape [1, 5, 9]; [1, 1 + g*g, 8] is wanted"},
         {0, "patch_embed.proj.weight", 4, {8, 3, 2, 3}, "[8, 3, 2, 3]; [8, 3, p, p] is wanted"},
         {0, "patch_embed.proj.weight", 4, {8, 1, 2, 2}, "[8, 1, 2, 2]; [8, 3, p, p] is wanted"},
@@ -163,42 +164,44 @@ static void test_shapes(void **state)
     }
 }
 
+/* A tensor more: what it is a sign of is said, as far as anybody knows. */
 static void test_unknown(void **state)
 {
     static const struct {
         int naming;
-        const char *tensor;
+        const char *tensor, *wanted;
     } cases[] = {
-        {0, "blocks.0.ls1.gamma"},
-        {0, "reg_token"},
-        {0, "dist_token"},
-        {0, "head_dist.weight"},
-        {0, "fc_norm.weight"},
-        {0, "norm_pre.weight"},
-        {0, "blocks.0.attn.q_norm.bias"},
-        {0, "blocks.0.attn.qkv.weight.more"},
-        {0, "blocks.01.norm1.weight"},
-        {0, "blocks.x.norm1.weight"},
-        {0, "blocks..norm1.weight"},
-        {0, "blocks.-1.norm1.weight"},
-        {0, "blocks.9999999.norm1.bias"},
-        {0, "blocks/0/norm1/weight"},
-        {0, "cls_token2"},
-        {0, "vit.cls_token"},
-        {0, "classifier.weight"},
-        {0, "embeddings.cls_token"},
-        {0, "heads.weight"},
-        {0, ""},
-        {1, "embeddings.mask_token"},
-        {1, "vit.embeddings.cls_token"},
-        {1, "head.weight"},
-        {2, "embeddings.cls_token"},
-        {2, "decoder.0.weight"},
-        {3, "opt/state/step"},
-        {3, "embedding.kernel"},
-        {3, "Transformer/encoderblock_0/LayerNorm_1/scale"},
-        {4, "cls"},
-        {4, "opt/target/MAPHead_0/probe"},
+        {0, "blocks.0.ls1.gamma", "LayerScale: not supported yet"},
+        {0, "blocks.1.gamma_2", "LayerScale: not supported yet"},
+        {1, "encoder.layer.0.layer_scale1.lambda1", "LayerScale: not supported yet"},
+        {0, "fc_norm.weight", "the patches' mean (fc_norm): not supported yet"},
+        {0, "norm_pre.weight", "a norm before the first block (CLIP): not supported yet"},
+        {0, "blocks.0.attn.q_norm.bias", "norms of queries and keys: not supported yet"},
+        {0, "blocks.0.attn.relative_position_bias_table", "Swin or BEiT"},
+        {0, "blocks.0.attn.rel_pos_h", "SAM"},
+        {0, "rope.freqs", "RoPE"},
+        {0, "blocks.0.attn.qkv.lora_A.weight", "not merged into its backbone"},
+        {4, "opt/target/MAPHead_0/probe", "attention pooling"},
+        {0, "blocks.0.attn.qkv.weight.more", NULL},
+        {0, "blocks.01.norm1.weight", NULL},
+        {0, "blocks.x.norm1.weight", NULL},
+        {0, "blocks..norm1.weight", NULL},
+        {0, "blocks.-1.norm1.weight", NULL},
+        {0, "blocks.9999999.norm1.bias", NULL},
+        {0, "blocks/0/norm1/weight", NULL},
+        {0, "cls_token2", NULL},
+        {0, "vit.cls_token", NULL},
+        {0, "embeddings.cls_token", NULL},
+        {0, "headway.weight", NULL},
+        {0, "blocks.0.head.weight", NULL},
+        {0, "step", NULL},
+        {0, "", NULL},
+        {1, "vit.embeddings.cls_token", NULL},
+        {2, "embeddings.cls_token", NULL},
+        {3, "opt/state/step", NULL},
+        {3, "embedding.kernel", NULL},
+        {3, "Transformer/encoderblock_0/LayerNorm_1/scale", NULL},
+        {4, "cls", NULL},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         char wanted[2 * NAME_SIZE];
@@ -207,23 +210,40 @@ static void test_unknown(void **state)
         struct network *network = naming->make(naming->prefix);
         ADD(network, cases[i].tensor, WIDTH);
         save_network(path, network);
-        snprintf(wanted, sizeof wanted, ": tensor %s is of another architecture", cases[i].tensor);
+        snprintf(wanted, sizeof wanted, ": tensor %s%s", cases[i].tensor,
+                 cases[i].wanted != NULL ? ": " : " is not known");
         assert_refused(path, wanted);
+        if (cases[i].wanted != NULL) assert_refused(path, cases[i].wanted);
         free_network(network);
     }
 }
 
 static void test_other_networks(void **state)
 {
+    static const struct {
+        const char *tensor, *wanted;
+    } cases[] = {
+        {"layer1.0.conv1.weight", "tensor layer1.0.conv1.weight: a ResNet: not supported yet"},
+        {"layers.0.blocks.0.attn.relative_position_bias_table", "Swin"},
+        {"stages.0.blocks.0.conv_dw.weight", "ConvNeXt: not supported yet"},
+        {"visual.class_embedding", "OpenAI's CLIP: not supported yet"},
+        {"conv2.weight", "no tensor has a name known from Vision Transformers (timm"},
+    };
     const char *path = at(state, "other.safetensors");
     struct network *network = calloc(1, sizeof *network);
     assert_non_null(network);
     save_safetensors(path, network, "F32", "");
     assert_refused(path, "holds no tensors");
-    ADD(network, "layer1.0.conv1.weight", 4, 3, 3, 3);
-    ADD(network, "conv1.weight", 4, 3, 3, 3);
-    save_safetensors(path, network, "F32", "");
-    assert_refused(path, "no tensor has a name known from Vision Transformers; the first is conv1");
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        network->count = 0;
+        ADD(network, cases[i].tensor, 4, 3);
+        ADD(network, "conv1.weight", 4, 3, 3, 3);
+        save_safetensors(path, network, "F32", "");
+        assert_refused(path, cases[i].wanted);
+        free(network->items[0].data);
+        free(network->items[1].data);
+        network->count = 0;
+    }
     free_network(network);
 
     network = timm(); /* blocks 0, 1 and 3 */
@@ -231,6 +251,19 @@ static void test_other_networks(void **state)
     save_safetensors(path, network, "F32", "");
     assert_refused(path, "tensor blocks.2.norm1.weight is missing");
     free_network(network);
+}
+
+/* A teacher and its student. */
+static void test_two_backbones(void **state)
+{
+    const char *path = at(state, "two.safetensors");
+    struct network *two = transformers("teacher."), *student = transformers("student.");
+    for (int i = 0; i < student->count; i++)
+        copy_as(two, &student->items[i], student->items[i].name);
+    save_safetensors(path, two, "F32", "");
+    assert_refused(path, "holds two backbones, with names that begin student. and teacher.");
+    free_network(two);
+    free_network(student);
 }
 
 /* ---- Damaged .safetensors ------------------------------------------------------------------- */
@@ -340,9 +373,9 @@ static void test_metadata(void **state)
     }
     save_safetensors(path, network, "F32",
                      "\"__metadata__\":{\"layer_norm_eps\":\"1e-12\",\"heads\":\"2\"},");
-    assert_reads_as(path, LAE_WEIGHTS_TIMM, 1e-12, HEADS);
+    assert_reads_as(path, "timm safetensors", 1e-12, HEADS);
     save_safetensors(path, network, "F32", "\"__metadata__\":{\"heads\":\"many\"},");
-    assert_reads_as(path, LAE_WEIGHTS_TIMM, 1e-6, 0); /* of somebody else's making */
+    assert_reads_as(path, "timm safetensors", 1e-6, 0); /* of somebody else's making */
     free_network(network);
 }
 
@@ -455,7 +488,7 @@ static void test_npy_headers(void **state)
         {"  { 'shape' : ( 1 , 1 , 8 ,) , 'descr':'<f4','fortran_order' : False , } \n\n", NULL},
         {"{'descr': '<f8', 'fortran_order': False, 'shape': (1, 1, 4), }", "is of type '<f8'"},
         {"{'descr': '>f4', 'fortran_order': False, 'shape': (1, 1, 8), }", "is of type '>f4'"},
-        {"{'descr': '|V2', 'fortran_order': False, 'shape': (1, 1, 16), }", "is of type '|V2'"},
+        {"{'descr': '|V4', 'fortran_order': False, 'shape': (1, 1, 8), }", "is of type '|V4'"},
         {"{'descr': '|O', 'fortran_order': False, 'shape': (1, 1, 8), }", "is of type '|O'"},
         {"{'descr': [('a', '<f4')], 'fortran_order': False, 'shape': (8,), }", "array of records"},
         {"{'descr': 4, 'fortran_order': False, 'shape': (1, 1, 8), }", "at byte 20: a quoted text"},
@@ -499,9 +532,9 @@ static void test_npy_headers(void **state)
         append_bytes(&content, find_tensor(network, "cls_token")->data, WIDTH * sizeof(float));
         save_with_entry(path, "cls", &content);
         if (cases[i].wanted == NULL) {
-            assert_reads_as(path, LAE_WEIGHTS_NPZ, 1e-6, HEADS);
+            assert_reads_as(path, "Google npz", 1e-6, HEADS);
         } else {
-            assert_refused(path, ": tensor cls: ");
+            assert_refused(path, ": tensor cls");
             assert_refused(path, cases[i].wanted);
         }
         free_bytes(&content);
@@ -684,10 +717,10 @@ static void register_token(hid_t file)
     put_dataset(file, "reg_token", H5T_NATIVE_FLOAT, 2, (const float[]){0.0f, 1.0f});
 }
 
-static void classifier(hid_t file)
+static void stranger(hid_t file)
 {
-    hid_t group = H5Gcreate2(file, "head", H5P_DEFAULT, H5P_DEFAULT, H5P_DEFAULT);
-    put_dataset(file, "head/bias", H5T_NATIVE_FLOAT, 2, (const float[]){0.0f, 1.0f});
+    hid_t group = H5Gcreate2(file, "hood", H5P_DEFAULT, H5P_DEFAULT, H5P_DEFAULT);
+    put_dataset(file, "hood/bias", H5T_NATIVE_FLOAT, 2, (const float[]){0.0f, 1.0f});
     H5Gclose(group);
 }
 
@@ -732,8 +765,8 @@ static void test_odd_hdf5(void **state)
         {negative_heads, "heads is -2"},
         {no_bias, "tensor blocks/1/norm2/bias is missing"},
         {no_block, "tensor blocks/0/norm1/weight is missing"},
-        {register_token, "tensor reg_token is of another architecture"},
-        {classifier, "tensor head/bias is of another architecture"},
+        {register_token, "tensor reg_token has shape [2]; [1, R, 8] is wanted"},
+        {stranger, "tensor hood/bias is not known"},
         {integers, "norm/bias"},
         {doubles, "norm/bias"},
         {short_bias, "tensor norm/bias has shape [7]; [8] is wanted"},
@@ -763,7 +796,10 @@ static void test_strangers(void **state)
         {"", 0, "is empty"},
         {"\n", 1, "is no weight file"},
         {"These are not the weights you are looking for.\n", 47, "is no weight file"},
-        {"{\"a\": 1}", 8, "is no weight file"},
+        {"{\"a\": 1}", 8, "is JSON without a weight_map"},
+        {"{\"a\": 1", 7, "is damaged at byte"},
+        {"<!DOCTYPE html><html></html>", 28, "is a page of HTML"},
+        {"GGUF\3\0\0\0", 8, "GGUF"},
         {"version https://git-lfs.github.com/spec/v1\noid sha256:00\n", 57, "git lfs pull"},
         {"\x93NUMPY\1\0v\0{'descr': '<f4'", 24, "is a single .npy array"},
         {"\x80\x02}q\0.", 6, "is a Python pickle"},
@@ -781,20 +817,24 @@ static void test_strangers(void **state)
         save_bytes(path, cases[i].content, cases[i].size);
         assert_refused(path, cases[i].wanted);
     }
-    assert_refused(*state, "is a directory");
+    assert_int_equal(mkdir(at(state, "folder"), 0777), 0);
+    assert_refused(at(state, "folder"), "is a folder without a weight file");
     assert_refused(at(state, "nowhere"), "No such file");
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(test_missing),         TEST(test_ranks),           TEST(test_not_finite),
-        TEST(test_not_finite_head), TEST(test_shapes),          TEST(test_unknown),
-        TEST(test_other_networks),  TEST(test_headers),         TEST(test_metadata),
-        TEST(test_header_lengths),  TEST(test_cut_safetensors), TEST(test_flipped_header),
-        TEST(test_npy_headers),     TEST(test_cut_npy),         TEST(test_zips),
-        TEST(test_damaged_zip),     TEST(test_damaged_own),     TEST(test_odd_hdf5),
-        TEST(test_strangers),
+        TEST(test_missing),        TEST(test_ranks),
+        TEST(test_not_finite),     TEST(test_not_finite_head),
+        TEST(test_shapes),         TEST(test_unknown),
+        TEST(test_other_networks), TEST(test_two_backbones),
+        TEST(test_headers),        TEST(test_metadata),
+        TEST(test_header_lengths), TEST(test_cut_safetensors),
+        TEST(test_flipped_header), TEST(test_npy_headers),
+        TEST(test_cut_npy),        TEST(test_zips),
+        TEST(test_damaged_zip),    TEST(test_damaged_own),
+        TEST(test_odd_hdf5),       TEST(test_strangers),
     };
     return cmocka_run_group_tests_name("weights_damage", tests, NULL, NULL);
 }

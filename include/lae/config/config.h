@@ -50,9 +50,10 @@ struct lae_config {
         int tasks; /* stop after so many; 0: all */
     } run;
     struct lae_data_options data; /* path NULL: not given */
+    bool pixels_given;            /* data.mean or data.std is not just the default */
     struct {
         char *weights; /* NULL: not given */
-        int heads;     /* 0: as the weight file says, else width / 64 */
+        int heads;     /* 0: as the weight file, or what is beside it, says */
         enum lae_precision precision;
     } model;
     struct lae_pet_options pet;

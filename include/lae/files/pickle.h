@@ -66,6 +66,9 @@ const struct lae_pickle_value *lae_pickle_top(const struct lae_pickle *pickle);
 /* The value of that number; NULL for LAE_PICKLE_NOTHING. */
 const struct lae_pickle_value *lae_pickle_at(const struct lae_pickle *pickle, uint32_t number);
 
+/* How many values there are. */
+uint32_t lae_pickle_count(const struct lae_pickle *pickle);
+
 /* A value's items, one after the other: at first *place is value->first. NULL when there are no
  * more. */
 const struct lae_pickle_value *lae_pickle_next(const struct lae_pickle *pickle, uint32_t *place);

@@ -14,6 +14,7 @@
 #include "lae/dist/dist.h"
 #include "lae/objective/objective.h"
 #include "lae/pet/pet.h"
+#include "lae/store/weights.h"
 #include "lae/vit/model.h"
 
 struct lae_job {
@@ -32,6 +33,7 @@ struct lae_job {
     struct lae_pet pet;
     const struct lae_objective *objective;
     char data_digest[65], weights_digest[65]; /* SHA-256 */
+    char heads_from[LAE_ORIGIN_TEXT];         /* rank 0: who said how many heads there are */
     char *fingerprint;                        /* see lae_fingerprint */
 };
 

@@ -43,7 +43,8 @@ struct lae_pet_options {
 /* Shapes of the backbone that modules depend on. */
 struct lae_pet_dims {
     size_t width;                /* D */
-    size_t grid_rows, grid_cols; /* patches; tokens = 1 + grid_rows * grid_cols */
+    size_t extra_rows;           /* tokens between the class token and the patches */
+    size_t grid_rows, grid_cols; /* patches; tokens = 1 + extra_rows + grid_rows * grid_cols */
 };
 
 /* One module at its place. */

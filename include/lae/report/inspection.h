@@ -78,8 +78,7 @@ struct lae_statistics_facts lae_statistics_facts_of(const struct lae_class_stats
 /* What a backbone's tensors say of its shapes. */
 struct lae_backbone_facts {
     size_t depth, width, hidden, patch, image, parameters;
-    int heads;        /* as the file says, else width / 64; 0 where that is no whole number */
-    bool heads_known; /* the file says so */
+    size_t prefix_rows; /* tokens before the patches */
 };
 struct lae_backbone_facts lae_backbone_facts_of(const struct lae_weights *weights);
 

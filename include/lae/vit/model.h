@@ -21,13 +21,20 @@ struct lae_vit_dims {
     size_t width; /* D */
     size_t depth; /* blocks */
     size_t heads, head_dim;
-    size_t hidden; /* of the MLP */
-    size_t patch;  /* side of a patch, pixels */
-    size_t image;  /* side of an image, pixels */
-    size_t grid;   /* patches a side: image / patch */
-    size_t tokens; /* N = 1 + grid^2 */
-    float eps;     /* of the layer norms */
+    size_t hidden;                  /* of the MLP */
+    size_t patch;                   /* side of a patch, pixels */
+    size_t image;                   /* side of an image, pixels */
+    size_t grid;                    /* patches a side: image / patch */
+    size_t distillation, registers; /* prefix rows beside the class token's */
+    size_t tokens;                  /* N = P + grid^2 */
+    float eps;                      /* of the layer norms */
 };
+
+/* P: the rows before the patches, the class token's first, the distillation token's next. */
+static inline size_t lae_vit_prefix_rows(const struct lae_vit_dims *dims)
+{
+    return 1 + dims->distillation + dims->registers;
+}
 
 /* A frozen linear map, in the forms that lae_product_run takes. */
 struct lae_frozen {
@@ -56,6 +63,7 @@ struct lae_vit {
     struct lae_vit_dims dims;
     const struct lae_kernels *kernels;
     const float *cls_token;               /* [D] */
+    const float *dist_token, *reg_token;  /* [D], [registers, D], or NULL where there are none */
     const float *pos_embed;               /* [N, D] */
     struct lae_frozen patch;              /* 3 p p to D */
     const float *norm_weight, *norm_bias; /* [D] */
@@ -67,7 +75,8 @@ struct lae_vit {
 };
 
 /* The shapes of the backbone in `tensors` (timm's names, as lae_weights_read gives them), for
- * images of `image` pixels a side. `heads` 0: width / 64. Errors name the key or tensor. */
+ * images of `image` pixels a side. `heads` 0: not known, an error. Errors name the key or tensor.
+ */
 lae_status lae_vit_dims_of(const struct lae_set *tensors, int image, int heads, double eps,
                            struct lae_vit_dims *dims) LAE_MUST_CHECK;
 
@@ -101,8 +110,9 @@ void lae_vit_free(struct lae_vit *vit);
 /* What modules need to know of a backbone. */
 struct lae_pet_dims lae_vit_pet_dims(const struct lae_vit_dims *dims);
 
-/* Resizes a position embedding from [1 + from^2, width] to [1 + to^2, width]: bicubic (a = -0.75,
- * align_corners false, as torch.nn.functional.interpolate), the class token's row copied. */
-void lae_vit_resize_positions(float *out, size_t to, const float *in, size_t from, size_t width);
+/* Resizes a position embedding from [prefix + from^2, width] to [prefix + to^2, width]: bicubic (a
+ * = -0.75, align_corners false, as torch.nn.functional.interpolate), the prefix rows copied. */
+void lae_vit_resize_positions(float *out, size_t to, const float *in, size_t from, size_t prefix,
+                              size_t width);
 
 #endif
