@@ -269,6 +269,20 @@ static lae_status best_of(const struct lae_job *job, struct lae_arithmetic arith
     return status;
 }
 
+/* "model name : ..." of Linux; empty where there is none. */
+static void read_processor(char *name, size_t size)
+{
+    char line[256];
+    FILE *file = fopen("/proc/cpuinfo", "r");
+    *name = 0;
+    while (file != NULL && *name == 0 && fgets(line, sizeof line, file) != NULL) {
+        const char *value = strstr(line, ": ");
+        if (strncmp(line, "model name", 10) != 0 || value == NULL) continue;
+        snprintf(name, size, "%.*s", (int)strcspn(value + 2, "\n"), value + 2);
+    }
+    if (file != NULL) fclose(file);
+}
+
 /* The peaks of both precisions; the one of the run's own stays open. [collective] */
 static lae_status measure_peaks(struct session *s, struct lae_bench_result *r)
 {
@@ -293,6 +307,12 @@ static lae_status measure_peaks(struct session *s, struct lae_bench_result *r)
     return lae_bench_peak_open(&s->job, own, PEAK_SIDE, &s->peak);
 }
 
+static void take_shares(const struct lae_bench_result *r, double peak, struct lae_bench_rate *rate)
+{
+    rate->share = rate->gflops / peak;
+    rate->share_limit = rate->gflops / lae_bench_limit_of(r)->all;
+}
+
 static lae_status measure_all(struct session *s, struct lae_bench_result *r)
 {
     struct lae_vit_flops flops = lae_vit_count_flops(&s->job.vit, &s->job.pet);
@@ -307,13 +327,16 @@ static lae_status measure_all(struct session *s, struct lae_bench_result *r)
     size_t stored = 2 * s->job.backbone.total * sizeof(float), packed = s->job.vit.packed;
     r->weights_mb = 1e-6 * (double)(packed > 0 ? packed : stored);
     memory_of(s->job.dist, &r->rank_mb, &r->node_mb); /* before the large products take theirs */
+    read_processor(r->processor, sizeof r->processor);
+    r->limit_fp32 = lae_bench_limit_measure(&s->job, LAE_PRECISION_FP32);
+    r->limit_bf16 = lae_bench_limit_measure(&s->job, LAE_PRECISION_BF16);
     LAE_TRY(measure_peaks(s, r));
     LAE_TRY(measure_rate(s, forward, r->forward_gflop, &r->forward));
     LAE_TRY(measure_rate(s, train, r->train_gflop, &r->train));
     r->step_s = (double)s->options->batch / r->train.images_per_s;
     *(r->arithmetic.precision == LAE_PRECISION_BF16 ? &r->peak_bf16 : &r->peak_fp32) = s->best;
-    r->forward.share = r->forward.gflops / s->best;
-    r->train.share = r->train.gflops / s->best;
+    take_shares(r, s->best, &r->forward);
+    take_shares(r, s->best, &r->train);
     return NULL;
 }
 

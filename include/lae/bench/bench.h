@@ -1,6 +1,7 @@
 /* How fast the machine is, and how much of that the program gets: images a second of the forward
- * pass and of the training step, of a Vision Transformer with random weights, beside the rate of a
- * large product of matrices in the same run.
+ * pass and of the training step, of a Vision Transformer with random weights, beside two rates of
+ * the same run: what the processor's instructions can do at most, and what a library's large
+ * product of matrices gets of it.
  *
  * Everything is measured twice over: by the clock, and by the processor time of the threads that
  * compute, which another program on the same cores takes nothing away from. By processor time, each
@@ -31,16 +32,25 @@ struct lae_bench_options {
 struct lae_bench_rate {
     double images_per_s;
     double gflops;           /* GFLOP/s of the products of matrices */
-    double share;            /* of the peak, 0..1 */
+    double share;            /* of the rate of large products, 0..1 */
+    double share_limit;      /* of the limit of the instructions, 0..1 */
     double images_per_cpu_s; /* images a second of processor time */
     double share_cpu;        /* of the products around it, by processor time */
+};
+
+/* What the instructions can do that a precision is computed by, GFLOP/s. */
+struct lae_bench_limit {
+    const char *name; /* of the instructions; NULL: the processor has none for this precision */
+    double one, all;  /* one thread alone; all threads of all ranks at once */
 };
 
 struct lae_bench_result {
     struct lae_bench_options options;
     struct lae_arithmetic arithmetic;
     int ranks, threads, hosts;
-    double peak_fp32, peak_bf16; /* GFLOP/s of all ranks and threads; bf16 0: not built in */
+    char processor[128]; /* as the system names it */
+    struct lae_bench_limit limit_fp32, limit_bf16;
+    double peak_fp32, peak_bf16; /* large products, GFLOP/s of all threads; bf16 0: not built in */
     bool bf16_is_native;
     double forward_gflop, train_gflop; /* of one image */
     struct lae_bench_rate forward, train;
@@ -72,6 +82,14 @@ lae_status lae_bench_peak_open(const struct lae_job *job, struct lae_arithmetic 
 /* One product on each thread. [collective] */
 struct lae_bench_peak_rate lae_bench_peak_sample(struct lae_bench_peak *peak);
 void lae_bench_peak_close(struct lae_bench_peak *peak); /* NULL is allowed */
+
+/* The limit of the run's own precision: of bf16 without instructions for it, which is computed as
+ * fp32, that of fp32. */
+const struct lae_bench_limit *lae_bench_limit_of(const struct lae_bench_result *result);
+
+/* [collective] */
+struct lae_bench_limit lae_bench_limit_measure(const struct lae_job *job,
+                                               enum lae_precision precision);
 
 /* Processor time that the threads of all ranks have spent so far. [collective] */
 double lae_bench_cpu_seconds(const struct lae_job *job);
