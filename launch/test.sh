@@ -92,7 +92,7 @@ test_addresses() {
     LAE_SANITIZED=address
     export ASAN_OPTIONS LSAN_OPTIONS UBSAN_OPTIONS LAE_SANITIZED
     run_tests build-sanitize --timeout-multiplier 6 --suite unit --suite numeric
-    run_tests build-sanitize --timeout-multiplier 6 threads ties tools
+    run_tests build-sanitize --timeout-multiplier 6 mutations threads ties tools
     unset ASAN_OPTIONS LSAN_OPTIONS UBSAN_OPTIONS LAE_SANITIZED
 }
 

@@ -2,20 +2,23 @@
 #include "lae/cmd/cmd.h"
 #include "lae/files/atomic.h"
 #include "lae/files/map.h"
+#include "lae/report/found.h"
 #include "lae/report/page.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 
-enum { OPTION_OUTPUT };
+enum { OPTION_OUTPUT, OPTION_OVER };
 
 static const struct lae_option options[] = {
     [OPTION_OUTPUT] = {"output", "DIR|FILE",
                        "where to write: DIR/report.html and DIR/figures, or "
                        "FILE.html and FILE_figures (RUN/report; of several "
                        "runs: report)"},
+    [OPTION_OVER] = {"over", "KEYS",
+                     "runs that differ in these keys alone are averaged, KEY or KEY,KEY "
+                     "(run.seed)"},
     {NULL, NULL, NULL},
 };
 
@@ -79,32 +82,61 @@ static lae_status prepare(const struct places *places, bool chosen)
     return NULL;
 }
 
-static bool same_directory(const char *a, const char *b)
+/* ---- what is averaged over */
+
+#define OVER_MOST 16
+
+struct over {
+    char *text, *configs; /* the keys, cut apart; where class orders have their names */
+    const char *keys[OVER_MOST];
+    struct lae_grouping grouping;
+};
+
+/* Whether it is a key that can change the result: of others runs are never told apart. */
+static lae_status check_key(const char *name)
 {
-    struct stat first, second;
-    return stat(a, &first) == 0 && stat(b, &second) == 0 && first.st_dev == second.st_dev &&
-           first.st_ino == second.st_ino;
+    for (size_t row = 0;; row++) {
+        struct lae_config_key key;
+        LAE_TRY(lae_config_key_describe(row, &key));
+        bool end = key.name == NULL, found = !end && strcmp(key.name, name) == 0;
+        bool result = key.result;
+        lae_config_key_free(&key);
+        if (found && result) return NULL;
+        if (found)
+            return lae_bad_input("--over: %s changes no result, so that runs are never told apart "
+                                 "by it; leave it out",
+                                 name);
+        if (end)
+            return lae_bad_input("--over: there is no key \"%s\"; lae_mpi train --help lists them",
+                                 name);
+    }
 }
 
-/* A run that counted as two seeds would make every deviation too small. */
-static lae_status check_runs(const struct lae_arguments *arguments)
+static lae_status choose_over(const char *given, struct over *over)
 {
-    const char **names = arguments->positional;
-    for (int i = 1; i < arguments->positional_count; i++)
-        for (int j = 0; j < i; j++)
-            if (same_directory(names[j], names[i]))
-                return lae_bad_input("%s: is the same run as %s; name each once", names[i],
-                                     names[j]);
-    return NULL;
+    char *home = lae_home(), *rest = NULL;
+    over->configs = home != NULL ? lae_path_join(home, "configs") : NULL;
+    free(home);
+    over->text = strdup(given != NULL ? given : "run.seed");
+    if (over->text == NULL) return lae_out_of_memory(64, "a list of keys");
+    over->grouping = (struct lae_grouping){.over = over->keys, .configs = over->configs};
+    size_t *count = &over->grouping.over_count;
+    for (char *key = strtok_r(over->text, ",", &rest); key != NULL;
+         key = strtok_r(NULL, ",", &rest)) {
+        if (*count == OVER_MOST) return lae_bad_input("--over: names more than %d keys", OVER_MOST);
+        LAE_TRY(check_key(key));
+        over->keys[(*count)++] = key;
+    }
+    return *count > 0 ? NULL : lae_bad_input("--over: names no key");
 }
 
-static lae_status read_runs(const struct lae_arguments *arguments, struct lae_log *log,
-                            struct lae_run *runs)
+static void free_over(struct over *over)
 {
-    for (int i = 0; i < arguments->positional_count; i++)
-        LAE_TRY(lae_run_read(arguments->positional[i], log, &runs[i]));
-    return NULL;
+    free(over->text);
+    free(over->configs);
 }
+
+/* ---- all of it */
 
 static void tell(const struct places *places, size_t count, const struct lae_page_drawn *drawn,
                  struct lae_log *log)
@@ -124,41 +156,55 @@ static void tell(const struct places *places, size_t count, const struct lae_pag
                  drawn->found ? places->figures : "");
 }
 
-static lae_status write_report(const struct lae_arguments *arguments, struct lae_log *log,
-                               struct lae_run *runs, struct places *places)
+static lae_status write_page(const struct lae_arguments *arguments, struct lae_log *log,
+                             const struct lae_found *found, struct lae_run *runs,
+                             const struct lae_grouping *grouping, struct places *places)
 {
-    size_t count = (size_t)arguments->positional_count;
     struct lae_page_drawn drawn;
-    LAE_TRY(check_runs(arguments));
-    LAE_TRY(read_runs(arguments, log, runs));
+    for (size_t i = 0; i < found->count; i++)
+        LAE_TRY(lae_run_read(found->items[i], log, &runs[i]));
     LAE_TRY(choose_places(arguments, places));
     LAE_TRY(prepare(places, arguments->options[OPTION_OUTPUT] != NULL));
-    LAE_TRY(lae_page_write(places->page, places->figures, runs, count, &drawn));
-    tell(places, count, &drawn, log);
+    const struct lae_page_options page = {places->page, places->figures, grouping, log};
+    LAE_TRY(lae_page_write(&page, runs, found->count, &drawn));
+    tell(places, found->count, &drawn, log);
     return NULL;
 }
 
-static lae_status run(const struct lae_arguments *arguments, const struct lae_dist *dist,
-                      struct lae_log *log)
+static lae_status write_report(const struct lae_arguments *arguments, struct lae_log *log,
+                               const struct lae_found *found, const struct lae_grouping *grouping)
 {
-    (void)dist;
     struct places places = {0};
-    int count = arguments->positional_count;
-    struct lae_run *runs = calloc((size_t)count, sizeof *runs);
-    if (runs == NULL) return lae_out_of_memory((size_t)count * sizeof *runs, "runs");
-    lae_status status = write_report(arguments, log, runs, &places);
-    for (int i = 0; i < count; i++)
+    struct lae_run *runs = calloc(found->count, sizeof *runs);
+    if (runs == NULL) return lae_out_of_memory(found->count * sizeof *runs, "runs");
+    lae_status status = write_page(arguments, log, found, runs, grouping, &places);
+    for (size_t i = 0; i < found->count; i++)
         lae_run_free(&runs[i]);
     free(runs);
     free_places(&places);
     return status;
 }
 
+static lae_status run(const struct lae_arguments *arguments, const struct lae_dist *dist,
+                      struct lae_log *log)
+{
+    (void)dist;
+    struct over over = {0};
+    struct lae_found found = {0};
+    lae_status status = choose_over(arguments->options[OPTION_OVER], &over);
+    for (int i = 0; i < arguments->positional_count && status == NULL; i++)
+        status = lae_found_add(&found, arguments->positional[i], log);
+    if (status == NULL) status = write_report(arguments, log, &found, &over.grouping);
+    lae_found_free(&found);
+    free_over(&over);
+    return status;
+}
+
 const struct lae_command lae_command_report = {
     .name = "report",
-    .usage = "RUN [RUN ...] [--output DIR|FILE]",
+    .usage = "RUN|DIR [RUN|DIR ...] [--output DIR|FILE] [--over KEYS]",
     .help = "write what runs came to as one page of HTML and as figures, side by side and with "
-            "means over seeds",
+            "means over seeds; DIR stands for the runs in it",
     .example = "lae_mpi report runs/ties_1 runs/ties_2 runs/ema_1 --output compared",
     .positional = 1,
     .more = true,

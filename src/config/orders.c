@@ -77,3 +77,44 @@ lae_status lae_order_find(const struct lae_config *config, const char *name,
     free(message);
     return status;
 }
+
+/* ---- the other way round */
+
+static bool is_order(const struct lae_written *value, const int *order, size_t count)
+{
+    int64_t class;
+    if (value->kind != LAE_WRITTEN_LIST || value->count != count) return false;
+    for (size_t i = 0; i < count; i++)
+        if (!lae_text_integer(value->items[i].text, &class) || class != order[i]) return false;
+    return true;
+}
+
+static lae_status name_in_file(const char *path, const struct lae_data_options *data, char **name)
+{
+    struct lae_document document;
+    LAE_TRY(lae_document_read_file(&document, path));
+    lae_status status = NULL;
+    for (size_t i = 0; i < document.count && *name == NULL && status == NULL; i++) {
+        const struct lae_entry *entry = &document.entries[i];
+        if (!is_order(&entry->value, data->class_order, (size_t)data->class_order_count)) continue;
+        *name = strdup(entry->path);
+        if (*name == NULL) status = lae_out_of_memory(strlen(entry->path), "a name");
+    }
+    lae_document_free(&document);
+    return status;
+}
+
+lae_status lae_config_order_name(const struct lae_config *config, char **name)
+{
+    const char *const directories[] = {config->directory, config->configs};
+    lae_status status = NULL;
+    *name = NULL;
+    for (int i = 0; i < 2 && status == NULL && *name == NULL; i++) {
+        if (config->data.class_order == NULL || directories[i] == NULL) continue;
+        char *path = lae_path_join(directories[i], FILE_NAME);
+        if (path == NULL) return lae_out_of_memory(strlen(directories[i]), "a path");
+        if (lae_path_exists(path)) status = name_in_file(path, &config->data, name);
+        free(path);
+    }
+    return status;
+}

@@ -18,10 +18,9 @@ static const struct {
     [PAGE_SUMMARY] = {"summary", "Summary", ""},
     [PAGE_ACCURACY] =
         {"accuracy", "Accuracy after each task",
-         "Over the test images of all classes seen so far. Online is what the last task left, "
-         "offline what was accumulated, ensemble the higher of their two probabilities; "
-         "HEAD_MODULE, as "
-         "lda_offline, is a head made from class statistics of that module's features."},
+         "Online is what the last task left, offline what was accumulated, ensemble the higher of "
+         "their two probabilities; HEAD_MODULE, as lda_offline, is a head made from class "
+         "statistics of that module's features."},
     [PAGE_MATRIX] = {"matrix", "Accuracy matrix",
                      "A row for the evaluation after each task, a column for each task's images: "
                      "down a column, how well a task is remembered."},
@@ -188,10 +187,36 @@ static lae_status write_figures(FILE *out, const struct page *page, enum page_se
     return NULL;
 }
 
+/* Numbers to tune by must not be taken for results. */
+static void write_evaluated(FILE *out, const struct page *page)
+{
+    size_t held_out = 0;
+    for (size_t i = 0; i < page->run_count; i++)
+        held_out += page->runs[i].validation;
+    if (held_out == 0) {
+        fputs("<p>Over the test images of all classes seen so far.</p>\n", out);
+        return;
+    }
+    fputs("<p>Over the validation images of all classes seen so far, which are training images "
+          "that data.validation_share held out: numbers to tune by, no results",
+          out);
+    if (held_out < page->run_count)
+        fputs("; but over the test images of the runs that hold nothing out: ", out);
+    const char *before = "";
+    for (size_t i = 0; i < page->run_count && held_out < page->run_count; i++) {
+        if (page->runs[i].validation) continue;
+        fputs(before, out);
+        lae_html_text(out, page->runs[i].name);
+        before = ", ";
+    }
+    fputs(".</p>\n", out);
+}
+
 static lae_status write_section(FILE *out, const struct page *page, enum page_section section)
 {
     fprintf(out, "<section id=\"%s\">\n<h2>%s</h2>\n", sections[section].id,
             sections[section].title);
+    if (section == PAGE_ACCURACY) write_evaluated(out, page);
     if (sections[section].words[0] != '\0') fprintf(out, "<p>%s</p>\n", sections[section].words);
     fputs("<div class=\"parts\">\n", out);
     LAE_TRY(write_figures(out, page, section));
@@ -273,26 +298,60 @@ static void count_refusals(const struct page *page, struct lae_page_drawn *drawn
     }
 }
 
-static lae_status make_page(const char *path, const char *figures, struct page *page)
+/* A copy that counted as another seed would make every deviation too small. */
+static void tell_copies(const struct page *page)
+{
+    for (size_t g = 0; g < page->groups.count; g++)
+        for (size_t i = 0; i < page->groups.items[g].copy_count; i++) {
+            const struct lae_copy *copy = &page->groups.items[g].copies[i];
+            lae_log_warn(page->options->log,
+                         "%s has the configuration, seed, weights and images of %s, %s: the two "
+                         "are counted once, as the latter",
+                         copy->run->place, copy->of->place,
+                         copy->same ? "and its numbers" : "though other numbers");
+        }
+}
+
+/* What is to be shown of the runs: all but what gnuplot draws. */
+static lae_status prepare_page(struct page *page)
+{
+    LAE_TRY(lae_groups_make(page->runs, page->run_count, page->options->grouping, &page->groups));
+    LAE_TRY(collect_scorers(page));
+    return page_make_figures(page);
+}
+
+static lae_status make_page(struct page *page)
 {
     char *text = NULL;
     size_t size = 0;
-    LAE_TRY(lae_groups_make(page->runs, page->run_count, &page->groups));
-    LAE_TRY(collect_scorers(page));
-    LAE_TRY(page_make_figures(page));
-    LAE_TRY(lae_gnuplot_draw(figures, page->drawings, page->figure_count, &page->drawn));
+    LAE_TRY(prepare_page(page));
+    tell_copies(page);
+    LAE_TRY(
+        lae_gnuplot_draw(page->options->figures, page->drawings, page->figure_count, &page->drawn));
     lae_status status = write_text(page, &text, &size);
-    if (status == NULL) status = lae_atomic_write(path, text, size);
+    if (status == NULL) status = lae_atomic_write(page->options->path, text, size);
     free(text);
     return status;
 }
 
-lae_status lae_page_write(const char *path, const char *figures, const struct lae_run *runs,
+lae_status lae_page_write(const struct lae_page_options *options, const struct lae_run *runs,
                           size_t count, struct lae_page_drawn *drawn)
 {
-    struct page page = {.runs = runs, .run_count = count};
-    lae_status status = make_page(path, figures, &page);
+    struct page page = {.options = options, .runs = runs, .run_count = count};
+    lae_status status = make_page(&page);
     count_refusals(&page, drawn);
+    free_page(&page);
+    return status;
+}
+
+lae_status lae_page_text(const struct lae_page_options *options, const struct lae_run *runs,
+                         size_t count, char **text)
+{
+    struct page page = {.options = options, .runs = runs, .run_count = count};
+    size_t size;
+    *text = NULL;
+    lae_status status = prepare_page(&page);
+    if (status == NULL) status = write_text(&page, text, &size);
     free_page(&page);
     return status;
 }

@@ -3,8 +3,7 @@
 #define LAE_REPORT_PAGE_PRIVATE_H
 
 #include "lae/report/gnuplot.h"
-#include "lae/report/group.h"
-#include "lae/report/run.h"
+#include "lae/report/page.h"
 
 #include <stdio.h>
 
@@ -29,6 +28,7 @@ struct page_figure {
 };
 
 struct page {
+    const struct lae_page_options *options;
     const struct lae_run *runs; /* [run_count] */
     size_t run_count;
     struct lae_groups groups;
@@ -43,7 +43,8 @@ struct page {
 /* A number of the merges of one block. */
 struct page_merge_value {
     const char *name, *title, *unit;
-    bool kept; /* a share that is 1 where nothing is left out */
+    double idle;      /* where it is this, nothing has happened; NaN: it always tells something */
+    const char *said; /* in words, where it is that everywhere */
     size_t offset;
 };
 #define PAGE_MERGE_VALUES 6
@@ -53,6 +54,9 @@ extern const struct page_merge_value page_merge_values[PAGE_MERGE_VALUES];
  * `task`; count 0: no such merge. */
 struct lae_moments page_merge_moments(const struct lae_group *group, int task, int block,
                                       const struct page_merge_value *value);
+
+/* Whether there is anything to see: in some merge it is not idle. */
+bool page_merge_tells(const struct lae_group *group, const struct page_merge_value *value);
 
 /* The highest block with a merge, plus 1; 0: no merges. */
 int page_merge_blocks(const struct lae_group *group);

@@ -405,19 +405,6 @@ static lae_status chart_curves(struct page *page)
 
 /* ---- merges */
 
-/* Whether there is anything to see: nothing was left out where every share is 1. */
-static bool is_telling(const struct lae_group *group, const struct page_merge_value *value,
-                       int blocks)
-{
-    bool telling = !value->kept;
-    for (int task = 1; task < group->finished && !telling; task++)
-        for (int block = 0; block < blocks && !telling; block++) {
-            struct lae_moments m = page_merge_moments(group, task, block, value);
-            telling = m.count > 0 && m.mean < 1.0;
-        }
-    return telling;
-}
-
 static lae_status chart_merge(struct page *page, const struct lae_group *group,
                               const struct page_merge_value *value)
 {
@@ -425,7 +412,7 @@ static lae_status chart_merge(struct page *page, const struct lae_group *group,
     int blocks = page_merge_blocks(group);
     size_t points = (size_t)group->finished, count = 0;
     char name[NAME], title[NAME], labels[64][32];
-    if (blocks == 0 || !is_telling(group, value, blocks)) return NULL;
+    if (blocks == 0 || !page_merge_tells(group, value)) return NULL;
     LAE_TRY(make_lines(&lines, (size_t)blocks, points));
     for (int block = 0; block < blocks; block++) {
         size_t known = 0;

@@ -88,11 +88,27 @@ static void write_summary_row(FILE *out, const struct page *page, const struct l
     fputs("</tr>\n", out);
 }
 
+static void write_caption(const struct lae_grouping *grouping, char caption[256])
+{
+    size_t used = (size_t)snprintf(caption, 256,
+                                   "After the last finished task; mean ± standard "
+                                   "deviation over ");
+    if (grouping == NULL ||
+        (grouping->over_count == 1 && strcmp(grouping->over[0], "run.seed") == 0))
+        snprintf(caption + used, 256 - used, "seeds");
+    for (size_t i = 0; grouping != NULL && i < grouping->over_count && used < 200; i++)
+        if (grouping->over_count > 1 || strcmp(grouping->over[0], "run.seed") != 0)
+            used += (size_t)snprintf(caption + used, 256 - used, "%s%.40s", i > 0 ? ", " : "",
+                                     grouping->over[i]);
+}
+
 static void write_summary(FILE *out, const struct page *page)
 {
     static const char *const heads[] = {"runs", "last accuracy, %", "average incremental, %",
                                         "forgetting, points", "backward transfer, points"};
-    begin_table(out, "After the last finished task; mean ± standard deviation over seeds");
+    char caption[256];
+    write_caption(page->options->grouping, caption);
+    begin_table(out, caption);
     fputs("<thead><tr>", out);
     if (page->groups.count > 1) write_head(out, "runs of");
     write_head(out, "scored by");
@@ -106,6 +122,26 @@ static void write_summary(FILE *out, const struct page *page)
     end_table(out);
 }
 
+static void write_run_row(FILE *out, const struct lae_run *run, const char *taken)
+{
+    write_row_head(out, run->name);
+    write_cell(out, taken);
+    if (run->tasks > 0)
+        fprintf(out, "<td class=\"number\">%d of %d</td>", run->finished, run->tasks);
+    else
+        fputs("<td>none yet</td>", out);
+    write_cell(out, run->place);
+    fputs("</tr>\n", out);
+}
+
+static void write_copy_row(FILE *out, const struct lae_copy *copy)
+{
+    char taken[256];
+    snprintf(taken, sizeof taken, "not counted: the seed of %.100s%s", copy->of->name,
+             copy->same ? ", and its numbers" : ", though other numbers");
+    write_run_row(out, copy->run, taken);
+}
+
 /* What there is of each run. */
 static void write_runs(FILE *out, const struct page *page)
 {
@@ -116,18 +152,13 @@ static void write_runs(FILE *out, const struct page *page)
     write_head(out, "finished tasks");
     write_head(out, "place");
     fputs("</tr></thead><tbody>\n", out);
-    for (size_t g = 0; g < page->groups.count; g++)
-        for (size_t i = 0; i < page->groups.items[g].count; i++) {
-            const struct lae_run *run = page->groups.items[g].runs[i];
-            write_row_head(out, run->name);
-            write_cell(out, page->groups.items[g].label);
-            if (run->tasks > 0)
-                fprintf(out, "<td class=\"number\">%d of %d</td>", run->finished, run->tasks);
-            else
-                fputs("<td>none yet</td>", out);
-            write_cell(out, run->place);
-            fputs("</tr>\n", out);
-        }
+    for (size_t g = 0; g < page->groups.count; g++) {
+        const struct lae_group *group = &page->groups.items[g];
+        for (size_t i = 0; i < group->count; i++)
+            write_run_row(out, group->runs[i], group->label);
+        for (size_t i = 0; i < group->copy_count; i++)
+            write_copy_row(out, &group->copies[i]);
+    }
     end_table(out);
 }
 
@@ -260,8 +291,11 @@ static void write_training(FILE *out, const struct page *page)
     end_table(out);
 }
 
-static void write_merge_row(FILE *out, const struct lae_group *group, int task, int block)
+/* A column for each value that tells something. */
+static void write_merge_row(FILE *out, const struct lae_group *group,
+                            const bool tells[PAGE_MERGE_VALUES], int block)
 {
+    int task = group->finished - 1;
     if (page_merge_moments(group, task, block, &page_merge_values[0]).count == 0) return;
     if (block < 0)
         fputs("<tr class=\"total\"><th scope=\"row\">all</th>", out);
@@ -269,27 +303,52 @@ static void write_merge_row(FILE *out, const struct lae_group *group, int task, 
         fprintf(out, "<tr><th scope=\"row\">%d</th>", block);
     for (int i = 0; i < PAGE_MERGE_VALUES; i++) {
         struct lae_moments m = page_merge_moments(group, task, block, &page_merge_values[i]);
-        write_moments(out, &m, 4);
+        if (tells[i]) write_moments(out, &m, 4);
     }
     fputs("</tr>\n", out);
 }
 
-static void write_merges_of(FILE *out, const struct lae_group *group)
+static void write_merge_head(FILE *out, const bool tells[PAGE_MERGE_VALUES])
 {
-    char caption[256];
-    int last = group->finished - 1, blocks = page_merge_blocks(group);
-    if (blocks == 0) return;
-    snprintf(caption, sizeof caption, "%.100s: the merge after task %d, by block", group->label,
-             last);
-    begin_table(out, caption);
     fputs("<thead><tr>", out);
     write_head(out, "block");
     for (int i = 0; i < PAGE_MERGE_VALUES; i++)
-        write_head(out, page_merge_values[i].title);
+        if (tells[i]) write_head(out, page_merge_values[i].title);
     fputs("</tr></thead><tbody>\n", out);
+}
+
+/* In a line each: what would be a figure and a column of one number. */
+static void write_idle(FILE *out, const struct page *page, const struct lae_group *group,
+                       const bool tells[PAGE_MERGE_VALUES])
+{
+    for (int i = 0; i < PAGE_MERGE_VALUES; i++) {
+        if (tells[i]) continue;
+        fputs("<p>", out);
+        if (page->groups.count > 1) {
+            lae_html_text(out, group->label);
+            fputs(": ", out);
+        }
+        lae_html_text(out, page_merge_values[i].said);
+        fputs("</p>\n", out);
+    }
+}
+
+static void write_merges_of(FILE *out, const struct page *page, const struct lae_group *group)
+{
+    char caption[256];
+    bool tells[PAGE_MERGE_VALUES];
+    int blocks = page_merge_blocks(group);
+    if (blocks == 0) return;
+    for (int i = 0; i < PAGE_MERGE_VALUES; i++)
+        tells[i] = page_merge_tells(group, &page_merge_values[i]);
+    snprintf(caption, sizeof caption, "%.100s: the merge after task %d, by block", group->label,
+             group->finished - 1);
+    write_idle(out, page, group, tells);
+    begin_table(out, caption);
+    write_merge_head(out, tells);
     for (int block = 0; block < blocks; block++)
-        write_merge_row(out, group, last, block);
-    write_merge_row(out, group, last, -1);
+        write_merge_row(out, group, tells, block);
+    write_merge_row(out, group, tells, -1);
     end_table(out);
 }
 
@@ -298,7 +357,7 @@ static void write_merges(FILE *out, const struct page *page)
     bool any = false;
     for (size_t g = 0; g < page->groups.count; g++) {
         any = any || page_merge_blocks(&page->groups.items[g]) > 0;
-        write_merges_of(out, &page->groups.items[g]);
+        write_merges_of(out, page, &page->groups.items[g]);
     }
     if (!any)
         fputs("<p>No merge is recorded: none was due yet, or there is no offline module.</p>\n",

@@ -6,15 +6,21 @@
 
 #define FIELD(field) offsetof(struct lae_merge_stats, field)
 
+#define TRIMMED(module) "Of " module "'s change no entry was left out."
+
 const struct page_merge_value page_merge_values[PAGE_MERGE_VALUES] = {
-    {"kept_online", "Share kept of online's change", "share of entries", true, FIELD(kept_online)},
-    {"kept_offline", "Share kept of offline's change", "share of entries", true,
+    {"kept_online", "Share kept of online's change", "share of entries", 1.0, TRIMMED("online"),
+     FIELD(kept_online)},
+    {"kept_offline", "Share kept of offline's change", "share of entries", 1.0, TRIMMED("offline"),
      FIELD(kept_offline)},
-    {"conflict", "Sign conflicts", "share of entries", false, FIELD(conflict)},
-    {"norm_online", "Norm of online's change", "Euclidean norm", false, FIELD(norm_online)},
-    {"norm_offline", "Norm of offline's change, before", "Euclidean norm", false,
+    {"conflict", "Sign conflicts", "share of entries", 0.0,
+     "In no merge have the changes of online and offline opposite signs in an entry that was kept: "
+     "they share their history, and nothing is to be elected.",
+     FIELD(conflict)},
+    {"norm_online", "Norm of online's change", "Euclidean norm", NAN, NULL, FIELD(norm_online)},
+    {"norm_offline", "Norm of offline's change, before", "Euclidean norm", NAN, NULL,
      FIELD(norm_offline)},
-    {"norm_merged", "Norm of the merged change", "Euclidean norm", false, FIELD(norm_merged)},
+    {"norm_merged", "Norm of the merged change", "Euclidean norm", NAN, NULL, FIELD(norm_merged)},
 };
 
 /* NaN: not known. */
@@ -50,6 +56,17 @@ int page_merge_blocks(const struct lae_group *group)
             if (last >= blocks) blocks = last + 1;
         }
     return blocks;
+}
+
+bool page_merge_tells(const struct lae_group *group, const struct page_merge_value *value)
+{
+    if (isnan(value->idle)) return true;
+    for (int task = 1; task < group->finished; task++)
+        for (int block = 0; block < page_merge_blocks(group); block++) {
+            struct lae_moments m = page_merge_moments(group, task, block, value);
+            if (m.count > 0 && (m.mean < value->idle || m.mean > value->idle)) return true;
+        }
+    return false;
 }
 
 struct lae_moments page_epoch_moments(const struct lae_group *group, int task, bool accuracy)

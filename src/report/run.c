@@ -215,6 +215,16 @@ static lae_status read_task(struct lae_run *run, const struct lae_config *config
     return status;
 }
 
+static lae_status read_result_keys(struct lae_run *run)
+{
+    struct lae_config config;
+    LAE_TRY(lae_config_defaults(&config, NULL));
+    lae_status status = lae_config_load_text(&config, run->place, run->config, strlen(run->config));
+    run->validation = status == NULL && config.data.validation_share > 0.0;
+    lae_config_free(&config);
+    return status;
+}
+
 static lae_status read_files(struct lae_run *run, const char *keys, const char *metrics,
                              const char *first, struct lae_log *log)
 {
@@ -223,6 +233,7 @@ static lae_status read_files(struct lae_run *run, const char *keys, const char *
     lae_status status = take_keys(run, keys, &config);
     if (status == NULL) status = lae_curve_read(metrics, &run->epochs, &run->steps);
     if (status == NULL) status = read_task(run, &config, first, log);
+    if (status == NULL) status = read_result_keys(run);
     lae_config_free(&config);
     return status;
 }

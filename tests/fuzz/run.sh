@@ -18,7 +18,7 @@ seconds=${1:-60}
 case $seconds in
 '' | *[!0-9]*) echo "tests/fuzz/run.sh [SECONDS [TARGET ...]]" >&2; exit 2 ;;
 esac
-[ $# -gt 0 ] || set -- checkpoint config images npz pickle pictures safetensors
+[ $# -gt 0 ] || set -- checkpoint config images jsonl npz pickle pictures report safetensors
 build=${LAE_FUZZ_BUILD:-build-fuzz}
 
 # skip WORDS...: says why there is nothing to do.
@@ -58,7 +58,7 @@ start() {
     shift 2
     memory=allocator_may_return_null=0
     case $target in
-    checkpoint | hdf5) memory=allocator_may_return_null=1:max_allocation_size_mb=512 ;;
+    checkpoint | hdf5 | report) memory=allocator_may_return_null=1:max_allocation_size_mb=512 ;;
     esac
     [ -f "tests/fuzz/$target.dict" ] && set -- "$@" -dict="tests/fuzz/$target.dict"
     mkdir -p "$build/corpus/$target" "$build/finds/$target"

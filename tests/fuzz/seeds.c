@@ -357,6 +357,25 @@ static void write_changes(const char *directory)
     save_bytes(place(directory, "checkpoint", "weights"), "\1", 1);
 }
 
+/* As jsonl.c and report.c take them. */
+static void write_runs(const char *directory)
+{
+#define METRICS                                                                                    \
+    "{\"event\":\"begin\",\"task\":0,\"step\":0,\"run_step\":0,\"seconds\":0.0}\n"                 \
+    "{\"event\":\"steps\",\"task\":0,\"run_step\":1,\"steps\":2,\"loss\":1.5,\"accuracy\":25.0}\n" \
+    "{\"event\":\"epoch\",\"task\":0,\"run_step\":3,\"loss\":1.25,\"accuracy\":null}\n"            \
+    "{\"event\":\"evaluation\",\"task\":0,\"online\":{\"seen\":35.0,\"tasks\":[35.0]}}\n"          \
+    "{\"event\":\"steps\",\"task\":1,\"run_step\":5,\"loss\":1.5,\"accuracy\":25.0}\n"             \
+    "{\"event\":\"steps\",\"ta\n"                                                                  \
+    "{\"event\":\"begin\",\"task\":0,\"step\":0,\"run_step\":4,\"seconds\":1.0}\n"                 \
+    "{\"event\":\"epoch\",\"task\":1,\"run_step\":7,\"loss\":1.0,\"accuracy\":50.0}\n"
+    static const char begun[] = METRICS "\0run: {seed: 1}\n";
+    static const char finished[] = METRICS "\0run:\n  seed: 1\nmodel: {weights: x}\n\0\2\1";
+    save_bytes(place(directory, "jsonl", "run"), METRICS, sizeof METRICS - 1);
+    save_bytes(place(directory, "report", "begun"), begun, sizeof begun - 1);
+    save_bytes(place(directory, "report", "finished"), finished, sizeof finished - 1);
+}
+
 int main(int argc, char **argv)
 {
     if (argc != 2) {
@@ -374,5 +393,6 @@ int main(int argc, char **argv)
     write_compressed(argv[1]);
     write_own_weights(argv[1]);
     write_changes(argv[1]);
+    write_runs(argv[1]);
     return 0;
 }

@@ -286,7 +286,7 @@ static void moments(void **state)
     near(m.deviation, sqrt(13.0)); /* (9 + 1 + 16) / 2 */
 }
 
-/* Runs of one configuration but for the seed are one group, named by what their names share. */
+/* Runs of one configuration but for the seed are one group. */
 static void groups(void **state)
 {
     (void)state;
@@ -312,9 +312,14 @@ static void groups(void **state)
          .scorer_count = 1},
         {.place = "b/ema", .name = "ema", .config = "merge: {decay: 0.5}", .tasks = 2},
     };
+    runs[0].config =
+        "run: {seed: 1}\nmerge: {method: ties}\ntrain: {epochs: 3, batch_size: 7, lr: 0.5}";
+    runs[2].config =
+        "run: {seed: 2}\nmerge: {method: ties}\ntrain: {epochs: 3, batch_size: 7, lr: 0.5}";
     struct lae_groups groups;
-    assert_null(lae_groups_make(runs, 4, &groups));
+    assert_null(lae_groups_make(runs, 4, NULL, &groups));
     assert_int_equal(groups.count, 3);
+    /* They differ in more keys than are a name: what the runs' names share. */
     const struct lae_group *ties = &groups.items[0];
     assert_string_equal(ties->label, "ties");
     assert_int_equal(ties->count, 2);
@@ -335,11 +340,133 @@ static void groups(void **state)
     lae_groups_free(&groups);
 
     runs[1].config = "merge: {method: nothing}";
-    lae_status status = lae_groups_make(runs, 2, &groups);
+    lae_status status = lae_groups_make(runs, 2, NULL, &groups);
     assert_int_equal(lae_status_code(status), LAE_BAD_INPUT);
     assert_non_null(strstr(lae_status_message(status), "ema"));
     lae_status_free(status);
     lae_groups_free(&groups);
+}
+
+struct expected {
+    const char *label;
+    size_t count, copies;
+};
+
+static void are_groups(const struct lae_run *runs, size_t count, const struct lae_grouping *over,
+                       const struct expected *expected)
+{
+    struct lae_groups groups;
+    assert_null(lae_groups_make(runs, count, over, &groups));
+    for (size_t i = 0; i < groups.count; i++) {
+        assert_non_null(expected[i].label);
+        assert_string_equal(groups.items[i].label, expected[i].label);
+        assert_int_equal(groups.items[i].count, expected[i].count);
+        assert_int_equal(groups.items[i].copy_count, expected[i].copies);
+    }
+    assert_null(expected[groups.count].label);
+    lae_groups_free(&groups);
+}
+
+#define ARE_GROUPS(runs, over, ...)                                                                \
+    are_groups(runs, sizeof(runs) / sizeof(runs)[0], over,                                         \
+               (const struct expected[]){__VA_ARGS__, {NULL, 0, 0}})
+
+/* A group is called by the keys in which it differs, also where those are averaged over. */
+static void group_names(void **state)
+{
+    (void)state;
+    static const char *const both[] = {"run.seed", "data.class_order"};
+    const struct lae_grouping over = {.over = both, .over_count = 2};
+    const struct lae_run runs[] = {
+        {.place = "a", .name = "s1o1", .config = "run: {seed: 1}\nmerge: {method: ties}"},
+        {.place = "b", .name = "s2o1", .config = "run: {seed: 2}\nmerge: {method: ties}"},
+        {.place = "c",
+         .name = "s1o2",
+         .config = "run: {seed: 1}\nmerge: {method: ties}\ndata: {class_order: [4, 3, 2, 1, 0]}"},
+        {.place = "d", .name = "s1o3", .config = "merge: {method: ema}"},
+    };
+    ARE_GROUPS(runs, NULL, {"data.class_order=null, merge.method=ties", 2, 0},
+               {"data.class_order=[4, 3, 2, ...], merge.method=ties", 1, 0},
+               {"data.class_order=null, merge.method=ema", 1, 0});
+    ARE_GROUPS(runs, &over, {"merge.method=ties", 3, 0}, {"merge.method=ema", 1, 0});
+
+    char configs[4096];
+    const char *source = getenv("LAE_TEST_SOURCE");
+    assert_non_null(source);
+    snprintf(configs, sizeof configs, "%s/configs", source);
+    const struct lae_grouping named = {.over = both, .over_count = 1, .configs = configs};
+    struct lae_run orders[2] = {runs[0], runs[0]};
+    char config[1024] = "data: {class_order: [0";
+    for (int i = 1; i < 100; i++)
+        snprintf(config + strlen(config), 8, ", %d", i);
+    orders[1].config = strcat(config, "]}\nmerge: {method: ties}");
+    ARE_GROUPS(orders, &named, {"data.class_order=null", 1, 0},
+               {"data.class_order=cifar100_order1", 1, 0});
+}
+
+/* Other weights or images are another experiment; a copy is no other seed. */
+static void experiments(void **state)
+{
+    (void)state;
+    double accuracy[4] = {80.0, NAN, 60.0, 90.0}, other[4] = {81.0, NAN, 60.0, 90.0}, seen[2] = {0};
+    struct lae_score score = {"online", accuracy, seen}, another = {"online", other, seen};
+    struct lae_fact a[] = {{"data_digest", "aaaaaaaaaa", 0}, {"weights_digest", "bbbbbbbbbb", 0}};
+    struct lae_fact b[] = {{"data_digest", "aaaaaaaaaa", 0}, {"weights_digest", "cccccccccc", 0}};
+    struct lae_fact c[] = {{"data_digest", "dddddddddd", 0}, {"weights_digest", "bbbbbbbbbb", 0}};
+    struct lae_run run = {.place = "run",
+                          .name = "run",
+                          .keys = "",
+                          .weights_path = "dir/vit.npz",
+                          .config = "run: {seed: 1}",
+                          .tasks = 2,
+                          .finished = 2,
+                          .scorers = &score,
+                          .scorer_count = 1,
+                          .facts = a,
+                          .fact_count = 2};
+    struct lae_run runs[2] = {run, run};
+    runs[1].facts = b;
+    ARE_GROUPS(runs, NULL, {"model.weights=vit.npz:bbbbbbbb", 1, 0},
+               {"model.weights=vit.npz:cccccccc", 1, 0});
+    runs[1].facts = c;
+    runs[1].config = "run: {seed: 2}";
+    ARE_GROUPS(runs, NULL, {"data.path=unknown:aaaaaaaa", 1, 0},
+               {"data.path=unknown:dddddddd", 1, 0});
+
+    struct lae_run copies[4] = {run, run, run, run};
+    copies[1].finished = 1; /* of a part of it */
+    copies[2].config = "run: {seed: 2}";
+    copies[3].scorers = &another;
+    struct lae_groups groups;
+    assert_null(lae_groups_make(copies, 4, NULL, &groups));
+    assert_int_equal(groups.count, 1);
+    assert_int_equal(groups.items[0].count, 2);
+    assert_int_equal(groups.items[0].copy_count, 2);
+    assert_ptr_equal(groups.items[0].copies[0].run, &copies[1]);
+    assert_ptr_equal(groups.items[0].copies[0].of, &copies[0]);
+    assert_true(groups.items[0].copies[0].same);
+    assert_false(groups.items[0].copies[1].same);
+    lae_groups_free(&groups);
+    copies[0].finished = 1; /* then a later one is further, and counts */
+    assert_null(lae_groups_make(copies, 4, NULL, &groups));
+    assert_ptr_equal(groups.items[0].runs[0], &copies[3]);
+    for (size_t i = 0; i < groups.items[0].copy_count; i++)
+        assert_ptr_equal(groups.items[0].copies[i].of, &copies[3]);
+    lae_groups_free(&groups);
+}
+
+/* As long as no task is finished paths tell weights and images apart. */
+static void experiments_begun(void **state)
+{
+    (void)state;
+    struct lae_fact known[] = {{"weights_digest", "bbbbbbbbbb", 0}};
+    struct lae_run runs[3] = {
+        {.place = "a", .name = "a", .keys = "", .weights_path = "x", .config = "run: {seed: 1}"},
+        {.place = "b", .name = "b", .keys = "", .weights_path = "x", .config = "run: {seed: 2}"},
+        {.place = "c", .name = "c", .keys = "", .weights_path = "y", .config = "run: {seed: 3}"}};
+    runs[0].facts = known;
+    runs[0].fact_count = 1;
+    ARE_GROUPS(runs, NULL, {"model.weights=x:bbbbbbbb", 2, 0}, {"model.weights=y", 1, 0});
 }
 
 static void contains(const char *script, const char *text)
@@ -422,8 +549,9 @@ int main(void)
         cmocka_unit_test(last_points), cmocka_unit_test(foreign_lines),
         cmocka_unit_test(long_lines),  cmocka_unit_test(no_files),
         cmocka_unit_test(thinning),    cmocka_unit_test(moments),
-        cmocka_unit_test(groups),      cmocka_unit_test(charts),
-        cmocka_unit_test(heat),
+        cmocka_unit_test(groups),      cmocka_unit_test(group_names),
+        cmocka_unit_test(experiments), cmocka_unit_test(experiments_begun),
+        cmocka_unit_test(charts),      cmocka_unit_test(heat),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

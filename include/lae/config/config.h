@@ -144,6 +144,11 @@ lae_status lae_config_print_result(const struct lae_config *config, char **text)
 lae_status lae_config_value(const struct lae_config *config, const char *name,
                             char **text) LAE_MUST_CHECK;
 
+/* The name that the configuration's class order has in class_orders.yaml, beside its file or in the
+ * program's own directory, as a new string; free(). NULL: it has none. Errors: memory, a file of
+ * that name that is no YAML. */
+lae_status lae_config_order_name(const struct lae_config *config, char **name) LAE_MUST_CHECK;
+
 /* A key that two configurations disagree on; the values as printed, long ones shortened. */
 struct lae_config_difference {
     const char *key; /* of the table */

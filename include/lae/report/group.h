@@ -1,14 +1,32 @@
-/* Runs that differ in nothing but their seed, taken together: means and deviations. */
+/* Runs of one experiment, which differ in nothing but their seed, or in other keys that are
+ * averaged over, taken together: means and deviations. */
 #ifndef LAE_REPORT_GROUP_H
 #define LAE_REPORT_GROUP_H
 
 #include "lae/learn/metrics.h"
 #include "lae/report/run.h"
 
+/* What is averaged over, and where class orders have their names. */
+struct lae_grouping {
+    const char *const *over; /* [over_count] keys that can change the result */
+    size_t over_count;
+    const char *configs; /* the directory of class_orders.yaml; NULL: there is none */
+};
+
+/* A run of the same configuration, seed, weights and images as one that is counted. */
+struct lae_copy {
+    const struct lae_run *run, *of;
+    bool same; /* it has the same accuracies, as far as both are */
+};
+
 struct lae_group {
-    char *label;                 /* what the runs' names begin with, or the one run's name */
-    const struct lae_run **runs; /* [count] */
+    /* "merge.method=ties", the keys in which it differs from other groups; where these are none, or
+     * more than a few: what the runs' names begin with, or the one run's name. */
+    char *label;
+    const struct lae_run **runs; /* [count], each counts */
     size_t count;
+    struct lae_copy *copies; /* [copy_count], which do not count */
+    size_t copy_count;
     int tasks, finished; /* the most of any run */
 };
 
@@ -17,9 +35,12 @@ struct lae_groups {
     size_t count;
 };
 
-/* In the order of the first run of each. `runs` [count] must outlive the groups. Errors: memory, a
- * configuration that this program cannot read. */
+/* In the order of the first run of each; `grouping` NULL: over run.seed. Weights and images are the
+ * same where their digests are, which are known once a task is finished; until then, where their
+ * paths are. `runs` [count] must outlive the groups. Errors: memory, a configuration that this
+ * program cannot read. */
 lae_status lae_groups_make(const struct lae_run *runs, size_t count,
+                           const struct lae_grouping *grouping,
                            struct lae_groups *groups) LAE_MUST_CHECK;
 void lae_groups_free(struct lae_groups *groups);
 

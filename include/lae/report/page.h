@@ -3,7 +3,15 @@
 #ifndef LAE_REPORT_PAGE_H
 #define LAE_REPORT_PAGE_H
 
+#include "lae/report/group.h"
 #include "lae/report/run.h"
+
+struct lae_page_options {
+    const char *path;                    /* of the page */
+    const char *figures;                 /* the directory of the figures, see gnuplot.h */
+    const struct lae_grouping *grouping; /* NULL: over seeds */
+    struct lae_log *log;                 /* is told of copies */
+};
 
 /* What became of the figures. */
 struct lae_page_drawn {
@@ -12,10 +20,13 @@ struct lae_page_drawn {
     char words[512]; /* the first refused one's name, and why */
 };
 
-/* Writes the page to `path`, atomically, and the figures into the directory `figures` (see
- * gnuplot.h). The same runs give the same bytes. Errors: memory, the paths, a configuration that
- * cannot be read. */
-lae_status lae_page_write(const char *path, const char *figures, const struct lae_run *runs,
+/* Writes the page, atomically, and the figures. The same runs give the same bytes. Errors: memory,
+ * the paths, a configuration that cannot be read. */
+lae_status lae_page_write(const struct lae_page_options *options, const struct lae_run *runs,
                           size_t count, struct lae_page_drawn *drawn) LAE_MUST_CHECK;
+
+/* The page without its figures, and nothing written, into *text; free(). */
+lae_status lae_page_text(const struct lae_page_options *options, const struct lae_run *runs,
+                         size_t count, char **text) LAE_MUST_CHECK;
 
 #endif

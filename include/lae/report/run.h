@@ -19,6 +19,7 @@ struct lae_run {
     char *place, *name;             /* as given; the directory's own name */
     char *config;                   /* the keys that can change the result, as YAML */
     char *keys;                     /* config.yaml, every key; NULL: not there */
+    bool validation;                /* evaluated on training images that were held out */
     char *weights_path, *data_path; /* of config.yaml; NULL: not known */
     int tasks;                      /* T; 0: not known, as no task is finished */
     int finished;
