@@ -2,8 +2,8 @@
 #include "lae/cmd/cmd.h"
 #include "lae/files/atomic.h"
 #include "lae/files/map.h"
-#include "lae/report/found.h"
 #include "lae/report/page.h"
+#include "lae/report/run_list.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -157,7 +157,7 @@ static void tell(const struct places *places, size_t count, const struct lae_pag
 }
 
 static lae_status write_page(const struct lae_arguments *arguments, struct lae_log *log,
-                             const struct lae_found *found, struct lae_run *runs,
+                             const struct lae_run_list *found, struct lae_run *runs,
                              const struct lae_grouping *grouping, struct places *places)
 {
     struct lae_page_drawn drawn;
@@ -172,7 +172,8 @@ static lae_status write_page(const struct lae_arguments *arguments, struct lae_l
 }
 
 static lae_status write_report(const struct lae_arguments *arguments, struct lae_log *log,
-                               const struct lae_found *found, const struct lae_grouping *grouping)
+                               const struct lae_run_list *found,
+                               const struct lae_grouping *grouping)
 {
     struct places places = {0};
     struct lae_run *runs = calloc(found->count, sizeof *runs);
@@ -190,12 +191,12 @@ static lae_status run(const struct lae_arguments *arguments, const struct lae_di
 {
     (void)dist;
     struct over over = {0};
-    struct lae_found found = {0};
+    struct lae_run_list found = {0};
     lae_status status = choose_over(arguments->options[OPTION_OVER], &over);
     for (int i = 0; i < arguments->positional_count && status == NULL; i++)
-        status = lae_found_add(&found, arguments->positional[i], log);
+        status = lae_run_list_add(&found, arguments->positional[i], log);
     if (status == NULL) status = write_report(arguments, log, &found, &over.grouping);
-    lae_found_free(&found);
+    lae_run_list_free(&found);
     free_over(&over);
     return status;
 }

@@ -1,5 +1,5 @@
 #define _GNU_SOURCE /* versionsort */
-#include "lae/report/found.h"
+#include "lae/report/run_list.h"
 
 #include "lae/files/map.h"
 
@@ -48,17 +48,17 @@ static bool same_directory(const char *a, const char *b)
 /* ---- the list */
 
 /* A run that counted as two seeds would make every deviation too small. */
-static lae_status add(struct lae_found *found, const char *place)
+static lae_status add(struct lae_run_list *list, const char *place)
 {
-    for (size_t i = 0; i < found->count; i++)
-        if (same_directory(found->items[i], place))
+    for (size_t i = 0; i < list->count; i++)
+        if (same_directory(list->items[i], place))
             return lae_bad_input("%s: is the same run as %s; name each once", place,
-                                 found->items[i]);
-    char **items = realloc(found->items, (found->count + 1) * sizeof *items);
+                                 list->items[i]);
+    char **items = realloc(list->items, (list->count + 1) * sizeof *items);
     if (items == NULL) return lae_out_of_memory(64, "a list of runs");
-    found->items = items;
-    items[found->count] = strdup(place);
-    return items[found->count++] == NULL ? lae_out_of_memory(strlen(place), "a path") : NULL;
+    list->items = items;
+    items[list->count] = strdup(place);
+    return items[list->count++] == NULL ? lae_out_of_memory(strlen(place), "a path") : NULL;
 }
 
 #define NAMES 600 /* bytes of them that are told */
@@ -84,19 +84,19 @@ static int is_shown(const struct dirent *entry)
 }
 
 /* Links are other names of what has one. */
-static lae_status add_entry(struct lae_found *found, const char *place, const char *name,
+static lae_status add_entry(struct lae_run_list *list, const char *place, const char *name,
                             struct names *runs, struct names *others)
 {
     char *path = lae_path_join(place, name);
     if (path == NULL) return lae_out_of_memory(strlen(place), "a path");
     bool wanted = !is_link(path) && is_run(path);
     add_name(wanted ? runs : others, name);
-    lae_status status = wanted ? add(found, path) : NULL;
+    lae_status status = wanted ? add(list, path) : NULL;
     free(path);
     return status;
 }
 
-static lae_status add_inside(struct lae_found *found, const char *place, struct names *runs,
+static lae_status add_inside(struct lae_run_list *list, const char *place, struct names *runs,
                              struct names *others)
 {
     struct dirent **entries;
@@ -104,28 +104,28 @@ static lae_status add_inside(struct lae_found *found, const char *place, struct 
     if (count < 0) return lae_bad_input("%s: cannot be listed: %s", place, strerror(errno));
     lae_status status = NULL;
     for (int i = 0; i < count; i++) {
-        if (status == NULL) status = add_entry(found, place, entries[i]->d_name, runs, others);
+        if (status == NULL) status = add_entry(list, place, entries[i]->d_name, runs, others);
         free(entries[i]);
     }
     free(entries);
     return status;
 }
 
-lae_status lae_found_add(struct lae_found *found, const char *place, struct lae_log *log)
+lae_status lae_run_list_add(struct lae_run_list *list, const char *place, struct lae_log *log)
 {
     struct names runs = {0}, others = {0};
-    if (!lae_path_is_directory(place) || is_run(place)) return add(found, place);
-    LAE_TRY(add_inside(found, place, &runs, &others));
-    if (runs.count == 0) return add(found, place);
+    if (!lae_path_is_directory(place) || is_run(place)) return add(list, place);
+    LAE_TRY(add_inside(list, place, &runs, &others));
+    if (runs.count == 0) return add(list, place);
     lae_log_info(log, "%s holds %zu run(s): %s%s%s", place, runs.count, runs.text,
                  others.count > 0 ? "; no runs, or links to others: " : "", others.text);
     return NULL;
 }
 
-void lae_found_free(struct lae_found *found)
+void lae_run_list_free(struct lae_run_list *list)
 {
-    for (size_t i = 0; i < found->count; i++)
-        free(found->items[i]);
-    free(found->items);
-    *found = (struct lae_found){0};
+    for (size_t i = 0; i < list->count; i++)
+        free(list->items[i]);
+    free(list->items);
+    *list = (struct lae_run_list){0};
 }
