@@ -50,7 +50,7 @@ lae_status lae_head_ridge_fit(const struct lae_head_options *options, const stru
     double *gram, *w;
     size_t entries = stats->classes * stats->width;
     if (options->lambda == 0.0 && lae_stats_images(stats) < (int64_t)stats->width)
-        return singular(options, stats); /* see lda.c */
+        return singular(options, stats); /* see covariance.c */
     LAE_TRY(lae_head_new_system(stats->width, stats->classes, "the products of random features",
                                 &gram, &w));
     add_up_gram(stats, options->lambda, gram);

@@ -98,7 +98,7 @@ double lae_merge_share(size_t part, size_t count)
 /* Both non-zero and of opposite sign. */
 static bool opposed(float a, float b)
 {
-    return (a > 0.0f && b < 0.0f) || (a < 0.0f && b > 0.0f);
+    return (a > 0.0F && b < 0.0F) || (a < 0.0F && b > 0.0F);
 }
 
 /* The Euclidean norm of theta - base, both [count]. */

@@ -1,5 +1,5 @@
-/* TIES-Merging (Yadav et al., NeurIPS 2023): trim, elect signs, merge the agreeing. Of two changes,
- * those of offline and online, or of as many as there were tasks:
+/* TIES-Merging (Yadav et al., NeurIPS 2023): trim, elect signs, merge the agreeing. Merged are
+ * the changes of offline and online, or those of all tasks:
  *
  *                 v_0           v_1           ...           floats
  *     trim        the k largest of each                     the rest: 0
@@ -69,7 +69,7 @@ static size_t trim(float *v, size_t count, uint32_t smallest)
         if (magnitude(v[i]) >= smallest)
             kept++;
         else
-            v[i] = 0.0f;
+            v[i] = 0.0F;
     }
     return kept;
 }

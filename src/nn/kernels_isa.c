@@ -73,22 +73,22 @@ static inline float float_of(uint32_t bits)
  * Adding 1.5 * 2^23 rounds to an integer and leaves it in the low bits of the sum. */
 static inline float exp_below(float x)
 {
-    float shifted = x * 1.44269504f + 0x1.8p23f;
+    float shifted = x * 1.44269504F + 0x1.8p23f;
     float n = shifted - 0x1.8p23f;
-    float r = (x - n * 0.693359375f) + n * 2.12194440e-4f; /* the first product is exact */
-    float q = 1.38144620e-3f;
-    q = q * r + 8.36878088e-3f;
-    q = q * r + 4.16683943e-2f;
-    q = q * r + 1.66665201e-1f;
-    q = q * r + 4.99999934e-1f;
+    float r = (x - n * 0.693359375F) + n * 2.12194440e-4F; /* the first product is exact */
+    float q = 1.38144620e-3F;
+    q = q * r + 8.36878088e-3F;
+    q = q * r + 4.16683943e-2F;
+    q = q * r + 1.66665201e-1F;
+    q = q * r + 4.99999934e-1F;
     float power = float_of((bits_of(shifted) + 127u) << 23);
-    return ((r * r * q + r) + 1.0f) * power;
+    return ((r * r * q + r) + 1.0F) * power;
 }
 
 /* The standard normal distribution at t in [0, NORMAL_END]: density, and the tail beyond t, which
  * is the density times Mills' ratio, a rational function here. Further out the tail's use, t times
  * the tail, is below 1e-34. */
-#define NORMAL_END 12.5f
+#define NORMAL_END 12.5F
 
 struct normal {
     float density, tail;
@@ -96,16 +96,16 @@ struct normal {
 
 static inline struct normal normal_at(float t)
 {
-    float density = 0.398942280f * exp_below(-0.5f * (t * t));
-    float p = 3.3641248724e-2f;
-    p = p * t + 2.59571477e-1f;
-    p = p * t + 8.34556856e-1f;
-    p = p * t + 1.25331408f;
-    float q = 3.36624006e-2f;
-    q = q * t + 2.59001677e-1f;
-    q = q * t + 8.75048752e-1f;
-    q = q * t + 1.46376182f;
-    q = q * t + 1.0f;
+    float density = 0.398942280F * exp_below(-0.5F * (t * t));
+    float p = 3.3641248724e-2F;
+    p = p * t + 2.59571477e-1F;
+    p = p * t + 8.34556856e-1F;
+    p = p * t + 1.25331408F;
+    float q = 3.36624006e-2F;
+    q = q * t + 2.59001677e-1F;
+    q = q * t + 8.75048752e-1F;
+    q = q * t + 1.46376182F;
+    q = q * t + 1.0F;
     return (struct normal){density, density * (p / q)};
 }
 
@@ -113,38 +113,38 @@ static inline struct normal normal_at(float t)
 static inline float gelu_at(float x)
 {
     float t = at_most(fabsf(x), NORMAL_END);
-    return (x < 0.0f ? 0.0f : x) - t * normal_at(t).tail;
+    return (x < 0.0F ? 0.0F : x) - t * normal_at(t).tail;
 }
 
 static inline float gelu_slope(float x)
 {
     float t = at_most(fabsf(x), NORMAL_END);
     struct normal normal = normal_at(t);
-    float below = x < 0.0f ? normal.tail : 1.0f - normal.tail;
-    return below + (x < 0.0f ? -t : t) * normal.density;
+    float below = x < 0.0F ? normal.tail : 1.0F - normal.tail;
+    return below + (x < 0.0F ? -t : t) * normal.density;
 }
 
 /* 1 - sigmoid(1.702 t) for t in [0, SIGMOID_END]. */
-#define SIGMOID_END 50.0f
+#define SIGMOID_END 50.0F
 
 static inline float sigmoid_tail(float t)
 {
-    float e = exp_below(-1.702f * t);
-    return e / (1.0f + e);
+    float e = exp_below(-1.702F * t);
+    return e / (1.0F + e);
 }
 
 static inline float quick_gelu_at(float x)
 {
     float t = at_most(fabsf(x), SIGMOID_END);
-    return (x < 0.0f ? 0.0f : x) - t * sigmoid_tail(t);
+    return (x < 0.0F ? 0.0F : x) - t * sigmoid_tail(t);
 }
 
 static inline float quick_gelu_slope(float x)
 {
     float t = at_most(fabsf(x), SIGMOID_END);
     float tail = sigmoid_tail(t);
-    float below = x < 0.0f ? tail : 1.0f - tail;
-    return below + 1.702f * (x < 0.0f ? -t : t) * (tail * (1.0f - tail));
+    float below = x < 0.0F ? tail : 1.0F - tail;
+    return below + 1.702F * (x < 0.0F ? -t : t) * (tail * (1.0F - tail));
 }
 
 /* ---- elementwise ------------------------------------------------------------------------- */
@@ -281,7 +281,7 @@ static float dot(const float *x, const float *y, size_t n)
 static void column_sum(float *total, const float *x, size_t rows, size_t cols)
 {
     for (size_t j = 0; j < cols; j++)
-        total[j] = 0.0f;
+        total[j] = 0.0F;
     for (size_t i = 0; i < rows; i++)
         add(total, x + i * cols, cols);
 }
@@ -297,9 +297,9 @@ static void softmax_row(float *x, size_t n, float factor)
 #pragma omp simd
     for (size_t i = 0; i < n; i++) {
         float z = x[i] - max;
-        x[i] = z < -87.0f ? 0.0f : exp_below(z);
+        x[i] = z < -87.0F ? 0.0F : exp_below(z);
     }
-    scale(x, 1.0f / sum(x, n), n);
+    scale(x, 1.0F / sum(x, n), n);
 }
 
 static void softmax(float *x, size_t rows, size_t cols, size_t stride, float factor)
@@ -331,7 +331,7 @@ static inline float normalise_row(float *y, const float *x, size_t n, float eps)
 #pragma omp simd
     for (size_t j = 0; j < n; j++)
         y[j] = x[j] - mean;
-    float rstd = 1.0f / sqrtf(sum_of_products(y, y, n) / (float)n + eps);
+    float rstd = 1.0F / sqrtf(sum_of_products(y, y, n) / (float)n + eps);
     scale(y, rstd, n);
     return rstd;
 }

@@ -31,19 +31,19 @@ void lae_linear(float *y, size_t ldy, const float *x, const float *w, const floa
         for (size_t i = 0; i < rows; i++)
             memcpy(y + i * ldy, b, out * sizeof *y);
     }
-    lae_gemm(false, true, rows, out, in, 1.0f, x, in, w, in, b != NULL ? 1.0f : 0.0f, y, ldy);
+    lae_gemm(false, true, rows, out, in, 1.0F, x, in, w, in, b != NULL ? 1.0F : 0.0F, y, ldy);
 }
 
 void lae_linear_backward_input(float *dx, const float *dy, size_t ldy, const float *w, size_t rows,
                                size_t in, size_t out, float keep)
 {
-    lae_gemm(false, false, rows, in, out, 1.0f, dy, ldy, w, in, keep, dx, in);
+    lae_gemm(false, false, rows, in, out, 1.0F, dy, ldy, w, in, keep, dx, in);
 }
 
 void lae_linear_backward_params(float *dw, float *db, const float *dy, size_t ldy, const float *x,
                                 size_t rows, size_t in, size_t out)
 {
-    lae_gemm(true, false, out, in, rows, 1.0f, dy, ldy, x, in, 0.0f, dw, in);
+    lae_gemm(true, false, out, in, rows, 1.0F, dy, ldy, x, in, 0.0F, dw, in);
     if (db == NULL) return;
     memset(db, 0, out * sizeof *db);
     for (size_t i = 0; i < rows; i++) {

@@ -52,7 +52,7 @@ void lae_adam_step(struct lae_adam *adam, const struct lae_optim_options *option
     const float epsilon = (float)EPSILON, decay = (float)options->weight_decay;
     float *restrict m = adam->m, *restrict v = adam->v;
     for (size_t i = 0; i < adam->count; i++) {
-        float g = decay != 0.0f ? gradient[i] + decay * theta[i] : gradient[i];
+        float g = decay != 0.0F ? gradient[i] + decay * theta[i] : gradient[i];
         m[i] = keep1 * m[i] + take1 * g;
         v[i] = keep2 * v[i] + take2 * g * g;
         theta[i] -= rate * m[i] / (sqrtf(v[i]) / root + epsilon);

@@ -38,10 +38,10 @@ void lae_bottleneck_init(const struct lae_pet_module *module, const struct lae_t
                          unsigned long long seed, double bound, float *theta)
 {
     lae_pet_fill_uniform(module, table, LAE_DOWN_WEIGHT, seed, -bound, bound, theta);
-    lae_pet_fill(module, table, LAE_DOWN_BIAS, 0.0f, theta);
-    lae_pet_fill(module, table, LAE_UP_WEIGHT, 0.0f, theta);
-    lae_pet_fill(module, table, LAE_UP_BIAS, 0.0f, theta);
-    lae_pet_fill(module, table, LAE_SCALE, 1.0f, theta);
+    lae_pet_fill(module, table, LAE_DOWN_BIAS, 0.0F, theta);
+    lae_pet_fill(module, table, LAE_UP_WEIGHT, 0.0F, theta);
+    lae_pet_fill(module, table, LAE_UP_BIAS, 0.0F, theta);
+    lae_pet_fill(module, table, LAE_SCALE, 1.0F, theta);
 }
 
 void lae_bottleneck_down(const struct lae_pet_module *module, const float *theta,
@@ -59,7 +59,7 @@ void lae_bottleneck_up(const struct lae_pet_module *module, const float *theta,
     struct lae_bottleneck at = lae_bottleneck_layout(module);
     size_t width = width_of(module), hidden = hidden_of(module);
     float scale = theta[at.scale];
-    lae_gemm(false, true, view->rows, width, hidden, scale, a, hidden, theta + at.up, hidden, 1.0f,
+    lae_gemm(false, true, view->rows, width, hidden, scale, a, hidden, theta + at.up, hidden, 1.0F,
              view->out, width);
     for (size_t i = 0; i < view->rows; i++)
         view->kernels->add_scaled(view->out + i * width, scale, theta + at.up_bias, width);
@@ -82,7 +82,7 @@ void lae_bottleneck_up_backward(const struct lae_pet_module *module, const float
     kernels->scale(gradient + at.up, scale, width * hidden);
     kernels->scale(gradient + at.up_bias, scale, width);
     lae_gemm(false, false, view->rows, hidden, width, scale, view->out, width, theta + at.up,
-             hidden, 0.0f, da, hidden);
+             hidden, 0.0F, da, hidden);
 }
 
 void lae_bottleneck_down_backward(const struct lae_pet_module *module, const float *theta,
@@ -94,7 +94,7 @@ void lae_bottleneck_down_backward(const struct lae_pet_module *module, const flo
     lae_linear_backward_params(gradient + at.down, gradient + at.down_bias, dz, hidden, view->h,
                                view->rows, width, hidden);
     if (dh == NULL) return;
-    lae_linear_backward_input(dh, dz, hidden, theta + at.down, view->rows, width, hidden, 1.0f);
+    lae_linear_backward_input(dh, dz, hidden, theta + at.down, view->rows, width, hidden, 1.0F);
 }
 
 double lae_bottleneck_flops(const struct lae_pet_module *module, size_t rows)

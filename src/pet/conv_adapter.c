@@ -82,11 +82,11 @@ void lae_conv_adapter_init(const struct lae_pet_module *module, const struct lae
     size_t hidden = hidden_of(module), taps = weights_of(module) / (hidden * hidden);
     double bound = sqrt(6.0 / (double)(hidden + module->dims.width)); /* Xavier */
     lae_bottleneck_init(module, table, seed, bound, theta);
-    lae_pet_fill(module, table, CONV_WEIGHT, 0.0f, theta);
-    lae_pet_fill(module, table, CONV_BIAS, 0.0f, theta);
+    lae_pet_fill(module, table, CONV_WEIGHT, 0.0F, theta);
+    lae_pet_fill(module, table, CONV_BIAS, 0.0F, theta);
     float *weight = theta + table->items[module->first + CONV_WEIGHT].offset;
     for (size_t c = 0; c < hidden; c++)
-        weight[(c * hidden + c) * taps + taps / 2] = 1.0f;
+        weight[(c * hidden + c) * taps + taps / 2] = 1.0F;
 }
 
 /* The saved values, each [N, h]. */
@@ -128,7 +128,7 @@ static void draw_mask(const struct lae_pet_module *module, const struct lae_rand
     float keep = (float)(1.0 / (1.0 - p));
     uint64_t place = (uint64_t)module->block * LAE_SITES + (uint64_t)module->site;
     for (size_t i = 0; i < count; i++)
-        mask[i] = lae_random_uniform(stream, (place << MASK_BITS) + i) < p ? 0.0f : keep;
+        mask[i] = lae_random_uniform(stream, (place << MASK_BITS) + i) < p ? 0.0F : keep;
 }
 
 void lae_conv_adapter_forward(const struct lae_pet_module *module, const float *theta,

@@ -50,8 +50,8 @@ void lae_lora_init(const struct lae_pet_module *module, const struct lae_table *
     double bound = 1.0 / sqrt((double)module->dims.width);
     for (size_t first = 0; first < SIDES * SIDE_END; first += SIDE_END) {
         lae_pet_fill_uniform(module, table, first + A, seed, -bound, bound, theta);
-        lae_pet_fill(module, table, first + B, 0.0f, theta);
-        lae_pet_fill(module, table, first + SCALE, 1.0f, theta);
+        lae_pet_fill(module, table, first + B, 0.0F, theta);
+        lae_pet_fill(module, table, first + SCALE, 1.0F, theta);
     }
 }
 
@@ -72,7 +72,7 @@ static void forward_side(const struct lae_pet_module *module, const float *theta
     size_t width = module->dims.width, rank = rank_of(module);
     const float *a = theta, *b = a + rank * width, *scale = b + width * rank;
     lae_linear(low, rank, view->h, a, NULL, view->tokens, width, rank);
-    lae_gemm(false, true, view->tokens, width, rank, *scale, low, rank, b, rank, 1.0f, target,
+    lae_gemm(false, true, view->tokens, width, rank, *scale, low, rank, b, rank, 1.0F, target,
              view->kv_stride);
 }
 
@@ -98,11 +98,11 @@ static void backward_side(const struct lae_pet_module *module, const float *thet
     lae_linear_backward_params(db, NULL, d, view->kv_stride, low, view->tokens, rank, width);
     *dscale = view->kernels->dot(db, b, width * rank);
     view->kernels->scale(db, *scale, width * rank);
-    lae_gemm(false, false, view->tokens, rank, width, *scale, d, view->kv_stride, b, rank, 0.0f,
+    lae_gemm(false, false, view->tokens, rank, width, *scale, d, view->kv_stride, b, rank, 0.0F,
              dlow, rank);
     lae_linear_backward_params(da, NULL, dlow, rank, view->h, view->tokens, width, rank);
     if (dh == NULL) return;
-    lae_linear_backward_input(dh, dlow, rank, a, view->tokens, width, rank, 1.0f);
+    lae_linear_backward_input(dh, dlow, rank, a, view->tokens, width, rank, 1.0F);
 }
 
 void lae_lora_backward(const struct lae_pet_module *module, const float *theta,

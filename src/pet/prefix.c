@@ -47,7 +47,7 @@ void lae_prefix_init(const struct lae_pet_module *module, const struct lae_table
 {
     for (size_t first = 0; first < SIDES * SIDE_END; first += SIDE_END) {
         lae_pet_fill_uniform(module, table, first + TOKENS, seed, 0.0, 0.01, theta);
-        lae_pet_fill(module, table, first + SCALE, 1.0f, theta);
+        lae_pet_fill(module, table, first + SCALE, 1.0F, theta);
     }
 }
 

@@ -21,7 +21,7 @@ struct lae_spelling {
 struct lae_spelling lae_spelling_of(const char *word);
 
 /* The first `length` bytes of `known`. Near is what a slip of the finger makes of it (some three
- * letters in ten, at most three), or what `word` begins. Of equals the first. */
+ * letters in ten, at most three), or what `word` begins; the first of equals. */
 void lae_spelling_try(struct lae_spelling *spelling, const char *known, size_t length);
 
 /* The same for each of "A, B, C". */

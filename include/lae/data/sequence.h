@@ -27,8 +27,8 @@ lae_status lae_sequence_create(const struct lae_data_options *options,
 void lae_sequence_free(struct lae_sequence *sequence);
 
 /* Which of a task's training images, in the order of their list, are set aside for a choice between
- * heads: held [images[LAE_TRAIN][task].count]. Of each class's n images the nearest whole number to
- * share * n, share in (0, 1), but at least one of two or more, and never all; the same ones for
+ * heads: held [images[LAE_TRAIN][task].count]. A class with n images gives the nearest whole number
+ * to share * n, share in (0, 1), but at least one of two or more, and never all; the same ones for
  * every seed. Errors: memory. */
 lae_status lae_sequence_set_aside(const struct lae_sequence *sequence,
                                   const struct lae_dataset *dataset, int task, double share,

@@ -2,8 +2,8 @@
  *
  * An image is a function of (seed, class, index) alone, with the same bits on every machine. Any
  * class number gives a class, and another seed other classes; the demonstration's backbone was
- * pretrained on classes of seeds that the demonstration does not use (data/README.md). Of each
- * hundred classes, those twenty apart (3, 23, 43, 63, 83) are relatives, which look alike.
+ * pretrained on classes of seeds that the demonstration does not use (data/README.md). In
+ * each hundred classes, those twenty apart (3, 23, 43, 63, 83) are relatives, which look alike.
  */
 #ifndef LAE_DATA_SYNTHETIC_H
 #define LAE_DATA_SYNTHETIC_H

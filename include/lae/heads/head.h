@@ -13,8 +13,7 @@
  *             score_c = w_c.h,  w_c = (G + lambda I)^-1 q_c
  *             (G's diagonal is some N |phi|^2 / 2: a grid for lambda should reach that far up)
  *     aligned score_c = l_c / (0.1 |l|), l_c = w_c.phi + b_c: the linear heads, trained again on
- *             features drawn from Gaussian classes of means mu_c and covariance Sigma', see
- * aligned.c
+ *             features drawn from Gaussian classes, means mu_c, covariance Sigma'; see aligned.c
  *
  * The first three are computed in one go, in double, from the statistics' floats, and rounded to
  * float at the end; aligned trains in float. One thread; the same bits for the same statistics and
@@ -94,7 +93,7 @@ void lae_head_free(struct lae_head *head); /* zeroed: allowed */
 void lae_head_scores(const struct lae_head *head, const float *phi, float *out);
 
 /* Sum over held-out images of |y - score|^2, y being 1 for the image's class and else 0, from
- * their statistics alone. Of a ridge head; `held_out` of the same classes and random features. */
+ * their statistics alone. `head` is a ridge head; `held_out` has its classes and features. */
 lae_status lae_ridge_error(const struct lae_head *head, const struct lae_stats *held_out,
                            double *error) LAE_MUST_CHECK;
 

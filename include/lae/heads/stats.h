@@ -115,8 +115,8 @@ lae_status lae_stats_take(struct lae_stats *stats, size_t first_class,
 /* *all = the statistics of a's images and b's together; both of one shape. `all` is created, and
  * freed again on errors: shapes that differ; memory. In double, rounded once:
  *
- *     S = S_a + S_b + sum over classes c of n_ac n_bc / (n_ac + n_bc) d_c d_c^T,  d_c = mu_ac -
- * mu_bc
+ *     S = S_a + S_b + sum over classes c of n_ac n_bc / (n_ac + n_bc) d_c d_c^T
+ *     d_c = mu_ac - mu_bc
  */
 lae_status lae_stats_join(const struct lae_stats *a, const struct lae_stats *b,
                           struct lae_stats *all) LAE_MUST_CHECK;

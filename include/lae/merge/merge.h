@@ -86,8 +86,9 @@ struct lae_merge_options {
     enum lae_merge_base base;
 };
 
-/* What happened to one tensor in a merge. Of tasks' changes instead of a pair, the newest stands in
- * online's place and the mean of the others' shares in offline's (1 where there is no other). */
+/* What happened to one tensor in a merge. Where tasks' changes are merged instead of a pair, the
+ * newest stands in online's place and the mean of the others' shares in offline's (1 where there is
+ * no other). */
 struct lae_merge_stats {
     /* Share of entries kept by trimming or dropping; 1 without, or where the k-th largest is 0. */
     double kept_offline, kept_online;

@@ -6,9 +6,9 @@
 
 #include <stdio.h>
 
-/* The closing tables of a run after `finished` >= 1 tasks. Of the tasks' own classifiers: accuracy
- * over all seen classes after each task, then last and average accuracy, forgetting and backward
- * transfer; a column a scorer. Of the heads: the latter, a line a scorer. */
+/* The closing tables of a run after `finished` >= 1 tasks. For the tasks' own classifiers,
+ * a column a scorer: accuracy over all seen classes after each task, then last and average
+ * accuracy, forgetting and backward transfer. For the heads, a line a scorer: the latter. */
 void lae_tables_run(FILE *out, const struct lae_metrics *metrics, int finished);
 
 /* The evaluation after task `task`: accuracy on each task's images, among all seen classes and
