@@ -8,9 +8,10 @@ build_packages="$run_packages gcc libc6-dev meson ninja-build pkg-config libopen
     libprotobuf-c-dev protobuf-c-compiler"
 test_packages="libcmocka-dev hdf5-tools libxml2-utils libopenblas0-pthread libopenblas0-openmp libopenblas0-serial
     valgrind curl procps"
-# For the trials of batch jobs and of several hosts, and for fuzzing, which skip without them: some of
-# them bring services.
-trial_packages="slurmctld slurmd slurm-client munge openssh-server iproute2 clang libclang-rt-dev"
+# For the trials of batch jobs, of several hosts and of other releases, and for fuzzing, which skip
+# without them: some of them bring services.
+trial_packages="slurmctld slurmd slurm-client munge openssh-server iproute2 clang libclang-rt-dev
+    debootstrap git"
 
 install_missing() {
     missing=""

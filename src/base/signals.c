@@ -1,9 +1,12 @@
 #include "lae/base/signals.h"
 
+#include <errno.h>
 #include <signal.h>
 #include <stdbool.h>
 #include <stddef.h>
+#include <sys/wait.h>
 #include <time.h>
+#include <unistd.h>
 
 #define AGAIN 10 /* tenths of a second: a launcher may send the first one twice */
 
@@ -92,4 +95,33 @@ void lae_signals_hold(void)
 enum lae_request lae_signals_request(void)
 {
     return (enum lae_request)request;
+}
+
+/* In the copy: nothing asks it to end any more, and should it crash, it does so without MPI's
+ * report.
+ */
+static void become_deaf(void)
+{
+    static const int crashing[] = {SIGSEGV, SIGBUS, SIGFPE, SIGABRT};
+    setsid();
+    for (int i = 0; i < REQUESTS; i++)
+        signal(requests[i], SIG_IGN);
+    for (size_t i = 0; i < sizeof crashing / sizeof crashing[0]; i++)
+        signal(crashing[i], SIG_DFL);
+}
+
+bool lae_outlive(bool (*work)(void *context), void *context)
+{
+    pid_t copy = fork();
+    if (copy < 0) return false;
+    if (copy == 0) {
+        become_deaf();
+        _exit(work(context) ? 0 : 1);
+    }
+    int state = 0;
+    pid_t ended;
+    do {
+        ended = waitpid(copy, &state, 0);
+    } while (ended < 0 && errno == EINTR);
+    return ended == copy && WIFEXITED(state) && WEXITSTATUS(state) == 0;
 }

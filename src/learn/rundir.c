@@ -1,5 +1,6 @@
 #include "lae/learn/rundir.h"
 
+#include "lae/base/signals.h"
 #include "lae/files/atomic.h"
 #include "lae/files/digest.h"
 #include "lae/files/map.h"
@@ -250,8 +251,27 @@ lae_status lae_rundir_save_inside(struct lae_rundir *dir, const struct lae_job *
     return save(dir, job, state, write_inside);
 }
 
+struct saving {
+    const struct lae_rundir *dir;
+    const struct lae_job *job;
+    const struct lae_state *state;
+};
+
+static bool write_alone(void *context)
+{
+    const struct saving *saving = context;
+    lae_status status = write_inside(saving->dir, saving->job, saving->state, NULL);
+    bool done = status == NULL;
+    lae_status_free(status);
+    return done;
+}
+
+/* By a process that is out of the launcher's reach. Should it fail, this one tries, and says why.
+ */
 lae_status lae_rundir_save_alone(struct lae_rundir *dir, const struct lae_job *job,
                                  const struct lae_state *state)
 {
+    struct saving saving = {dir, job, state};
+    if (lae_outlive(write_alone, &saving)) return NULL;
     return as_failure(write_inside(dir, job, state, NULL));
 }

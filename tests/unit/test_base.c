@@ -24,6 +24,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
 #include <sys/types.h>
@@ -641,6 +642,78 @@ static void threads_round_as_ieee_has_it(void **state)
     lae_team_free(team);
 }
 
+/* What a test and a copy of it both see. */
+struct seen {
+    atomic_int process, session, done;
+};
+
+static struct seen *share(void)
+{
+    struct seen *seen =
+        mmap(NULL, sizeof *seen, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    assert_ptr_not_equal(seen, MAP_FAILED);
+    return seen;
+}
+
+static bool work_slowly(void *context)
+{
+    struct seen *seen = context;
+    struct timespec pause = {.tv_nsec = 300000000};
+    atomic_store(&seen->process, (int)getpid());
+    atomic_store(&seen->session, (int)getsid(0));
+    kill(getpid(), SIGTERM);
+    nanosleep(&pause, NULL);
+    atomic_store(&seen->done, 1);
+    return true;
+}
+
+static bool refuse_work(void *context)
+{
+    (void)context;
+    return false;
+}
+
+static bool crash(void *context)
+{
+    (void)context;
+    abort();
+}
+
+static void work_is_done_by_a_copy(void **state)
+{
+    (void)state;
+    struct seen *seen = share();
+    assert_true(lae_outlive(work_slowly, seen));
+    assert_int_equal(seen->done, 1);
+    assert_int_not_equal(seen->process, getpid());
+    assert_int_equal(seen->session, seen->process);
+    assert_false(lae_outlive(refuse_work, NULL));
+    assert_false(lae_outlive(crash, NULL));
+    munmap(seen, sizeof *seen);
+}
+
+/* As a launcher kills its ranks: all of their group. */
+static void work_outlives_who_asked_for_it(void **state)
+{
+    (void)state;
+    struct seen *seen = share();
+    struct timespec pause = {.tv_nsec = 10000000};
+    pid_t rank = fork();
+    if (rank == 0) {
+        setpgid(0, 0);
+        lae_outlive(work_slowly, seen);
+        _exit(0);
+    }
+    while (atomic_load(&seen->session) == 0)
+        nanosleep(&pause, NULL);
+    kill(-rank, SIGKILL);
+    assert_int_equal(waitpid(rank, NULL, 0), rank);
+    for (int tries = 0; tries < 1000 && atomic_load(&seen->done) == 0; tries++)
+        nanosleep(&pause, NULL);
+    assert_int_equal(seen->done, 1);
+    munmap(seen, sizeof *seen);
+}
+
 static void jobs_see_the_jobs_before(void **state)
 {
     (void)state;
@@ -855,6 +928,8 @@ int main(void)
         cmocka_unit_test(writing_fails_without_a_signal),
         cmocka_unit_test(the_wall_clock_may_be_set),
         cmocka_unit_test(threads_round_as_ieee_has_it),
+        cmocka_unit_test(work_is_done_by_a_copy),
+        cmocka_unit_test(work_outlives_who_asked_for_it),
         cmocka_unit_test(jobs_see_the_jobs_before),
         cmocka_unit_test(teams_come_and_go),
         cmocka_unit_test(lines_go_to_screen_and_file),

@@ -16,6 +16,8 @@
 #ifndef LAE_BASE_SIGNALS_H
 #define LAE_BASE_SIGNALS_H
 
+#include <stdbool.h>
+
 enum lae_request { LAE_REQUEST_NONE, LAE_REQUEST_STEP, LAE_REQUEST_NOW };
 
 /* From now on a write to a closed pipe, or beyond the limit of a file's size, is an error of that
@@ -31,5 +33,11 @@ void lae_signals_hold(void);
 
 /* The strongest request so far. */
 enum lae_request lae_signals_request(void);
+
+/* Has the work done by a copy of this process, in a session of its own, and waits for it. Whoever
+ * ends this process and its group meanwhile (Open MPI 5's mpirun does, a quarter of a second after
+ * SIGTERM) does not end the work. False: it was not done, or not well. The copy has none of this
+ * one's threads, and must not use MPI. */
+bool lae_outlive(bool (*work)(void *context), void *context);
 
 #endif
