@@ -26,6 +26,12 @@ void lae_log_add_file(struct lae_log *log, FILE *file)
     setvbuf(file, NULL, _IOLBF, 0);
 }
 
+void lae_log_drop_file(struct lae_log *log)
+{
+    if (log->file != NULL) fclose(log->file);
+    log->file = NULL;
+}
+
 void lae_log_close(struct lae_log *log)
 {
     if (log == NULL) return;

@@ -48,7 +48,7 @@ static lae_status read_options(const struct lae_arguments *arguments,
 static lae_status read_config(const struct lae_arguments *arguments, struct lae_config *config)
 {
     LAE_TRY(lae_config_defaults(config, NULL));
-    if (arguments->config != NULL) LAE_TRY(lae_config_load_file(config, arguments->config));
+    if (arguments->config != NULL) LAE_TRY(lae_configure_from(arguments->config, config));
     for (int i = 0; i < arguments->setting_count; i++)
         LAE_TRY(lae_config_set(config, arguments->settings[i]));
     return lae_arithmetic_check(lae_config_arithmetic(config));

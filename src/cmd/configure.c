@@ -1,12 +1,16 @@
+#include "lae/base/spelling.h"
 #include "lae/cmd/cmd.h"
 #include "lae/files/map.h"
 
+#include <dirent.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #define DEMO "configs/demo.yaml"
+#define ORDERS "class_orders.yaml"
+#define SHARE "share/lae_mpi"
 
 /* `directory` if it holds the program's files, else NULL; frees it then. */
 static char *if_home(char *directory)
@@ -19,6 +23,28 @@ static char *if_home(char *directory)
     return NULL;
 }
 
+/* The first line of the file lae_home beside the executable: a build directory says in it where its
+ * sources are, wherever it is itself. A new string, or NULL. */
+static char *read_place(const char *executable)
+{
+    char line[4096] = "", *path = lae_path_join(executable, "lae_home");
+    FILE *file = path != NULL ? fopen(path, "re") : NULL;
+    free(path);
+    if (file == NULL) return NULL;
+    if (fgets(line, sizeof line, file) == NULL) line[0] = '\0';
+    fclose(file);
+    line[strcspn(line, "\n")] = '\0';
+    return line[0] != '\0' ? strdup(line) : NULL;
+}
+
+/* Cuts the last part off; false: there is none. */
+static bool cut_last(char *path)
+{
+    char *slash = strrchr(path, '/');
+    if (slash != NULL) *slash = '\0';
+    return slash != NULL;
+}
+
 char *lae_home(void)
 {
     const char *asked = getenv("LAE_HOME");
@@ -27,13 +53,11 @@ char *lae_home(void)
     ssize_t length = readlink("/proc/self/exe", executable, sizeof executable - 1);
     if (length <= 0) return NULL;
     executable[length] = '\0';
-    for (int up = 0; up < 2; up++) {
-        char *slash = strrchr(executable, '/');
-        if (slash == NULL) return NULL;
-        *slash = '\0';
-    }
-    char *home = if_home(lae_path_join(executable, "share/lae_mpi"));
-    return home != NULL ? home : if_home(strdup(executable));
+    if (!cut_last(executable)) return NULL;
+    char *home = if_home(read_place(executable));
+    if (home == NULL && cut_last(executable)) home = if_home(lae_path_join(executable, SHARE));
+    if (home == NULL) home = if_home(strdup(executable));
+    return home != NULL ? home : if_home(strdup(LAE_INSTALLED));
 }
 
 /* Whether the command line names data or weights: then the demonstration is not meant. */
@@ -46,7 +70,6 @@ static bool names_inputs(const struct lae_arguments *arguments)
     return false;
 }
 
-/* The demonstration's own files lie with the program, not where it is started. */
 static lae_status load_demo(struct lae_config *config, const char *home)
 {
     if (home == NULL)
@@ -60,13 +83,7 @@ static lae_status load_demo(struct lae_config *config, const char *home)
     free(path);
     if (getenv("LAE_HOME") != NULL)
         status = lae_status_prefix(status, "the demonstration, where LAE_HOME says it is");
-    LAE_TRY(status);
-    if (config->model.weights == NULL || config->model.weights[0] == '/') return NULL;
-    char *weights = lae_path_join(home, config->model.weights);
-    if (weights == NULL) return lae_out_of_memory(64, "a path");
-    free(config->model.weights);
-    config->model.weights = weights;
-    return NULL;
+    return status;
 }
 
 /* The path of the program's own configuration of that name, with or without .yaml; NULL: there is
@@ -85,6 +102,25 @@ static char *find_own(const char *configs, const char *file)
     return NULL;
 }
 
+static lae_status unknown_name(const char *configs, const char *file)
+{
+    struct lae_spelling spelling = lae_spelling_of(file);
+    char asked[LAE_SPELLING_ASK];
+    DIR *stream = configs != NULL ? opendir(configs) : NULL;
+    for (struct dirent *entry = NULL; stream != NULL && (entry = readdir(stream)) != NULL;) {
+        const char *ending = strstr(entry->d_name, ".yaml");
+        if (ending == NULL || strcmp(entry->d_name, ORDERS) == 0) continue;
+        bool whole = strstr(file, ".yaml") != NULL;
+        lae_spelling_try(&spelling, entry->d_name,
+                         whole ? strlen(entry->d_name) : (size_t)(ending - entry->d_name));
+    }
+    if (stream != NULL) closedir(stream);
+    return lae_bad_input("--config %s: there is neither such a file here nor a configuration of "
+                         "that name in %s%s",
+                         file, configs != NULL ? configs : "the program's own directory",
+                         lae_spelling_ask(&spelling, asked));
+}
+
 /* --config FILE: a path, or the name of one of the program's own configurations, which a file of
  * that name in the working directory comes before. */
 static lae_status load_named(struct lae_config *config, const char *configs, const char *file)
@@ -92,11 +128,7 @@ static lae_status load_named(struct lae_config *config, const char *configs, con
     if (strchr(file, '/') != NULL || lae_path_exists(file))
         return lae_config_load_file(config, file);
     char *own = find_own(configs, file);
-    if (own == NULL)
-        return lae_bad_input(
-            "--config %s: there is neither such a file here nor a configuration of "
-            "that name in %s",
-            file, configs != NULL ? configs : "the program's own directory");
+    if (own == NULL) return unknown_name(configs, file);
     lae_status status = lae_config_load_file(config, own);
     free(own);
     return status;
@@ -115,7 +147,17 @@ static lae_status fill(const struct lae_arguments *arguments, const char *home,
     LAE_TRY(status);
     for (int i = 0; i < arguments->setting_count; i++)
         LAE_TRY(lae_config_set(config, arguments->settings[i]));
+    lae_place_data(config);
     return NULL;
+}
+
+lae_status lae_configure_from(const char *file, struct lae_config *config)
+{
+    char *home = lae_home(), *configs = home != NULL ? lae_path_join(home, "configs") : NULL;
+    lae_status status = load_named(config, configs, file);
+    free(configs);
+    free(home);
+    return status;
 }
 
 lae_status lae_configure(const struct lae_arguments *arguments, struct lae_config *config)

@@ -22,6 +22,7 @@ static lae_status share_config(const struct lae_arguments *arguments, const stru
     if (dist->rank == 0) {
         status = lae_configure(arguments, config);
         if (status == NULL) status = lae_config_validate(config, log);
+        if (status == NULL && !arguments->print_config) status = lae_place_check(config);
     }
     LAE_TRY(lae_dist_agree(dist, status));
     return lae_job_share_config(dist, config);
@@ -43,7 +44,7 @@ static void say_where(const struct lae_rundir *dir, struct lae_log *log)
 }
 
 /* A run that is whole has nothing to learn: its table is shown from its last file. */
-static lae_status show_whole(const struct lae_rundir *dir, const struct lae_config *config,
+static lae_status show_whole(struct lae_rundir *dir, const struct lae_config *config,
                              struct lae_log *log)
 {
     struct lae_metrics metrics;
@@ -133,6 +134,7 @@ static lae_status run(const struct lae_arguments *arguments, const struct lae_di
         struct lae_rundir dir;
         status = lae_rundir_open(&config, dist, log, &dir);
         if (status == NULL) status = run_in(&config, dist, log, &dir);
+        if (lae_status_code(status) == LAE_BAD_INPUT) lae_rundir_undo(&dir, log);
         lae_rundir_close(&dir);
     }
     lae_config_free(&config);

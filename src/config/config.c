@@ -151,18 +151,6 @@ lae_status lae_config_load_file(struct lae_config *config, const char *path)
 
 /* ---- the command line */
 
-lae_status lae_config_set_as(struct lae_config *config, const char *name, const char *text,
-                             const char *called)
-{
-    struct lae_key key = *lae_key_find(name);
-    struct lae_written value;
-    key.name = called;
-    lae_status status = lae_written_parse(&value, text, key.type->list);
-    if (status == NULL) status = key.type->read(&key, &value, config);
-    lae_written_free(&value);
-    return status;
-}
-
 /* `name` is the assignment up to the equals sign, `text` what follows it. */
 static lae_status assign(struct lae_config *config, const char *name, const char *text)
 {
@@ -174,6 +162,11 @@ static lae_status assign(struct lae_config *config, const char *name, const char
         status = key == NULL ? refuse_section(name, &value) : read_given(key, &value, config);
     lae_written_free(&value);
     return status;
+}
+
+lae_status lae_config_set_key(struct lae_config *config, const char *name, const char *text)
+{
+    return assign(config, name, text);
 }
 
 static lae_status set(struct lae_config *config, const char *assignment)

@@ -3,7 +3,8 @@
  * whether a run may be resumed with another value.
  *
  * Defaults are METHOD.md's. A row with `result` false must not be able to change a checkpoint
- * outside of its /provenance.
+ * outside of its /provenance. One with `result` and `later` may change between two tasks: what was
+ * learned before has neither its shape nor its meaning.
  */
 #include "keys.h"
 
@@ -73,6 +74,7 @@ static bool is_core_name(const char *text)
     {PREFIX ".kernel", &lae_key_whole, "3", true, AT(pet.site[NUMBER].kernel),                     \
      .help = "conv_adapter: side of the convolution's kernel", .min = 1, .max = 31, .odd = true},  \
     {PREFIX ".dropout", &lae_key_real, "0.1", true, AT(pet.site[NUMBER].dropout),                  \
+     .later = true,                                                                                \
      .help = "conv_adapter: share dropped in training", .max = 1, .below_max = true},              \
     {PREFIX ".rank", &lae_key_whole, "5", true, AT(pet.site[NUMBER].rank),                         \
      .help = "lora: rank", .min = 1, .max = 65536},                                                \
@@ -114,14 +116,14 @@ static const struct lae_key keys[] = {
     {"data.std", &lae_key_channels, "1", true, AT(data.std),
      .help = "divides pixels after that", .min = 0.001, .max = 1000},
     {"data.augment", &lae_key_choice, "crop_flip", true, AT(data.augment),
-     .help = "of training images", .choices = augment_names},
+     .later = true, .help = "of training images", .choices = augment_names},
     {"data.resize", &lae_key_choice, "bilinear", true, AT(data.resize),
      .help = "how images are brought to the model's size, as Pillow does it",
      .choices = filter_names},
     {"data.shuffle", &lae_key_truth, "true", true, AT(data.shuffle),
-     .help = "visit a task's images in a new order each epoch"},
+     .later = true, .help = "visit a task's images in a new order each epoch"},
     {"data.drop_last", &lae_key_truth, "true", true, AT(data.drop_last),
-     .help = "leave an epoch's last short batch out"},
+     .later = true, .help = "leave an epoch's last short batch out"},
     {"data.validation_share", &lae_key_real, "0", true, AT(data.validation_share),
      .help = "of each class's training images, to be evaluated on in the test images' place",
      .max = 1, .below_max = true},
@@ -149,69 +151,79 @@ static const struct lae_key keys[] = {
     SITE_KEYS("pet.mlp", LAE_SITE_MLP, "none", "the MLP"),
 
     {"train.epochs", &lae_key_whole, "5", true, AT(train.epochs),
-     .help = "passes over a task's images", .min = 1, .max = 65535},
+     .later = true, .help = "passes over a task's images", .min = 1, .max = 65535},
     {"train.freeze_epochs", &lae_key_whole, "3", true, AT(train.freeze_epochs),
-     .help = "first epochs of later tasks with the modules at rest", .max = 65535},
+     .later = true, .help = "first epochs of later tasks with the modules at rest", .max = 65535},
     {"train.batch_size", &lae_key_whole, "24", true, AT(train.batch_size),
-     .help = "images a step, over all ranks together", .min = 1, .max = 1 << 20},
+     .later = true, .help = "images a step, over all ranks together", .min = 1, .max = 1 << 20},
     {"train.lr", &lae_key_real, "0.0028125", true, AT(optim.lr),
-     .help = "learning rate of Adam", .max = 1000},
+     .later = true, .help = "learning rate of Adam", .max = 1000},
     {"train.weight_decay", &lae_key_real, "0", true, AT(optim.weight_decay),
-     .help = "times the parameter is added to its gradient", .max = 1000},
+     .later = true, .help = "times the parameter is added to its gradient", .max = 1000},
     {"train.schedule", &lae_key_choice, "constant", true, AT(optim.schedule),
-     .help = "of the learning rate over a task's steps", .choices = schedule_names},
+     .later = true, .help = "of the learning rate over a task's steps", .choices = schedule_names},
     {"train.clip_norm", &lae_key_real, "0", true, AT(optim.clip_norm),
-     .help = "the gradient's norm is cut to this; 0: never", .max = 1e6},
+     .later = true, .help = "the gradient's norm is cut to this; 0: never", .max = 1e6},
     {"train.start_from", &lae_key_choice, "online", true, AT(train.start_from),
+     .later = true,
      .help = "the module that a later task starts to train from", .choices = start_names},
 
     {"merge.method", &lae_key_method, "ema", true, AT(merge.method),
-     .help = "how the offline module takes in the online one"},
+     .later = true, .help = "how the offline module takes in the online one"},
     {"merge.density", &lae_key_real, "0.2", true, AT(merge.density),
-     .help = "ties, dare: share of entries kept", .max = 1, .above_min = true},
+     .later = true, .help = "ties, dare: share of entries kept", .max = 1, .above_min = true},
     {"merge.scale", &lae_key_real, "1", true, AT(merge.scale),
+     .later = true,
      .help = "task_arithmetic, ties, dare: factor of the merged change", .max = 1000},
     {"merge.reduce", &lae_key_choice, "mean", true, AT(merge.reduce),
-     .help = "ties, dare (no max): how entries are joined", .choices = reduce_names},
+     .later = true, .help = "ties, dare (no max): how entries are joined", .choices = reduce_names},
     {"merge.scope", &lae_key_choice, "global", true, AT(merge.scope),
-     .help = "ties: what is trimmed together", .choices = scope_names},
+     .later = true, .help = "ties: what is trimmed together", .choices = scope_names},
     {"merge.weighting", &lae_key_choice, "equal", true, AT(merge.weighting),
-     .help = "of a pair: offline counts once, or as many times as it holds tasks",
+     .later = true, .help = "of a pair: offline counts once, or as many times as it holds tasks",
      .choices = weighting_names},
     {"merge.vectors", &lae_key_choice, "pair", true, AT(merge.vectors),
+     .later = true,
      .help = "task_arithmetic, ties, dare join the changes of offline and online, or of all tasks",
      .choices = vectors_names},
     {"merge.base", &lae_key_choice, "init", true, AT(merge.base),
+     .later = true,
      .help = "changes are measured from the initial values, the first task's end, the task before",
      .choices = base_names},
     {"merge.decay", &lae_key_real, "0.9999", true, AT(merge.decay),
-     .help = "ema, ema_task: share of offline that stays", .max = 1},
+     .later = true, .help = "ema, ema_task: share of offline that stays", .max = 1},
 
     {"stats.modules", &lae_key_names, "init,offline", true, AT(stats.modules),
-     .help = "class statistics are gathered after each task through these modules",
+     .later = true, .help = "class statistics are gathered after each task through these modules",
      .optional = true, .member = lae_config_module_name},
 
     {"eval.every", &lae_key_choice, "task", false, AT(eval.every),
      .help = "when to measure accuracy", .choices = every_names},
     {"eval.heads", &lae_key_names, "linear,ncm,lda", true, AT(eval.heads),
+     .later = true,
      .help = "what is evaluated: the tasks' classifiers; heads made of stats.modules' statistics",
      .member = lae_config_head_name},
 
     {"heads.shrink", &lae_key_real, "0.1", true, AT(heads.shrink),
+     .later = true,
      .help = "lda, aligned: the covariance's share that makes way for a multiple of the identity",
      .max = 1, .above_min = true},
     {"heads.draws", &lae_key_whole, "256", true, AT(heads.align.draws),
+     .later = true,
      .help = "aligned: features drawn of each class, one a step", .min = 1, .max = 1e6},
     {"heads.lr", &lae_key_real, "0.03", true, AT(heads.align.lr),
+     .later = true,
      .help = "aligned: learning rate at the first step, for weights of mean square 1; falls to 0",
      .max = 10, .above_min = true},
     {"heads.features", &lae_key_whole, "2000", true, AT(ridge.features),
      .help = "ridge: random features M; a task file grows by 4 M^2 bytes for each of stats.modules",
      .min = 1, .max = 16384},
     {"heads.ridge", &lae_key_strengths, "auto", true, AT(ridge),
+     .later = true,
      .help = "ridge: its strength, or several to choose from; auto: powers of ten from 1 to 1e9",
      .max = 1e12, .above_min = true},
     {"heads.held_out", &lae_key_real, "0.2", true, AT(ridge.held_out),
+     .later = true,
      .help = "ridge: share of a task's training images by which its strength is chosen", .max = 1,
      .above_min = true, .below_max = true},
 

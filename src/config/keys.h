@@ -33,6 +33,7 @@ struct lae_key {
     bool result;         /* can change the result */
     size_t offset;       /* in struct lae_config, of what the type reads and writes */
     const char *help;
+    bool later; /* of those that change the result: may change between tasks, in a branch */
 
     /* What only some types look at. */
     double min, max;

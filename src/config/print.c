@@ -91,7 +91,7 @@ static lae_status compare_key(const struct lae_key *key, const struct lae_config
                               const struct lae_config *b,
                               struct lae_config_differences *differences)
 {
-    struct lae_config_difference item = {.key = key->name};
+    struct lae_config_difference item = {.key = key->name, .later = key->later};
     lae_status status = value_text(key, a, &item.a);
     if (status == NULL) status = value_text(key, b, &item.b);
     if (status == NULL && strcmp(item.a, item.b) != 0) {

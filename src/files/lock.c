@@ -3,7 +3,8 @@
  * The kernel drops such a lock with the last descriptor, so a killed run leaves none behind, and
  * unlike POSIX's process locks it does not vanish when the process closes another descriptor of the
  * file. The lock file itself stays: removing it would let a third process lock a new file of the
- * same name while the second still waits for, or holds, the old one.
+ * same name while the second still holds the old one. It is removed only by who made it, while it
+ * is held, and who locks it then sees that it is gone.
  */
 #define _GNU_SOURCE /* F_OFD_SETLK */
 #include "lae/files/lock.h"
@@ -17,6 +18,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -74,6 +76,22 @@ static bool means_unsupported(int error)
     return error == ENOLCK || error == EOPNOTSUPP || error == ENOSYS || error == EINVAL;
 }
 
+/* Whether the file that was opened is still the one of that name: lae_lock_undo may have removed it
+ * before it could be locked. */
+static bool is_still_there(const char *path, int file)
+{
+    struct stat named, opened;
+    return stat(path, &named) == 0 && fstat(file, &opened) == 0 && named.st_ino == opened.st_ino &&
+           named.st_dev == opened.st_dev;
+}
+
+static void remember(struct lae_lock *lock, bool made)
+{
+    ssize_t count = pread(lock->file, lock->before, sizeof lock->before - 1, 0);
+    lock->before[count > 0 ? count : 0] = '\0';
+    lock->made = made;
+}
+
 lae_status lae_lock_take(struct lae_lock *lock, const char *directory, bool *supported)
 {
     *lock = (struct lae_lock){.file = -1};
@@ -81,15 +99,17 @@ lae_status lae_lock_take(struct lae_lock *lock, const char *directory, bool *sup
     char *path = lae_path_join(directory, "lock");
     if (path == NULL) return lae_out_of_memory(strlen(directory), "a path");
     int file = -1;
+    bool made = !lae_path_exists(path);
     lae_status status = lae_own_open(path, O_RDWR, &file);
     struct flock whole = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
     if (status != NULL) {
         file = -1;
-    } else if (fcntl(file, F_OFD_SETLK, &whole) == 0) {
+    } else if (fcntl(file, F_OFD_SETLK, &whole) == 0 && is_still_there(path, file)) {
+        *lock = (struct lae_lock){.file = file, .path = path};
+        remember(lock, made);
         write_holder(file);
-        *lock = (struct lae_lock){file, path};
         return NULL;
-    } else if (errno == EAGAIN || errno == EACCES) {
+    } else if (errno == EAGAIN || errno == EACCES || !is_still_there(path, file)) {
         status = in_use(directory, file);
     } else if (means_unsupported(errno)) {
         *supported = false;
@@ -99,6 +119,17 @@ lae_status lae_lock_take(struct lae_lock *lock, const char *directory, bool *sup
     if (file >= 0) close(file);
     free(path);
     return status;
+}
+
+void lae_lock_undo(struct lae_lock *lock)
+{
+    size_t length = strlen(lock->before);
+    if (lock->path != NULL && lock->made)
+        unlink(lock->path);
+    else if (lock->path != NULL && ftruncate(lock->file, 0) == 0 &&
+             pwrite(lock->file, lock->before, length, 0) < 0)
+        length = 0; /* for people only */
+    lae_lock_release(lock);
 }
 
 void lae_lock_release(struct lae_lock *lock)

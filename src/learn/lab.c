@@ -331,6 +331,7 @@ lae_status lae_lab_check_place(struct lae_lab *lab, const struct lae_merge_optio
 {
     struct replay r = begin(lab, merge);
     lae_status status = open_place(&r, place);
+    lae_rundir_undo(&r.dir, &r.log);
     end(&r);
     return status;
 }

@@ -73,7 +73,8 @@ lae_status lae_checkpoint_find(const char *place, struct lae_log *log, char **pa
 
 static bool is_of_same_run(const struct lae_checkpoint *a, const struct lae_checkpoint *b)
 {
-    bool same = a->init.count == b->init.count && strcmp(a->config, b->config) == 0;
+    const char *config = lae_checkpoint_config_of(a, b->task); /* before a branch another */
+    bool same = a->init.count == b->init.count && strcmp(config, b->config) == 0;
     for (size_t i = 0; same && i < a->init.count; i++) {
         const struct lae_named *x = &a->init.items[i], *y = &b->init.items[i];
         same = strcmp(x->name, y->name) == 0 && x->count == y->count &&

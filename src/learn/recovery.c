@@ -6,9 +6,11 @@
  */
 #include "recovery.h"
 
+#include "branch.h"
 #include "lae/files/atomic.h"
 #include "lae/files/map.h"
 #include "lae/files/own.h"
+#include "lae/learn/opened.h"
 #include "snapshot.h"
 
 #include <dirent.h>
@@ -118,9 +120,8 @@ static lae_status find_newest(struct lae_rundir *dir, struct lae_log *log)
     return find_inside(dir, RESUME_PREVIOUS, log);
 }
 
-/* Between the configuration that a checkpoint holds and ours; `path`: the checkpoint's. */
-static lae_status find_differences(const struct lae_config *config, const char *path,
-                                   const char *then, struct lae_config_differences *differences)
+lae_status recovery_differences(const struct lae_config *config, const char *path, const char *then,
+                                struct lae_config_differences *differences)
 {
     char *now = NULL, *stored = lae_path_join(path, "/config"); /* as a message names it */
     lae_status status = stored == NULL ? lae_out_of_memory(strlen(path), "a path")
@@ -137,7 +138,7 @@ static lae_status compare_config(const struct lae_config *config, const char *pa
                                  const char *then)
 {
     struct lae_config_differences differences = {0};
-    LAE_TRY(find_differences(config, path, then, &differences));
+    LAE_TRY(recovery_differences(config, path, then, &differences));
     char list[2048] = "";
     size_t used = 0;
     for (size_t i = 0; i < differences.count && used < sizeof list - 1; i++) {
@@ -150,8 +151,9 @@ static lae_status compare_config(const struct lae_config *config, const char *pa
     lae_config_differences_free(&differences);
     if (count == 0) return NULL;
     return lae_bad_input("%s was begun with another configuration, which would change the result; "
-                         "choose another run.name, or set these keys back:%s",
-                         path, list);
+                         "choose another run.name (with run.resume=%s it begins after this run's "
+                         "tasks), or set these keys back:%s",
+                         path, path, list);
 }
 
 /* `to` becomes a copy of `from`; a file that is not there is left out if `optional`. */
@@ -165,17 +167,15 @@ static lae_status copy_file(const char *from, const char *to, bool optional)
     return status;
 }
 
-/* Copies the file and its run's task files before it, so that the directory stands by itself. */
-static lae_status copy_run(const char *path, const struct lae_checkpoint *checkpoint,
-                           const char *directory)
+lae_status recovery_copy(const struct lae_rundir *dir)
 {
-    const char *slash = strrchr(path, '/');
-    char *source = slash == NULL ? strdup(".") : strndup(path, (size_t)(slash - path) + 1);
+    const struct lae_checkpoint *last = &dir->last;
+    char *source = lae_path_directory(dir->from);
     lae_status status = source == NULL ? lae_out_of_memory(64, "a path") : NULL;
-    for (int task = 0; task <= checkpoint->task && status == NULL; task++) {
-        bool own = task == checkpoint->task, inside = own && checkpoint->inside.present;
-        char *from = own ? strdup(path) : recovery_task_path(source, task);
-        char *to = inside ? lae_path_join(directory, RESUME) : recovery_task_path(directory, task);
+    for (int task = 0; task <= last->task && status == NULL; task++) {
+        bool own = task == last->task, inside = own && last->inside.present;
+        char *from = own ? strdup(dir->from) : recovery_task_path(source, task);
+        char *to = inside ? lae_path_join(dir->path, RESUME) : recovery_task_path(dir->path, task);
         status = from == NULL || to == NULL ? lae_out_of_memory(64, "a path")
                                             : copy_file(from, to, !own);
         free(from);
@@ -185,17 +185,35 @@ static lae_status copy_run(const char *path, const struct lae_checkpoint *checkp
     return status;
 }
 
-/* run.resume is the path of a task file or of a state inside one. */
+/* run.resume is the path of a task file, of a state inside one, or of a run. */
 static lae_status start_from_file(const struct lae_config *config, struct lae_rundir *dir,
                                   struct lae_log *log)
 {
-    const char *path = config->run.resume;
     struct lae_checkpoint checkpoint;
-    LAE_TRY(lae_status_prefix(lae_checkpoint_read(path, log, &checkpoint), "run.resume"));
+    free(dir->from);
+    LAE_TRY(lae_status_prefix(lae_checkpoint_find(config->run.resume, log, &dir->from, &checkpoint),
+                              "run.resume"));
     take(dir, &checkpoint);
-    LAE_TRY(compare_config(config, path, checkpoint.config));
-    LAE_TRY(copy_run(path, &checkpoint, dir->path));
-    lae_log_info(log, "starting from %s", path);
+    LAE_TRY(branch_check(config, dir, log));
+    if (!dir->branched) lae_log_info(log, "starting from %s", dir->from);
+    return NULL;
+}
+
+/* Whether all that is there are copies of run.resume's file and those before it: a branch that was
+ * stopped before it began. */
+static lae_status is_copy(const struct lae_config *config, const struct lae_rundir *dir,
+                          struct lae_log *log, bool *copy)
+{
+    char *metrics = lae_path_join(dir->path, "metrics.jsonl"), *path;
+    struct lae_checkpoint file;
+    *copy = metrics != NULL && !lae_path_exists(metrics) && !dir->last.inside.present;
+    free(metrics);
+    if (!*copy) return NULL;
+    LAE_TRY(lae_status_prefix(lae_checkpoint_find(config->run.resume, log, &path, &file),
+                              "run.resume"));
+    *copy = strcmp(file.config, dir->last.config) == 0 && dir->last.task <= file.task;
+    lae_checkpoint_free(&file);
+    free(path);
     return NULL;
 }
 
@@ -208,6 +226,9 @@ lae_status recovery_find(const struct lae_config *config, struct lae_rundir *dir
         return lae_bad_input(
             "%s holds a run already and run.resume is never; choose another run.name", dir->path);
     bool from_file = !never && strcmp(config->run.resume, "auto") != 0;
+    bool copy = false;
+    if (dir->found && from_file) LAE_TRY(is_copy(config, dir, log, &copy));
+    if (copy) return start_from_file(config, dir, log);
     if (dir->found && from_file)
         lae_log_note(log, "%s goes on from its own state; run.resume's file was for its beginning",
                      dir->path);

@@ -15,10 +15,17 @@ char *recovery_task_path(const char *directory, int task);
 lae_status recovery_find_task(struct lae_rundir *dir, struct lae_log *log) LAE_MUST_CHECK;
 
 /* Finds the newest whole state into dir (found, finished, task_count, last), by run.resume; where
- * that is a path and the directory is empty, copies that file and the tasks before it. Errors: what
- * is there cannot be gone on from, or not with this configuration. */
+ * that is a path and the directory is empty, from there (dir->from, dir->branched). Errors: what is
+ * there cannot be gone on from, or not with this configuration. */
 lae_status recovery_find(const struct lae_config *config, struct lae_rundir *dir,
                          struct lae_log *log) LAE_MUST_CHECK;
+
+/* Copies dir->from and its run's task files before it, so that the directory stands by itself. */
+lae_status recovery_copy(const struct lae_rundir *dir) LAE_MUST_CHECK;
+
+/* Between the configuration `then`, of the checkpoint at `path`, and ours. */
+lae_status recovery_differences(const struct lae_config *config, const char *path, const char *then,
+                                struct lae_config_differences *differences) LAE_MUST_CHECK;
 
 /* What a run is computed from, as it is now. software NULL: not looked at. */
 struct recovery_inputs {

@@ -1,5 +1,6 @@
 #include "lae/learn/rundir.h"
 
+#include "branch.h"
 #include "lae/base/signals.h"
 #include "lae/files/atomic.h"
 #include "lae/files/digest.h"
@@ -11,6 +12,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 static lae_status write_config(const struct lae_config *config, const struct lae_rundir *dir)
@@ -24,14 +26,17 @@ static lae_status write_config(const struct lae_config *config, const struct lae
     return status;
 }
 
-static lae_status open_log(const struct lae_rundir *dir, struct lae_log *log)
+static lae_status open_log(struct lae_rundir *dir, struct lae_log *log)
 {
     char *path = lae_path_join(dir->path, "log.txt");
     if (path == NULL) return lae_out_of_memory(64, "a path");
     FILE *file;
+    struct stat about;
+    dir->log_size = stat(path, &about) == 0 ? (long)about.st_size : -1;
     lae_status status = lae_own_append(path, &file);
     free(path);
     if (status == NULL) lae_log_add_file(log, file);
+    dir->logging = status == NULL;
     return status;
 }
 
@@ -68,11 +73,28 @@ static lae_status check_files(const struct lae_rundir *dir)
     return status;
 }
 
+/* Bytes of the path up to the first directory that is not there; 0: all are. */
+static size_t find_missing(const char *path)
+{
+    char *part = strdup(path);
+    size_t length = 0, missing = 0;
+    while (part != NULL && missing == 0 && path[length] != '\0') {
+        length += strspn(path + length, "/");
+        length += strcspn(path + length, "/");
+        part[length] = '\0';
+        if (!lae_path_exists(part)) missing = length;
+        part[length] = path[length];
+    }
+    free(part);
+    return missing;
+}
+
 static lae_status open_here(const struct lae_config *config, struct lae_rundir *dir,
                             struct lae_log *log)
 {
     dir->path = lae_path_join(config->run.root, config->run.name);
     if (dir->path == NULL) return lae_out_of_memory(64, "a path");
+    dir->made = find_missing(dir->path);
     LAE_TRY(lae_status_prefix(lae_path_make_directories(dir->path), "run.root, run.name"));
     LAE_TRY(check_files(dir));
     LAE_TRY(take_lock(dir, log));
@@ -88,11 +110,13 @@ lae_status lae_rundir_open(const struct lae_config *config, const struct lae_dis
     struct {
         bool found;
         int finished, task_count;
-    } news = {dir->found, dir->finished, dir->task_count};
+        bool branched;
+    } news = {dir->found, dir->finished, dir->task_count, dir->branched};
     lae_dist_broadcast(dist, &news, sizeof news);
     dir->found = news.found;
     dir->finished = news.finished;
     dir->task_count = news.task_count;
+    dir->branched = news.branched;
     return NULL;
 }
 
@@ -101,22 +125,75 @@ void lae_rundir_close(struct lae_rundir *dir)
     lae_checkpoint_free(&dir->last);
     lae_lock_release(&dir->lock);
     free(dir->path);
+    free(dir->from);
     *dir = (struct lae_rundir){.lock = {.file = -1}};
+}
+
+static void undo_log(const struct lae_rundir *dir)
+{
+    char *path = lae_path_join(dir->path, "log.txt");
+    if (path != NULL && dir->log_size < 0)
+        unlink(path);
+    else if (path != NULL && truncate(path, dir->log_size) != 0)
+        free(NULL); /* it says more than it need */
+    free(path);
+}
+
+void lae_rundir_undo(struct lae_rundir *dir, struct lae_log *log)
+{
+    if (dir->path == NULL || dir->begun) return;
+    lae_log_drop_file(log);
+    if (dir->logging) undo_log(dir);
+    lae_lock_undo(&dir->lock);
+    size_t length = strlen(dir->path);
+    while (dir->made > 0 && length >= dir->made && rmdir(dir->path) == 0) {
+        while (length > 0 && dir->path[length - 1] == '/')
+            length--;
+        while (length > 0 && dir->path[length - 1] != '/')
+            length--;
+        dir->path[length] = '\0';
+    }
+}
+
+static lae_status set_origin(struct lae_state *state, const char *from)
+{
+    free(state->branched_from);
+    state->branched_from = strdup(from);
+    return state->branched_from == NULL ? lae_out_of_memory(strlen(from), "a path") : NULL;
+}
+
+/* Rank 0's: what was found, into the state; what is to stay, into the directory. */
+static lae_status restore_here(struct lae_rundir *dir, const struct lae_job *job,
+                               struct lae_state *state)
+{
+    struct recovery_inputs now = {job->data_digest, job->weights_digest, job->fingerprint};
+    const char *place = dir->from != NULL ? dir->from : dir->path;
+    if (dir->found) LAE_TRY(recovery_compare_inputs(dir, &now, job->log));
+    if (dir->branched) LAE_TRY(branch_prepare(job->config, dir, job->log));
+    if (dir->found)
+        LAE_TRY(lae_status_prefix(snapshot_restore(job, &dir->last, state), "%s", place));
+    if (dir->branched) LAE_TRY(set_origin(state, dir->from));
+    if (dir->from != NULL) LAE_TRY(recovery_copy(dir));
+    dir->begun = true;
+    return write_config(job->config, dir);
+}
+
+/* The first task under the new configuration begins, and is saved as begun: from now on the
+ * directory goes on by itself. [collective] */
+static lae_status begin_branch(struct lae_rundir *dir, const struct lae_job *job,
+                               struct lae_state *state)
+{
+    LAE_TRY(lae_dist_agree(job->dist, lae_state_begin_task(job, state)));
+    return lae_rundir_save_inside(dir, job, state);
 }
 
 lae_status lae_rundir_restore(struct lae_rundir *dir, const struct lae_job *job,
                               struct lae_state *state)
 {
-    lae_status status = NULL;
-    if (job->dist->rank == 0 && dir->found) {
-        struct recovery_inputs now = {job->data_digest, job->weights_digest, job->fingerprint};
-        status = recovery_compare_inputs(dir, &now, job->log);
-        if (status == NULL)
-            status = lae_status_prefix(snapshot_restore(job, &dir->last, state), "%s", dir->path);
-    }
-    if (job->dist->rank == 0 && status == NULL) status = write_config(job->config, dir);
-    LAE_TRY(lae_dist_agree(job->dist, status));
-    return dir->found ? lae_state_send(job, state) : NULL;
+    bool first = job->dist->rank == 0;
+    LAE_TRY(lae_dist_agree(job->dist, first ? restore_here(dir, job, state) : NULL));
+    if (dir->found) LAE_TRY(lae_state_send(job, state));
+    return dir->branched ? begin_branch(dir, job, state) : NULL;
 }
 
 /* A whole run is not opened again; its inputs are, to see that they are still the same. */
@@ -130,13 +207,16 @@ static lae_status digest_inputs(const struct lae_config *config, char data[65], 
     return status;
 }
 
-lae_status lae_rundir_check_whole(const struct lae_rundir *dir, const struct lae_config *config,
+lae_status lae_rundir_check_whole(struct lae_rundir *dir, const struct lae_config *config,
                                   struct lae_log *log)
 {
     char data[65], weights[65];
     LAE_TRY(digest_inputs(config, data, weights));
     struct recovery_inputs now = {data, weights, NULL};
-    return recovery_compare_inputs(dir, &now, log);
+    LAE_TRY(recovery_compare_inputs(dir, &now, log));
+    if (dir->from != NULL) LAE_TRY(recovery_copy(dir));
+    dir->begun = true;
+    return NULL;
 }
 
 /* Writes a checkpoint and reads it back: only a file that proved readable may take another's place.

@@ -150,6 +150,19 @@ static lae_status take_history(const struct lae_job *job, const struct lae_state
     return NULL;
 }
 
+static lae_status copy_earlier(const struct lae_earlier *from, size_t count,
+                               struct lae_earlier **to, size_t *copied)
+{
+    *to = calloc(count + 1, sizeof **to);
+    if (*to == NULL) return lae_out_of_memory(count * sizeof **to, "earlier configurations");
+    for (size_t i = 0; i < count; i++) {
+        (*to)[i] = (struct lae_earlier){from[i].task, strdup(from[i].config)};
+        *copied = i + 1;
+        if ((*to)[i].config == NULL) return lae_out_of_memory(64, "earlier configurations");
+    }
+    return NULL;
+}
+
 static lae_status take_parameters(const struct lae_job *job, const struct lae_state *state,
                                   struct lae_checkpoint *checkpoint)
 {
@@ -195,6 +208,8 @@ static lae_status take_provenance(const struct lae_job *job, const struct lae_st
     LAE_TRY(add_fact(checkpoint, "fingerprint", job->fingerprint, 0));
     if (state->earlier_software != NULL)
         LAE_TRY(add_fact(checkpoint, "fingerprints_before", state->earlier_software, 0));
+    if (state->branched_from != NULL)
+        LAE_TRY(add_fact(checkpoint, "branched_from", state->branched_from, 0));
     LAE_TRY(add_fact(checkpoint, "np", NULL, job->dist->size));
     LAE_TRY(add_fact(checkpoint, "threads", NULL, lae_team_threads(job->team)));
     LAE_TRY(add_fact(checkpoint, "hosts", hosts != NULL ? hosts : "unknown", 0));
@@ -270,6 +285,8 @@ lae_status snapshot_take(const struct lae_job *job, const struct lae_state *stat
         checkpoint->class_order[i] = (int32_t)sequence->class_order[i];
     LAE_TRY(take_class_names(&job->dataset, &checkpoint->class_names));
     LAE_TRY(lae_config_print_result(job->config, &checkpoint->config));
+    LAE_TRY(copy_earlier(state->earlier, state->earlier_count, &checkpoint->earlier,
+                         &checkpoint->earlier_count));
     LAE_TRY(take_parameters(job, state, checkpoint));
     LAE_TRY(take_metrics(&state->metrics, checkpoint));
     LAE_TRY(take_statistics(&state->statistics, checkpoint));
@@ -617,6 +634,14 @@ static lae_status restore_software(const struct lae_job *job,
     return NULL;
 }
 
+static lae_status restore_origin(const struct lae_checkpoint *checkpoint, struct lae_state *state)
+{
+    const struct lae_fact *from = snapshot_fact(checkpoint, "branched_from");
+    if (from == NULL || from->text == NULL) return NULL;
+    state->branched_from = strdup(from->text);
+    return state->branched_from == NULL ? lae_out_of_memory(strlen(from->text), "a path") : NULL;
+}
+
 lae_status snapshot_restore(const struct lae_job *job, const struct lae_checkpoint *checkpoint,
                             struct lae_state *state)
 {
@@ -627,6 +652,9 @@ lae_status snapshot_restore(const struct lae_job *job, const struct lae_checkpoi
     if (checkpoint->inside.present) LAE_TRY(restore_inside(job, checkpoint, state));
     restore_merge(&job->pet.table, checkpoint, state->merge);
     LAE_TRY(restore_software(job, checkpoint, state));
+    LAE_TRY(copy_earlier(checkpoint->earlier, checkpoint->earlier_count, &state->earlier,
+                         &state->earlier_count));
+    LAE_TRY(restore_origin(checkpoint, state));
     LAE_TRY(restore_statistics(job, checkpoint, state));
     LAE_TRY(restore_metrics(checkpoint, state));
     state->finished = checkpoint->task + (checkpoint->inside.present ? 0 : 1);

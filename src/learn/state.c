@@ -66,6 +66,10 @@ void lae_state_free(struct lae_state *state)
     free(state->history);
     free(state->merge);
     free(state->earlier_software);
+    for (size_t i = 0; i < state->earlier_count; i++)
+        free(state->earlier[i].config);
+    free(state->earlier);
+    free(state->branched_from);
     lae_statistics_free(&state->statistics);
     lae_metrics_free(&state->metrics);
     lae_adam_free(&state->pet);

@@ -82,9 +82,9 @@ static lae_status set_value(struct making *m, enum lae_sweep_option option, cons
         return lae_bad_input("%s: \"%.40s...\" is too long for a value", called, text);
     snprintf(value, sizeof value, "%.*s", (int)length, text);
     m->scratch.merge = *options;
-    lae_status status = lae_config_set_as(&m->scratch, key, value, called);
+    lae_status status = lae_config_set_key(&m->scratch, key, value);
     *options = m->scratch.merge;
-    return status;
+    return lae_status_prefix(status, "%s", called);
 }
 
 static size_t count_values(const char *list)

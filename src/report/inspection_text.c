@@ -88,6 +88,22 @@ static lae_status print_method(FILE *out, const struct lae_checkpoint *checkpoin
     return status;
 }
 
+/* Of a run that branched: what was otherwise before. */
+static lae_status print_earlier(FILE *out, const struct lae_checkpoint *checkpoint)
+{
+    for (size_t i = 0; i < checkpoint->earlier_count; i++) {
+        const struct lae_earlier *earlier = &checkpoint->earlier[i];
+        const char *next = lae_checkpoint_config_of(checkpoint, earlier->task + 1);
+        struct lae_config_differences keys;
+        LAE_TRY(lae_config_differences("/config_before", earlier->config, "/config", next, &keys));
+        for (size_t k = 0; k < keys.count; k++)
+            fprintf(out, "  until task %-13d %s %s (then %s)\n", earlier->task, keys.items[k].key,
+                    keys.items[k].a, keys.items[k].b);
+        lae_config_differences_free(&keys);
+    }
+    return NULL;
+}
+
 static lae_status print_config(FILE *out, const struct lae_checkpoint *checkpoint)
 {
     struct lae_config_differences keys;
@@ -97,7 +113,7 @@ static lae_status print_config(FILE *out, const struct lae_checkpoint *checkpoin
         fprintf(out, "  %-24s %s (default %s)\n", keys.items[i].key, keys.items[i].b,
                 keys.items[i].a);
     lae_config_differences_free(&keys);
-    return NULL;
+    return print_earlier(out, checkpoint);
 }
 
 static void print_provenance(FILE *out, const struct lae_checkpoint *checkpoint)

@@ -48,8 +48,18 @@ static void free_provenance(struct lae_checkpoint *checkpoint)
     free(checkpoint->provenance);
 }
 
+const char *lae_checkpoint_config_of(const struct lae_checkpoint *checkpoint, int task)
+{
+    for (size_t i = 0; i < checkpoint->earlier_count; i++)
+        if (task <= checkpoint->earlier[i].task) return checkpoint->earlier[i].config;
+    return checkpoint->config;
+}
+
 void lae_checkpoint_free(struct lae_checkpoint *checkpoint)
 {
+    for (size_t i = 0; i < checkpoint->earlier_count; i++)
+        free(checkpoint->earlier[i].config);
+    free(checkpoint->earlier);
     free(checkpoint->config);
     free(checkpoint->class_order);
     free(checkpoint->class_names);

@@ -105,6 +105,23 @@ static lae_status read_head(struct lae_hdf5 *file, struct lae_checkpoint *checkp
                          checkpoint->classes_seen);
 }
 
+static lae_status read_earlier(struct lae_hdf5 *file, struct lae_checkpoint *checkpoint)
+{
+    if (!lae_hdf5_has(file, "config_before")) return NULL;
+    size_t tasks = (size_t)checkpoint->task + 1;
+    checkpoint->earlier = calloc(tasks, sizeof *checkpoint->earlier);
+    if (checkpoint->earlier == NULL) return lae_out_of_memory(tasks * 16, "/config_before");
+    for (int task = 0; task <= checkpoint->task; task++) {
+        char name[LAE_HDF5_NAME];
+        snprintf(name, sizeof name, "config_before/task_%02d", task);
+        if (!lae_hdf5_has(file, name)) continue;
+        struct lae_earlier *earlier = &checkpoint->earlier[checkpoint->earlier_count++];
+        earlier->task = task;
+        LAE_TRY(lae_hdf5_read_text(file, name, &earlier->config));
+    }
+    return NULL;
+}
+
 static lae_status read_history(struct lae_hdf5 *file, struct lae_checkpoint *checkpoint)
 {
     if (!lae_hdf5_has(file, "history")) return NULL;
@@ -361,6 +378,7 @@ static lae_status read_content(struct lae_hdf5 *file, struct lae_checkpoint *che
     LAE_TRY(read_root(file, checkpoint));
     LAE_TRY(read_class_order(file, checkpoint));
     LAE_TRY(read_class_names(file, checkpoint));
+    LAE_TRY(read_earlier(file, checkpoint));
     LAE_TRY(read_tensors(file, checkpoint));
     LAE_TRY(read_inside(file, &checkpoint->inside));
     return read_records(file, checkpoint);

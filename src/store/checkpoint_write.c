@@ -3,6 +3,19 @@
 #include "lae/store/checkpoint.h"
 
 #include <math.h>
+#include <stdio.h>
+
+static lae_status write_earlier(struct lae_hdf5 *file, const struct lae_checkpoint *checkpoint)
+{
+    if (checkpoint->earlier_count == 0) return NULL;
+    LAE_TRY(lae_hdf5_make_group(file, "config_before"));
+    for (size_t i = 0; i < checkpoint->earlier_count; i++) {
+        char name[LAE_HDF5_NAME];
+        snprintf(name, sizeof name, "config_before/task_%02d", checkpoint->earlier[i].task);
+        LAE_TRY(lae_hdf5_write_text(file, name, checkpoint->earlier[i].config));
+    }
+    return NULL;
+}
 
 static lae_status write_root(struct lae_hdf5 *file, const struct lae_checkpoint *checkpoint)
 {
@@ -10,6 +23,7 @@ static lae_status write_root(struct lae_hdf5 *file, const struct lae_checkpoint 
     LAE_TRY(lae_hdf5_put_int(file, "", "task_count", checkpoint->task_count));
     LAE_TRY(lae_hdf5_put_int(file, "", "classes_seen", checkpoint->classes_seen));
     LAE_TRY(lae_hdf5_write_text(file, "config", checkpoint->config));
+    LAE_TRY(write_earlier(file, checkpoint));
     if (checkpoint->class_names != NULL)
         LAE_TRY(lae_hdf5_write_text(file, "class_names", checkpoint->class_names));
     return lae_hdf5_write_int32(file, "class_order", 1, &checkpoint->classes,

@@ -256,8 +256,8 @@ cp "$ties/run.h5" "$work/run.h5"
 refused "no good task_NN.h5" 1 inspect "$work/run.h5"
 refused "did you mean \"evaluate\"" 1 evalute "$ties"
 refused "did you mean \"--diff\"" 1 inspect "$ties" --dif "$ties"
-refused "^lae_mpi: --method is \"tie\"; it must be one of [a-z_, ]*; did you mean \"ties\"\?$" 1 merge "$ties" --method tie
-refused "^lae_mpi: --density is 2; it must" 1 merge "$ties" --density 0.1,2
+refused "^lae_mpi: --method: merge.method is \"tie\"; it must be one of [a-z_, ]*; did you mean \"ties\"\?$" 1 merge "$ties" --method tie
+refused "^lae_mpi: --density: merge.density is 2; it must" 1 merge "$ties" --density 0.1,2
 for command in train evaluate predict merge inspect report convert synth bench; do
     "$LAE_MPI" $command --help | tail -n 1 | grep -q "^example: lae_mpi $command " || fail "no example of $command"
 done

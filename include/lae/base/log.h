@@ -24,6 +24,9 @@ void lae_log_open(struct lae_log *log, bool quiet);
 /* Also write to this file, which the log takes over and closes. */
 void lae_log_add_file(struct lae_log *log, FILE *file);
 
+/* From now on no more to it. */
+void lae_log_drop_file(struct lae_log *log);
+
 void lae_log_close(struct lae_log *log);
 
 /* One line, to screen and file; the file's lines carry the time. */

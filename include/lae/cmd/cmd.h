@@ -74,9 +74,21 @@ void lae_print_version(void);
 lae_status lae_configure(const struct lae_arguments *arguments,
                          struct lae_config *config) LAE_MUST_CHECK;
 
-/* The directory that holds configs/ and data/ of the program, whether installed or in its source
- * tree, found from where the executable is; a new string, or NULL. LAE_HOME overrides. */
+/* What --config FILE names into `config`: a path, or the name of one of the program's own
+ * configurations, which a file of that name in the working directory comes before. */
+lae_status lae_configure_from(const char *file, struct lae_config *config) LAE_MUST_CHECK;
+
+/* The directory that holds configs/ and data/ of the program: beside the executable where it is
+ * installed, else the source tree that it was built from; a new string, or NULL. LAE_HOME overrides.
+ */
 char *lae_home(void);
+
+/* Paths "data/FILE" of data and weights become those of the files, where they are found (place.c).
+ * Others stay. */
+void lae_place_data(struct lae_config *config);
+
+/* Errors: such a path of which there is no file; they say where it was looked for. */
+lae_status lae_place_check(const struct lae_config *config) LAE_MUST_CHECK;
 
 /* Starts the program anew, once, where the environment would make BLAS slow or keep threads of its
  * own (before MPI begins); returns where nothing needs to be changed. What was changed is told by

@@ -124,9 +124,9 @@ lae_status lae_config_load_text(struct lae_config *config, const char *name, con
  * are [0, 1, 2] or 0,1,2, and quotes belong to a text. */
 lae_status lae_config_set(struct lae_config *config, const char *assignment) LAE_MUST_CHECK;
 
-/* The same of the table's key `name`, which messages call `called`: an option that stands for it. */
-lae_status lae_config_set_as(struct lae_config *config, const char *name, const char *text,
-                             const char *called) LAE_MUST_CHECK;
+/* The same of the table's key `name`; messages do not speak of a command line. */
+lae_status lae_config_set_key(struct lae_config *config, const char *name,
+                              const char *text) LAE_MUST_CHECK;
 
 /* Checks what one key alone cannot tell. The error names the keys. What is legal but hardly meant
  * is a warning to `log` (may be NULL). */
@@ -152,6 +152,7 @@ lae_status lae_config_order_name(const struct lae_config *config, char **name) L
 /* A key that two configurations disagree on; the values as printed, long ones shortened. */
 struct lae_config_difference {
     const char *key; /* of the table */
+    bool later;      /* it may change between tasks */
     char *a, *b;
 };
 

@@ -7,8 +7,10 @@
 #include <stdbool.h>
 
 struct lae_lock {
-    int file;   /* -1: not held */
-    char *path; /* NULL: not held */
+    int file;         /* -1: not held */
+    char *path;       /* NULL: not held */
+    bool made;        /* the file was not there before */
+    char before[160]; /* what it said */
 };
 
 /* Takes the lock DIRECTORY/lock (an open-file-description lock, so it goes with the process however
@@ -18,5 +20,8 @@ struct lae_lock {
 lae_status lae_lock_take(struct lae_lock *lock, const char *directory,
                          bool *supported) LAE_MUST_CHECK;
 void lae_lock_release(struct lae_lock *lock);
+
+/* The same, and the file is as it was before it was taken. */
+void lae_lock_undo(struct lae_lock *lock);
 
 #endif

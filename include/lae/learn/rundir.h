@@ -20,6 +20,14 @@ struct lae_rundir {
     bool found;               /* a finished task, or a state inside one, was found; on all ranks */
     int finished, task_count; /* of the run found; the same on all ranks */
     struct lae_checkpoint last; /* rank 0: the newest good task file, when found */
+    char *from;    /* rank 0: the file that run.resume means, to be copied here; NULL: none */
+    bool branched; /* from a file of another configuration; on all ranks */
+
+    /* Rank 0: what opening it left there, see lae_rundir_undo. */
+    size_t made;   /* bytes of path up to the first directory that was made; 0: none was */
+    long log_size; /* of log.txt before; -1: it was not there */
+    bool logging;  /* log.txt was opened */
+    bool begun;    /* more than that is there now: a run */
 };
 
 /* Makes or opens the directory, takes its lock, adds log.txt to the log, finds the newest good task
@@ -30,14 +38,19 @@ lae_status lae_rundir_open(const struct lae_config *config, const struct lae_dis
                            struct lae_log *log, struct lae_rundir *dir) LAE_MUST_CHECK;
 void lae_rundir_close(struct lae_rundir *dir);
 
+/* To be called before that where bad input was found after all: unless training has begun there,
+ * the directory is as it was before lae_rundir_open. */
+void lae_rundir_undo(struct lae_rundir *dir, struct lae_log *log);
+
 /* Puts the task file found into a fresh state. Checks that data and weights are the same as then.
- * [collective] */
+ * Where that is run.resume's, copies it and the tasks before it into the directory; where the run
+ * branches from it, begins the next task and saves that. [collective] */
 lae_status lae_rundir_restore(struct lae_rundir *dir, const struct lae_job *job,
                               struct lae_state *state) LAE_MUST_CHECK;
 
 /* Whether a whole run, about to be shown, was made from the data and weights that the configuration
- * names now. Rank 0's. */
-lae_status lae_rundir_check_whole(const struct lae_rundir *dir, const struct lae_config *config,
+ * names now; copies run.resume's file. Rank 0's. */
+lae_status lae_rundir_check_whole(struct lae_rundir *dir, const struct lae_config *config,
                                   struct lae_log *log) LAE_MUST_CHECK;
 
 /* Writes the file of the task just finished (state->finished - 1) and run.h5, after comparing a

@@ -7,6 +7,7 @@
 #include "lae/learn/metrics.h"
 #include "lae/learn/scoring.h"
 #include "lae/optim/adam.h"
+#include "lae/store/checkpoint.h"
 
 /* Where training stands inside task number `finished`. */
 struct lae_cursor {
@@ -35,7 +36,11 @@ struct lae_state {
     struct lae_statistics statistics;
     struct lae_metrics metrics; /* of eval.heads on the modules that are there */
     char *earlier_software;     /* rank 0: other fingerprints that took part before; NULL: none */
-    double seconds;             /* of training so far, over restarts */
+    struct lae_earlier
+        *earlier; /* rank 0: [earlier_count] configurations of tasks before a branch */
+    size_t earlier_count;
+    char *branched_from; /* rank 0: the file that the run branched from; NULL: none */
+    double seconds;      /* of training so far, over restarts */
 };
 
 /* A fresh start: initial values, no task finished. Errors: memory. Not collective. */

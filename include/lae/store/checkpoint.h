@@ -62,10 +62,19 @@ struct lae_inside {
     struct lae_set adam;                 /* pet/m, pet/v, classifier/m, classifier/v */
 };
 
+/* Under which configuration tasks up to `task` were learned, where later ones are learned under
+ * another: dataset /config_before/task_KK. */
+struct lae_earlier {
+    int task;
+    char *config;
+};
+
 struct lae_checkpoint {
     int task, task_count,
-        classes_seen;     /* task: the last finished one; with `inside`, that at hand */
-    char *config;         /* resolved YAML of the keys that can change the result */
+        classes_seen;            /* task: the last finished one; with `inside`, that at hand */
+    char *config;                /* resolved YAML of the keys that can change the result */
+    struct lae_earlier *earlier; /* [earlier_count], by task: of a run that branched from another */
+    size_t earlier_count;
     int32_t *class_order; /* [classes] */
     size_t classes;
     char *class_names;                    /* by label, each on a line of its own; NULL: not known */
@@ -105,6 +114,9 @@ bool lae_checkpoint_is_damaged(const char *path);
 
 /* run.h5: external links /task_00 -> task_00.h5:/ for tasks 0..tasks-1. Atomic. */
 lae_status lae_checkpoint_write_index(const char *path, int tasks) LAE_MUST_CHECK;
+
+/* The configuration that task `task` was learned with. */
+const char *lae_checkpoint_config_of(const struct lae_checkpoint *checkpoint, int task);
 
 #define LAE_HISTORY_NAME 32
 
