@@ -147,7 +147,7 @@ static lae_status fill(const struct lae_arguments *arguments, const char *home,
     LAE_TRY(status);
     for (int i = 0; i < arguments->setting_count; i++)
         LAE_TRY(lae_config_set(config, arguments->settings[i]));
-    lae_place_data(config);
+    lae_data_home_place(config);
     return NULL;
 }
 

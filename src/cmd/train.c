@@ -22,7 +22,7 @@ static lae_status share_config(const struct lae_arguments *arguments, const stru
     if (dist->rank == 0) {
         status = lae_configure(arguments, config);
         if (status == NULL) status = lae_config_validate(config, log);
-        if (status == NULL && !arguments->print_config) status = lae_place_check(config);
+        if (status == NULL && !arguments->print_config) status = lae_data_home_check(config);
     }
     LAE_TRY(lae_dist_agree(dist, status));
     return lae_job_share_config(dist, config);

@@ -83,12 +83,12 @@ lae_status lae_configure_from(const char *file, struct lae_config *config) LAE_M
  */
 char *lae_home(void);
 
-/* Paths "data/FILE" of data and weights become those of the files, where they are found (place.c).
+/* Paths "data/FILE" of data and weights become those of the files, where they are found (data_home.c).
  * Others stay. */
-void lae_place_data(struct lae_config *config);
+void lae_data_home_place(struct lae_config *config);
 
 /* Errors: such a path of which there is no file; they say where it was looked for. */
-lae_status lae_place_check(const struct lae_config *config) LAE_MUST_CHECK;
+lae_status lae_data_home_check(const struct lae_config *config) LAE_MUST_CHECK;
 
 /* Starts the program anew, once, where the environment would make BLAS slow or keep threads of its
  * own (before MPI begins); returns where nothing needs to be changed. What was changed is told by

@@ -72,7 +72,7 @@ static char *settle(char *const places[PLACES], char *path)
     return found;
 }
 
-void lae_place_data(struct lae_config *config)
+void lae_data_home_place(struct lae_config *config)
 {
     char *places[PLACES], *home = lae_home();
     find_places(home, places);
@@ -100,7 +100,7 @@ static lae_status not_found(const char *key, const char *path, const char *fetch
                          key, path, path + strlen(PREFIX), text, fetch, key);
 }
 
-lae_status lae_place_check(const struct lae_config *config)
+lae_status lae_data_home_check(const struct lae_config *config)
 {
     const char *data = config->data.path, *weights = config->model.weights;
     bool drawn = config->data.dataset == LAE_DATASET_SYNTHETIC;
