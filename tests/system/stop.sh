@@ -85,6 +85,7 @@ echo "ok: saved, though the launcher was in haste"
 
 # Every saved state keeps the one before: a damaged newest one is passed over, aloud.
 begin 2 1 damaged
+while [ ! -e "$runs/damaged/resume-previous.h5" ] && kill -0 $launched 2>/dev/null; do sleep 0.05; done
 pkill -KILL -f "^$LAE_MPI.* run.name=damaged "
 wait $launched
 [ -e "$runs/damaged/resume-previous.h5" ] || fail "no previous state"
