@@ -2,6 +2,7 @@
 #include "lae/base/rounding.h"
 #include "lae/base/signals.h"
 #include "lae/cmd/cmd.h"
+#include "lae/files/map.h"
 
 #include <errno.h>
 #include <poll.h>
@@ -93,6 +94,7 @@ static lae_status flush_results(void)
 int main(int argc, char **argv)
 {
     lae_signals_leave_writing();
+    lae_map_name_faults();
     lae_rounding_reset();
     bool speak = speaks();
     struct lae_arguments arguments;

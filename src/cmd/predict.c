@@ -192,6 +192,9 @@ static lae_status predict_images(const struct lae_opened *opened, const char *na
         status = lae_dist_agree(job->dist, status);
     }
     lae_predictions_free(&predictions);
+    /* After those that were good. */
+    if (status == NULL && job->refused != NULL)
+        status = lae_bad_input("%s", lae_status_message(job->refused));
     return status;
 }
 

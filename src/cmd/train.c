@@ -117,6 +117,7 @@ static lae_status run_in(const struct lae_config *config, const struct lae_dist 
     LAE_TRY(lae_watchdog_start(dist, config->compute.watchdog_seconds, log, &watchdog));
     struct lae_job job;
     lae_status status = lae_job_open(config, dist, log, &job);
+    if (status == NULL) status = lae_job_check_images(&job);
     if (status == NULL) status = begin_and_train(&job, dir);
     lae_job_close(&job);
     lae_watchdog_stop(dist, watchdog);

@@ -266,7 +266,7 @@ lae_status lae_document_read_file(struct lae_document *document, const char *pat
 {
     *document = (struct lae_document){0};
     struct lae_map map;
-    LAE_TRY(lae_map_open(path, &map));
+    LAE_TRY(lae_map_read(path, &map));
     const char *text = map.data != NULL ? (const char *)map.data : "";
     lae_status status = lae_document_read(document, path, text, map.size);
     lae_map_close(&map);

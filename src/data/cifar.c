@@ -144,18 +144,12 @@ static void notice(struct source *source, const struct sign *sign)
 /* A copy: the file on disk may change later, and several files make one part. */
 static lae_status read_file(const char *path, struct file *file)
 {
-    struct lae_map map;
-    LAE_TRY(lae_map_open(path, &map));
-    lae_status status = NULL;
+    struct lae_map copy;
+    LAE_TRY(lae_map_read(path, &copy));
+    file->data = (unsigned char *)copy.data; /* to be freed as such */
+    file->size = copy.size;
     file->name = strdup(path);
-    file->data = malloc(map.size + 1);
-    file->size = map.size;
-    if (file->name == NULL || file->data == NULL)
-        status = lae_out_of_memory(map.size, path);
-    else if (map.size > 0)
-        memcpy(file->data, map.data, map.size);
-    lae_map_close(&map);
-    return status;
+    return file->name == NULL ? lae_out_of_memory(strlen(path), path) : NULL;
 }
 
 /* The Python version's names are such that a directory may have one: it is none of it. */

@@ -39,13 +39,15 @@ static lae_status digest_bytes(const struct lae_map *map, unsigned char digest[L
     return NULL;
 }
 
+/* Files are read, not mapped: whoever writes into one while it is decoded must not end the program.
+ */
 lae_status lae_picture_examine(const struct lae_dataset *dataset, enum lae_split part,
                                size_t number, struct lae_picture *picture)
 {
     const char *path = lae_picture_path(dataset, part, number);
     struct lae_map map;
     struct lae_size size = {0};
-    LAE_TRY(lae_map_open(path, &map));
+    LAE_TRY(lae_map_read(path, &map));
     lae_status status = lae_decode_size(path, map.data, map.size, &size);
     if (status == NULL) status = digest_bytes(&map, picture->digest);
     lae_map_close(&map);
@@ -54,15 +56,27 @@ lae_status lae_picture_examine(const struct lae_dataset *dataset, enum lae_split
     return status;
 }
 
+static lae_status check_digest(const char *path, const struct lae_map *map,
+                               const struct lae_picture *picture)
+{
+    unsigned char now[LAE_PICTURE_DIGEST];
+    LAE_TRY(digest_bytes(map, now));
+    if (memcmp(now, picture->digest, sizeof now) == 0) return NULL;
+    return lae_bad_input("%s: the file was changed after it was looked at first: its SHA-256 is "
+                         "another",
+                         path);
+}
+
 lae_status lae_picture_decode(const struct lae_dataset *dataset, enum lae_split part, size_t number,
                               uint8_t *rgb)
 {
     const struct lae_picture *picture = lae_picture_of(dataset, part, number);
     const char *path = lae_picture_path(dataset, part, number);
     struct lae_map map;
-    LAE_TRY(lae_map_open(path, &map));
+    LAE_TRY(lae_map_read(path, &map));
     struct lae_size size = {picture->width, picture->height};
-    lae_status status = lae_decode_pixels(path, map.data, map.size, size, rgb);
+    lae_status status = check_digest(path, &map, picture);
+    if (status == NULL) status = lae_decode_pixels(path, map.data, map.size, size, rgb);
     lae_map_close(&map);
     return status;
 }
@@ -84,6 +98,16 @@ uint64_t lae_pictures_place(const struct lae_dataset *dataset,
         }
     }
     return used;
+}
+
+size_t lae_pictures_drop_faulty(const struct lae_dataset *dataset, enum lae_split part,
+                                unsigned char *records)
+{
+    struct lae_picture *pictures = (struct lae_picture *)(void *)records;
+    size_t kept = 0;
+    for (size_t i = 0; i < dataset->stored[part]; i++)
+        if (pictures[i].faulty == 0) pictures[kept++] = pictures[i];
+    return kept;
 }
 
 void lae_pictures_measure(struct lae_dataset *dataset)

@@ -1,6 +1,8 @@
 #include "lae/data/sequence.h"
 
 #include "lae/base/random.h"
+#include "lae/data/pictures.h"
+#include "lae/files/digest.h"
 
 #include "holdout.h"
 
@@ -247,5 +249,55 @@ lae_status lae_sequence_set_aside(const struct lae_sequence *sequence,
     lae_status status = lae_holdout_choose(LAE_RANDOM_SET_ASIDE, label, images->count,
                                            dataset->classes, share, held);
     free(label);
+    return status;
+}
+
+/* ---- What the images of some tasks are ---------------------------------------------------------
+ */
+
+/* An image's label and digest, from the file where it was not examined. */
+static lae_status write_image(const struct lae_dataset *dataset, enum lae_split split, size_t index,
+                              FILE *out)
+{
+    enum lae_split part = dataset->held_out ? LAE_TRAIN : split;
+    size_t number = lae_dataset_number(dataset, split, index);
+    struct lae_picture picture = *lae_picture_of(dataset, part, number);
+    if (picture.width == 0) LAE_TRY(lae_picture_examine(dataset, part, number, &picture));
+    fprintf(out, "%d ", (int)picture.label);
+    fwrite(picture.digest, sizeof picture.digest, 1, out);
+    return NULL;
+}
+
+static lae_status write_task(const struct lae_sequence *sequence, const struct lae_dataset *dataset,
+                             int task, FILE *out)
+{
+    for (int split = 0; split < LAE_SPLITS; split++) {
+        const struct lae_task_images *images = &sequence->images[split][task];
+        fprintf(out, "part of %zu ", images->count);
+        for (size_t i = 0; i < images->count; i++)
+            LAE_TRY(write_image(dataset, (enum lae_split)split, images->index[i], out));
+    }
+    for (int p = sequence->first_class[task]; p < sequence->first_class[task + 1]; p++)
+        if (dataset->class_names != NULL)
+            fprintf(out, "%s\n", dataset->class_names[sequence->class_order[p]]);
+    return NULL;
+}
+
+lae_status lae_sequence_digest(const struct lae_sequence *sequence,
+                               const struct lae_dataset *dataset, int tasks,
+                               char text[LAE_DIGEST_TEXT])
+{
+    char *bytes = NULL;
+    size_t size = 0;
+    FILE *out = open_memstream(&bytes, &size);
+    if (out == NULL) return lae_out_of_memory(0, "the images' digest");
+    lae_status status = NULL;
+    for (int task = 0; task < tasks && status == NULL; task++)
+        status = write_task(sequence, dataset, task, out);
+    bool full = ferror(out) != 0;
+    if (fclose(out) != 0 || full)
+        status = lae_status_first(status, lae_out_of_memory(size, "the images' digest"));
+    if (status == NULL) status = lae_digest_memory(bytes, size, text);
+    free(bytes);
     return status;
 }

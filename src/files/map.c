@@ -1,8 +1,13 @@
 /* Files mapped into memory, and the few questions about paths that the other rooms ask. */
 #include "lae/files/map.h"
 
+#include "lae/base/text.h"
+
 #include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdatomic.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -11,6 +16,74 @@
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
+
+/* ---- What is mapped, for the signal that tells of an address alone ------------------------------
+ *
+ * A mapped file that is cut off, or whose disk fails, ends in SIGBUS where it is read. The handler
+ * can be given nothing, so that this table has to be the program's one.
+ */
+
+enum { WATCHED = 64, SHOWN_PATH = 512 };
+
+static struct {
+    const unsigned char *_Atomic begin; /* NULL: a free place */
+    size_t size;
+    char path[SHOWN_PATH]; /* to be shown */
+} watched[WATCHED];
+
+static pthread_mutex_t watching = PTHREAD_MUTEX_INITIALIZER;
+
+/* More files than there are places go without a name. */
+static void watch(const char *path, const struct lae_map *map)
+{
+    pthread_mutex_lock(&watching);
+    for (int i = 0; map->size > 0 && i < WATCHED; i++) {
+        if (watched[i].begin != NULL) continue;
+        snprintf(watched[i].path, SHOWN_PATH, "%s", path);
+        lae_text_tame(watched[i].path);
+        watched[i].size = map->size;
+        watched[i].begin = map->data;
+        break;
+    }
+    pthread_mutex_unlock(&watching);
+}
+
+static void unwatch(const unsigned char *begin)
+{
+    for (int i = 0; i < WATCHED; i++)
+        if (watched[i].begin == begin) watched[i].begin = NULL;
+}
+
+static void say(const char *text)
+{
+    ssize_t written = write(STDERR_FILENO, text, strlen(text));
+    (void)written; /* there is nobody to tell */
+}
+
+static void end_with_name(int number, siginfo_t *info, void *context)
+{
+    (void)context;
+    const unsigned char *at = info->si_addr;
+    for (int i = 0; i < WATCHED; i++) {
+        const unsigned char *begin = watched[i].begin;
+        if (begin == NULL || at < begin || at >= begin + watched[i].size) continue;
+        say("lae_mpi: ");
+        say(watched[i].path);
+        say(": was cut off while it was read, or cannot be read any more (bus error)\n");
+        _exit(LAE_BAD_INPUT);
+    }
+    signal(number, SIG_DFL); /* the same again, with its usual effect */
+}
+
+void lae_map_name_faults(void)
+{
+    struct sigaction action = {.sa_sigaction = end_with_name, .sa_flags = SA_SIGINFO};
+    sigemptyset(&action.sa_mask);
+    sigaction(SIGBUS, &action, NULL);
+}
+
+/* ---- Maps and copies ---------------------------------------------------------------------------
+ */
 
 /* A regular file's size, and its descriptor in *file; close it unless there is an error. */
 static lae_status open_regular(const char *path, int *file, size_t *size)
@@ -44,7 +117,8 @@ lae_status lae_map_open(const char *path, struct lae_map *map)
     if (data == MAP_FAILED)
         status = lae_failed("%s: cannot be mapped: %s", path, strerror(errno));
     else
-        *map = (struct lae_map){.data = data, .size = data != NULL ? size : 0};
+        *map = (struct lae_map){.data = data, .size = size};
+    watch(path, map);
     close(file);
     return status;
 }
@@ -84,10 +158,12 @@ lae_status lae_map_read(const char *path, struct lae_map *map)
 
 void lae_map_close(struct lae_map *map)
 {
-    if (map->copied)
+    if (map->copied) {
         free((void *)map->data);
-    else if (map->data != NULL)
+    } else if (map->data != NULL) {
+        unwatch(map->data);
         munmap((void *)map->data, map->size);
+    }
     *map = (struct lae_map){0};
 }
 

@@ -324,5 +324,6 @@ void lae_job_close(struct lae_job *job)
     lae_shared_free(&job->decoded);
     for (int split = 0; split < LAE_SPLITS; split++)
         lae_shared_free(&job->records[split]);
+    lae_status_free(job->refused);
     free(job->fingerprint);
 }

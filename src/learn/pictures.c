@@ -1,15 +1,17 @@
-/* Each file is read once to know it, by one rank of all, and where there is room once more to have
- * its pixels, by one rank of each node:
+/* Each file is read once to know it, by one rank of all, and once more to see all of it decoded:
  *
  *     examine   image i by rank i mod ranks       -> sizes and digests, summed over all ranks
  *     decode    image i by node rank i mod ranks of the node, into memory that the node shares
+ *     check     image i by rank i mod ranks, its pixels dropped: where there is no room for all
  *
- * Both go through the images in rounds, at the end of which all ranks know whether a file was no
- * good. Rank 0 then tries the first such file itself, so that the message is the same for any
- * number of ranks; where it finds nothing wrong, what is wrong is a host's own.
+ * They go through the images in rounds, at the end of which all ranks know which files were no
+ * good. What can be told of those is told of all together. Rank 0 tries the first few of them
+ * itself, so that the message is the same for any number of ranks; where it finds nothing wrong,
+ * what is wrong is a host's own.
  */
 #include "pictures.h"
 
+#include "lae/base/clock.h"
 #include "lae/data/pictures.h"
 
 #include <stdio.h>
@@ -19,16 +21,38 @@
 /* Of one image in a round: whether it failed, its sides, its digest. */
 enum { WORD_FAILED, WORD_SIDES, WORD_DIGEST, WORDS = WORD_DIGEST + LAE_PICTURE_DIGEST / 8 };
 
-#define ROUND ((size_t)1 << 14) /* images */
+#define ROUND ((size_t)1 << 12)   /* images */
+#define BROKEN ((int64_t)1 << 32) /* in WORD_FAILED: by what is not the image's fault */
+
+enum { SHOWN_FAULTS = 10, PATIENCE = 30 }; /* seconds, between lines where no line is live */
+
+struct round;
+typedef lae_status work_function(struct round *round, size_t image, int64_t *words);
+
+/* An image that is no good. */
+struct fault {
+    work_function *work;
+    enum lae_split part;
+    size_t image;
+    lae_status own; /* this rank's error, where it was this rank that tried */
+};
+
+/* All that were found; the same on all ranks, but for the errors. */
+struct faults {
+    size_t count;
+    struct fault first[SHOWN_FAULTS];
+};
 
 struct round {
     struct lae_job *job;
-    lae_status (*work)(struct round *round, size_t image, int64_t *words);
+    work_function *work;
     enum lae_split part;
     size_t first, count; /* images of the part */
     size_t rank, ranks;  /* this one, and those that share the work */
     int64_t *words;      /* [count, WORDS] */
     lae_status *errors;  /* [count] this rank's */
+    struct faults faults;
+    double told; /* when a line told how far it is, or the pass began */
 };
 
 /* ---- The work ----------------------------------------------------------------------------------
@@ -52,14 +76,30 @@ static lae_status decode(struct round *round, size_t image, int64_t *words)
                               decoded + lae_picture_of(dataset, round->part, image)->pixels);
 }
 
+static lae_status check(struct round *round, size_t image, int64_t *words)
+{
+    (void)words;
+    const struct lae_dataset *dataset = &round->job->dataset;
+    const struct lae_picture *picture = lae_picture_of(dataset, round->part, image);
+    size_t bytes = 3 * (size_t)picture->width * (size_t)picture->height;
+    uint8_t *rgb = malloc(bytes);
+    if (rgb == NULL) return lae_out_of_memory(bytes, lae_picture_path(dataset, round->part, image));
+    lae_status status = lae_picture_decode(dataset, round->part, image, rgb);
+    free(rgb);
+    return status;
+}
+
+/* One that is known to be no good is not tried again. */
 static void work_on_image(void *context, int number, size_t item)
 {
     (void)number;
     struct round *round = context;
-    size_t at = round->rank + item * round->ranks;
+    size_t at = round->rank + item * round->ranks, image = round->first + at;
     int64_t *words = round->words + at * WORDS;
-    round->errors[at] = round->work(round, round->first + at, words);
-    words[WORD_FAILED] = round->errors[at] != NULL;
+    if (lae_picture_of(&round->job->dataset, round->part, image)->faulty != 0) return;
+    lae_status status = round->work(round, image, words);
+    round->errors[at] = status;
+    if (status != NULL) words[WORD_FAILED] = lae_status_code(status) == LAE_BAD_INPUT ? 1 : BROKEN;
 }
 
 static bool is_asked_to_stop(void *job)
@@ -86,19 +126,30 @@ static bool compute_round(struct round *round)
     return true;
 }
 
-/* The error of the first image of the round that failed anywhere. [collective] */
+static bool has_failed(const struct round *round, size_t at)
+{
+    return round->words[at * WORDS + WORD_FAILED] != 0;
+}
+
+/* The images of the round that are no good join the others. An error that is no image's fault ends
+ * it all. [collective] */
 static lae_status judge_round(struct round *round)
 {
-    size_t at = 0;
-    while (at < round->count && round->words[at * WORDS + WORD_FAILED] == 0)
-        at++;
-    if (at == round->count) return NULL;
-    int64_t unused[WORDS];
-    lae_status mine = round->errors[at];
-    round->errors[at] = NULL;
-    if (round->job->dist->rank == 0 && mine == NULL)
-        mine = round->work(round, round->first + at, unused);
-    return lae_dist_agree(round->job->dist, mine);
+    for (size_t at = 0; at < round->count; at++) {
+        if (!has_failed(round, at)) continue;
+        lae_status own = round->errors[at];
+        round->errors[at] = NULL;
+        if (round->words[at * WORDS + WORD_FAILED] >= BROKEN)
+            return lae_dist_agree(round->job->dist, own);
+        struct faults *faults = &round->faults;
+        if (faults->count < SHOWN_FAULTS)
+            faults->first[faults->count] =
+                (struct fault){round->work, round->part, round->first + at, own};
+        else
+            lae_status_free(own);
+        faults->count++;
+    }
+    return NULL;
 }
 
 static lae_status do_round(struct round *round)
@@ -111,30 +162,19 @@ static lae_status do_round(struct round *round)
     return status;
 }
 
-/* Every image of both parts; `keep` (may be NULL) after each round that went well. [collective] */
-static lae_status do_all(struct round *round, const char *what, void (*keep)(const struct round *))
+/* A line that stays, now and then, where no live one is seen. */
+static void tell_progress(struct round *round, const char *what, size_t done, size_t all)
 {
-    const struct lae_dataset *dataset = &round->job->dataset;
-    size_t all = dataset->stored[LAE_TRAIN] + dataset->stored[LAE_TEST], done = 0;
-    for (int part = 0; part < LAE_SPLITS; part++) {
-        round->part = (enum lae_split)part;
-        for (round->first = 0; round->first < dataset->stored[part]; round->first += ROUND) {
-            size_t left = dataset->stored[part] - round->first;
-            round->count = left < ROUND ? left : ROUND;
-            lae_log_live(round->job->log, "%s %.0f %%", what, 100.0 * (double)done / (double)all);
-            LAE_TRY(do_round(round));
-            if (keep != NULL) keep(round);
-            done += round->count;
-        }
-    }
-    return NULL;
+    struct lae_log *log = round->job->log;
+    double percent = 100.0 * (double)done / (double)all, now = lae_clock_seconds();
+    lae_log_live(log, "%s %.0f %%", what, percent);
+    if (now - round->told < PATIENCE) return;
+    round->told = now;
+    if (!log->terminal) lae_log_info(log, "%s: %zu of %zu (%.0f %%)", what, done, all, percent);
 }
 
-/* ---- What comes of it --------------------------------------------------------------------------
- */
-
 /* The first rank of each node writes for all of it. */
-static void keep_sizes(const struct round *round)
+static void keep(const struct round *round)
 {
     const struct lae_job *job = round->job;
     if (job->dist->node_rank != 0) return;
@@ -142,27 +182,120 @@ static void keep_sizes(const struct round *round)
     for (size_t i = 0; i < round->count; i++) {
         const int64_t *words = round->words + i * WORDS;
         struct lae_picture *picture = &pictures[round->first + i];
+        if (has_failed(round, i)) picture->faulty = 1;
+        if (round->work != examine) continue;
         picture->width = (int32_t)(words[WORD_SIDES] >> 32);
         picture->height = (int32_t)(words[WORD_SIDES] & INT32_MAX);
         memcpy(picture->digest, words + WORD_DIGEST, sizeof picture->digest);
     }
 }
 
-/* [collective] */
-static lae_status examine_all(struct lae_job *job, struct round *round)
+/* Every image of both parts. [collective] */
+static lae_status do_all(struct round *round, work_function *work, const char *what)
 {
-    const struct lae_dist *dist = job->dist;
-    round->work = examine;
-    round->rank = (size_t)dist->rank;
-    round->ranks = (size_t)dist->size;
-    LAE_TRY(do_all(round, "reading the images", keep_sizes));
-    for (int part = 0; part < LAE_SPLITS; part++)
+    struct lae_job *job = round->job;
+    const struct lae_dataset *dataset = &job->dataset;
+    bool by_node = work == decode;
+    size_t all = dataset->stored[LAE_TRAIN] + dataset->stored[LAE_TEST], done = 0;
+    round->work = work;
+    round->rank = (size_t)(by_node ? job->dist->node_rank : job->dist->rank);
+    round->ranks = (size_t)(by_node ? job->dist->node_size : job->dist->size);
+    round->told = lae_clock_seconds();
+    for (int part = 0; part < LAE_SPLITS; part++) {
+        round->part = (enum lae_split)part;
+        for (round->first = 0; round->first < dataset->stored[part]; round->first += ROUND) {
+            size_t left = dataset->stored[part] - round->first;
+            round->count = left < ROUND ? left : ROUND;
+            tell_progress(round, what, done, all);
+            LAE_TRY(do_round(round));
+            keep(round);
+            done += round->count;
+        }
         lae_shared_settle(&job->records[part]);
-    lae_pictures_measure(&job->dataset);
-    LAE_TRY(lae_dist_agree(
-        dist, dist->rank == 0 ? lae_dataset_digest(&job->dataset, job->data_digest) : NULL));
-    lae_dist_broadcast(dist, job->data_digest, sizeof job->data_digest);
+    }
     return NULL;
+}
+
+/* ---- Images that are no good -------------------------------------------------------------------
+ */
+
+/* Why, by rank 0's word where it finds so too. [collective] */
+static lae_status ask_again(struct round *round, struct fault *fault)
+{
+    int64_t unused[WORDS];
+    lae_status own = fault->own;
+    fault->own = NULL;
+    round->part = fault->part;
+    if (round->job->dist->rank == 0 && own == NULL) own = fault->work(round, fault->image, unused);
+    return lae_dist_agree(round->job->dist, own);
+}
+
+static lae_status add_line(char **text, const char *line)
+{
+    size_t size = (*text != NULL ? strlen(*text) : 0) + strlen(line) + 4;
+    char *longer = malloc(size);
+    if (longer == NULL) return lae_out_of_memory(size, "the images that are no good");
+    snprintf(longer, size, "%s\n  %s", *text != NULL ? *text : "", line);
+    free(*text);
+    *text = longer;
+    return NULL;
+}
+
+static lae_status list_faults(struct round *round, char **text)
+{
+    struct faults *faults = &round->faults;
+    size_t shown = faults->count < SHOWN_FAULTS ? faults->count : SHOWN_FAULTS;
+    lae_status failure = NULL;
+    for (size_t i = 0; i < shown; i++) {
+        lae_status status = ask_again(round, &faults->first[i]);
+        if (failure == NULL)
+            failure =
+                add_line(text, status != NULL ? lae_status_message(status) : "cannot be told");
+        lae_status_free(status);
+    }
+    char more[64];
+    snprintf(more, sizeof more, "and %zu more", faults->count - shown);
+    if (failure == NULL && faults->count > shown) failure = add_line(text, more);
+    return lae_dist_agree(round->job->dist, failure);
+}
+
+/* All of them as one error; one alone is an error by itself. [collective] */
+static lae_status tell_faults(struct round *round)
+{
+    const struct lae_dataset *dataset = &round->job->dataset;
+    size_t all = dataset->stored[LAE_TRAIN] + dataset->stored[LAE_TEST];
+    char *text = NULL;
+    if (round->faults.count == 1) return ask_again(round, &round->faults.first[0]);
+    lae_status status = list_faults(round, &text);
+    if (status == NULL)
+        status = lae_bad_input("%zu of %zu images are no good; mend them, or take them out:%s",
+                               round->faults.count, all, text);
+    free(text);
+    return status;
+}
+
+/* What nobody has labelled has no order that must be kept: the others are looked at without them.
+ * [collective] */
+static lae_status go_without(struct round *round)
+{
+    struct lae_job *job = round->job;
+    struct lae_dataset *dataset = &job->dataset;
+    size_t good = dataset->stored[LAE_TEST] - round->faults.count;
+    lae_status status = tell_faults(round);
+    if (good == 0) return status;
+    job->refused = status;
+    if (job->dist->node_rank == 0)
+        lae_pictures_drop_faulty(dataset, LAE_TEST, job->records[LAE_TEST].data);
+    lae_shared_settle(&job->records[LAE_TEST]);
+    dataset->stored[LAE_TEST] = dataset->count[LAE_TEST] = good;
+    return NULL;
+}
+
+static void forget_faults(struct round *round)
+{
+    for (int i = 0; i < SHOWN_FAULTS; i++)
+        lae_status_free(round->faults.first[i].own);
+    round->faults = (struct faults){0};
 }
 
 /* ---- Whether there is room ---------------------------------------------------------------------
@@ -178,8 +311,20 @@ static bool is_decoded_once(const struct lae_job *job, uint64_t bytes)
     return wanted != LAE_DECODE_EACH_TIME && too_small == 0;
 }
 
-/* [collective] */
-static lae_status decode_all(struct lae_job *job, struct round *round)
+/* What does not fit is not tried: the system ends who takes too much, without a word. */
+static lae_status check_room(const struct lae_job *job, uint64_t bytes)
+{
+    double room = lae_dist_free_memory(job->dist);
+    lae_status status = NULL;
+    if (job->dist->node_rank == 0 && (double)bytes > room)
+        status = lae_bad_input("compute.decode=once: all images take %.0f MB when they are "
+                               "decoded, and %.0f MB can be had here; give each_time, or auto",
+                               1e-6 * (double)bytes, 1e-6 * room);
+    return lae_dist_agree(job->dist, status);
+}
+
+/* Gives all images their places, and returns the bytes they take. [collective] */
+static uint64_t place_images(struct lae_job *job)
 {
     const struct lae_dist *dist = job->dist;
     unsigned char *const records[LAE_SPLITS] = {job->records[LAE_TRAIN].data,
@@ -188,19 +333,55 @@ static lae_status decode_all(struct lae_job *job, struct round *round)
     lae_dist_broadcast(dist, &bytes, sizeof bytes);
     for (int part = 0; part < LAE_SPLITS; part++)
         lae_shared_settle(&job->records[part]);
-    if (!is_decoded_once(job, bytes)) return NULL;
-    LAE_TRY(lae_status_prefix(lae_shared_create(dist, bytes, &job->decoded),
+    return bytes;
+}
+
+/* Every image is decoded, to be kept, where there is room for all; or where it must be known which
+ * are no good. [collective] */
+static lae_status decode_all(struct lae_job *job, struct round *round)
+{
+    uint64_t bytes = place_images(job);
+    bool once = round->faults.count == 0 && is_decoded_once(job, bytes);
+    if (!once && round->faults.count == 0 && !job->dataset.unlabelled) return NULL;
+    if (!once) return do_all(round, check, "checking the images");
+    LAE_TRY(check_room(job, bytes));
+    LAE_TRY(lae_status_prefix(lae_shared_create(job->dist, bytes, &job->decoded),
                               "decoding the images once (compute.decode)"));
-    round->work = decode;
-    round->rank = (size_t)dist->node_rank;
-    round->ranks = (size_t)dist->node_size;
-    LAE_TRY(do_all(round, "decoding the images", NULL));
+    LAE_TRY(do_all(round, decode, "decoding the images"));
     lae_shared_settle(&job->decoded);
     job->dataset.decoded = job->decoded.data;
     return NULL;
 }
 
-lae_status pictures_read(struct lae_job *job)
+/* [collective] */
+static lae_status digest_all(struct lae_job *job)
+{
+    const struct lae_dist *dist = job->dist;
+    LAE_TRY(lae_dist_agree(
+        dist, dist->rank == 0 ? lae_dataset_digest(&job->dataset, job->data_digest) : NULL));
+    lae_dist_broadcast(dist, job->data_digest, sizeof job->data_digest);
+    return NULL;
+}
+
+static lae_status read_all(struct lae_job *job, struct round *round)
+{
+    LAE_TRY(do_all(round, examine, "reading the images"));
+    LAE_TRY(decode_all(job, round));
+    if (round->faults.count > 0)
+        LAE_TRY(job->dataset.unlabelled ? go_without(round) : tell_faults(round));
+    lae_pictures_measure(&job->dataset);
+    return digest_all(job);
+}
+
+static lae_status check_all(struct lae_job *job, struct round *round)
+{
+    (void)job;
+    LAE_TRY(do_all(round, check, "checking the images"));
+    return round->faults.count > 0 ? tell_faults(round) : NULL;
+}
+
+static lae_status in_rounds(struct lae_job *job,
+                            lae_status (*work)(struct lae_job *job, struct round *round))
 {
     struct round round = {
         .job = job,
@@ -211,9 +392,20 @@ lae_status pictures_read(struct lae_job *job)
     if (round.words == NULL || round.errors == NULL)
         status = lae_out_of_memory(ROUND * WORDS * sizeof *round.words, "reading images");
     status = lae_dist_agree(job->dist, status);
-    if (status == NULL) status = examine_all(job, &round);
-    if (status == NULL) status = decode_all(job, &round);
+    if (status == NULL) status = work(job, &round);
+    forget_faults(&round);
     free(round.words);
     free(round.errors);
     return status;
+}
+
+lae_status pictures_read(struct lae_job *job)
+{
+    return in_rounds(job, read_all);
+}
+
+lae_status lae_job_check_images(struct lae_job *job)
+{
+    bool files = job->dataset.kind == LAE_DATASET_FOLDER && job->dataset.decoded == NULL;
+    return files ? in_rounds(job, check_all) : NULL;
 }

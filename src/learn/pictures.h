@@ -6,8 +6,9 @@
 
 /* For a job whose dataset is a listed folder, with its records shared: examines all images, which
  * gives their sizes and the data's digest, and decodes them where compute.decode wants it.
- * [collective] Errors, the same on all ranks: of the first file that is no good, however many ranks
- * there are; memory; LAE_STOPPED. */
+ * [collective] Errors, the same on all ranks: how many files are no good and the first of them,
+ * however many ranks there are; memory; LAE_STOPPED. Of images without labels those that are no
+ * good are taken out, and job->refused says which, as long as others are left. */
 lae_status pictures_read(struct lae_job *job) LAE_MUST_CHECK;
 
 #endif

@@ -161,7 +161,7 @@ static lae_status copy_file(const char *from, const char *to, bool optional)
 {
     if (optional && !lae_path_exists(from)) return NULL;
     struct lae_map map;
-    LAE_TRY(lae_map_open(from, &map));
+    LAE_TRY(lae_map_read(from, &map));
     lae_status status = lae_atomic_write(to, map.data, map.size);
     lae_map_close(&map);
     return status;
@@ -243,16 +243,37 @@ static bool differs(const struct lae_fact *then, const char *now)
     return then != NULL && then->text != NULL && now != NULL && strcmp(then->text, now) != 0;
 }
 
+/* The images of tasks to come may be others, mended or added; those learned from may not. */
+static lae_status compare_data(const struct lae_rundir *dir, const struct recovery_inputs *now,
+                               struct lae_log *log)
+{
+    const struct lae_fact *data = snapshot_fact(&dir->last, "data_digest");
+    const struct lae_fact *learned = snapshot_fact(&dir->last, "learned_digest");
+    int next = dir->last.task + 1;
+    if (!differs(data, now->data)) return NULL;
+    bool same = learned != NULL && now->learned != NULL && !differs(learned, now->learned);
+    if (!same)
+        return lae_bad_input("%s was begun with other images than data.path has now (SHA-256 "
+                             "%.12s... there, %.12s... now)%s",
+                             dir->path, data->text, now->data,
+                             now->learned != NULL && learned != NULL
+                                 ? "; images of tasks that were learned already are among them, "
+                                   "which must be as they were"
+                                 : "");
+    lae_log_warn(log,
+                 "data.path has other images of tasks to come (from task %d on, counted from 0) "
+                 "than when %s was begun; those learned until now are as they were. Going on; it "
+                 "is recorded in /provenance (SHA-256 %.12s... then, %.12s... now)",
+                 next, dir->path, data->text, now->data);
+    return NULL;
+}
+
 lae_status recovery_compare_inputs(const struct lae_rundir *dir, const struct recovery_inputs *now,
                                    struct lae_log *log)
 {
-    const struct lae_fact *data = snapshot_fact(&dir->last, "data_digest");
     const struct lae_fact *weights = snapshot_fact(&dir->last, "weights_digest");
     const struct lae_fact *software = snapshot_fact(&dir->last, "fingerprint");
-    if (differs(data, now->data))
-        return lae_bad_input("%s was begun with other images than data.path has now (SHA-256 "
-                             "%.12s... there, %.12s... now)",
-                             dir->path, data->text, now->data);
+    LAE_TRY(compare_data(dir, now, log));
     if (differs(weights, now->weights))
         return lae_bad_input("%s was begun with another model.weights (SHA-256 %.12s... there, "
                              "%.12s... now)",

@@ -30,10 +30,12 @@ lae_status recovery_differences(const struct lae_config *config, const char *pat
 /* What a run is computed from, as it is now. software NULL: not looked at. */
 struct recovery_inputs {
     const char *data, *weights; /* digests */
+    const char *learned;        /* of the images of the tasks that dir->last has; NULL: not known */
     const char *software;       /* fingerprint */
 };
 
-/* Other data or weights than those of dir->last are an error; other software is a warning. */
+/* Other data or weights than those of dir->last are an error; other software is a warning, and so
+ * are other images of tasks to come. */
 lae_status recovery_compare_inputs(const struct lae_rundir *dir, const struct recovery_inputs *now,
                                    struct lae_log *log) LAE_MUST_CHECK;
 

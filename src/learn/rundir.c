@@ -162,12 +162,26 @@ static lae_status set_origin(struct lae_state *state, const char *from)
     return state->branched_from == NULL ? lae_out_of_memory(strlen(from), "a path") : NULL;
 }
 
+/* Of a folder the images of the tasks that dir->last has, into text and *learned; else NULL. */
+static lae_status digest_learned(const struct lae_rundir *dir, const struct lae_sequence *sequence,
+                                 const struct lae_dataset *dataset, char text[LAE_DIGEST_TEXT],
+                                 const char **learned)
+{
+    int tasks = dir->last.task + 1;
+    if (dataset->kind != LAE_DATASET_FOLDER || tasks > sequence->tasks) return NULL;
+    *learned = text;
+    return lae_sequence_digest(sequence, dataset, tasks, text);
+}
+
 /* Rank 0's: what was found, into the state; what is to stay, into the directory. */
 static lae_status restore_here(struct lae_rundir *dir, const struct lae_job *job,
                                struct lae_state *state)
 {
-    struct recovery_inputs now = {job->data_digest, job->weights_digest, job->fingerprint};
+    char learned[LAE_DIGEST_TEXT];
+    struct recovery_inputs now = {job->data_digest, job->weights_digest, NULL, job->fingerprint};
     const char *place = dir->from != NULL ? dir->from : dir->path;
+    if (dir->found)
+        LAE_TRY(digest_learned(dir, &job->sequence, &job->dataset, learned, &now.learned));
     if (dir->found) LAE_TRY(recovery_compare_inputs(dir, &now, job->log));
     if (dir->branched) LAE_TRY(branch_prepare(job->config, dir, job->log));
     if (dir->found)
@@ -196,23 +210,43 @@ lae_status lae_rundir_restore(struct lae_rundir *dir, const struct lae_job *job,
     return dir->branched ? begin_branch(dir, job, state) : NULL;
 }
 
-/* A whole run is not opened again; its inputs are, to see that they are still the same. */
-static lae_status digest_inputs(const struct lae_config *config, char data[65], char weights[65])
+/* As a job deals the images to tasks. */
+static lae_status digest_learned_of(const struct lae_rundir *dir, const struct lae_config *config,
+                                    struct lae_dataset *dataset, char text[LAE_DIGEST_TEXT],
+                                    const char **learned)
 {
+    struct lae_sequence sequence;
+    if (dataset->kind != LAE_DATASET_FOLDER) return NULL;
+    if (config->data.validation_share > 0.0)
+        LAE_TRY(lae_dataset_hold_out(dataset, config->data.validation_share));
+    LAE_TRY(lae_sequence_create(&config->data, dataset, &sequence));
+    lae_status status = digest_learned(dir, &sequence, dataset, text, learned);
+    lae_sequence_free(&sequence);
+    return status;
+}
+
+/* A whole run is not opened again; its inputs are, to see that they are still the same. */
+static lae_status digest_data(const struct lae_rundir *dir, const struct lae_config *config,
+                              char data[LAE_DIGEST_TEXT], char text[LAE_DIGEST_TEXT],
+                              const char **learned)
+{
+    const struct lae_fact *then = snapshot_fact(&dir->last, "data_digest");
     struct lae_dataset dataset;
     LAE_TRY(lae_dataset_open(&config->data, &dataset));
     lae_status status = lae_dataset_digest(&dataset, data);
+    bool other = then != NULL && then->text != NULL && strcmp(then->text, data) != 0;
+    if (status == NULL && other) status = digest_learned_of(dir, config, &dataset, text, learned);
     lae_dataset_close(&dataset);
-    if (status == NULL) status = lae_digest_file(config->model.weights, 0, weights);
     return status;
 }
 
 lae_status lae_rundir_check_whole(struct lae_rundir *dir, const struct lae_config *config,
                                   struct lae_log *log)
 {
-    char data[65], weights[65];
-    LAE_TRY(digest_inputs(config, data, weights));
-    struct recovery_inputs now = {data, weights, NULL};
+    char data[LAE_DIGEST_TEXT], weights[LAE_DIGEST_TEXT], learned[LAE_DIGEST_TEXT];
+    struct recovery_inputs now = {.data = data, .weights = weights};
+    LAE_TRY(digest_data(dir, config, data, learned, &now.learned));
+    LAE_TRY(lae_digest_file(config->model.weights, 0, weights));
     LAE_TRY(recovery_compare_inputs(dir, &now, log));
     if (dir->from != NULL) LAE_TRY(recovery_copy(dir));
     dir->begun = true;

@@ -1,5 +1,7 @@
 #include "snapshot.h"
 
+#include "lae/files/digest.h"
+
 #include "lae/learn/plan.h"
 #include "lae/learn/rundir.h"
 #include "lae/learn/workers.h"
@@ -190,6 +192,17 @@ static lae_status add_fact(struct lae_checkpoint *checkpoint, const char *name, 
     return NULL;
 }
 
+/* What the images of the tasks learned so far are, the one under way among them: others may change
+ * before their turn. */
+static lae_status add_learned_data(const struct lae_job *job, const struct lae_state *state,
+                                   struct lae_checkpoint *checkpoint)
+{
+    char digest[LAE_DIGEST_TEXT];
+    int tasks = state->finished + (state->at.inside ? 1 : 0);
+    LAE_TRY(lae_sequence_digest(&job->sequence, &job->dataset, tasks, digest));
+    return add_fact(checkpoint, "learned_digest", digest, 0);
+}
+
 static lae_status take_provenance(const struct lae_job *job, const struct lae_state *state,
                                   const char *hosts, struct lae_checkpoint *checkpoint)
 {
@@ -215,6 +228,9 @@ static lae_status take_provenance(const struct lae_job *job, const struct lae_st
     LAE_TRY(add_fact(checkpoint, "hosts", hosts != NULL ? hosts : "unknown", 0));
     LAE_TRY(add_fact(checkpoint, "data_path", data, 0));
     LAE_TRY(add_fact(checkpoint, "data_digest", job->data_digest, 0));
+    if (job->dataset.kind == LAE_DATASET_FOLDER) LAE_TRY(add_learned_data(job, state, checkpoint));
+    if (state->earlier_data != NULL)
+        LAE_TRY(add_fact(checkpoint, "data_digests_before", state->earlier_data, 0));
     LAE_TRY(add_fact(checkpoint, "weights_path", config->model.weights, 0));
     LAE_TRY(add_fact(checkpoint, "weights_digest", job->weights_digest, 0));
     return add_fact(checkpoint, "seconds", NULL, state->seconds);
@@ -615,22 +631,24 @@ static lae_status check_numbers(const struct lae_checkpoint *checkpoint)
     return check_finite("resume/adam", &checkpoint->inside.adam);
 }
 
-/* Which other software took part, for the record: what the file says, and the file's own. */
-static lae_status restore_software(const struct lae_job *job,
-                                   const struct lae_checkpoint *checkpoint, struct lae_state *state)
+/* What took part before and is another now, for the record: what the file's fact `before` says, and
+ * the file's own `name`, followed by `remark`. */
+static lae_status restore_earlier(const struct lae_checkpoint *checkpoint, const char *name,
+                                  const char *before, const char *now, const char *remark,
+                                  char **earlier)
 {
-    const struct lae_fact *own = snapshot_fact(checkpoint, "fingerprint");
-    const struct lae_fact *earlier = snapshot_fact(checkpoint, "fingerprints_before");
-    const char *first = earlier != NULL && earlier->text != NULL ? earlier->text : "";
+    const struct lae_fact *own = snapshot_fact(checkpoint, name);
+    const struct lae_fact *list = snapshot_fact(checkpoint, before);
+    const char *first = list != NULL && list->text != NULL ? list->text : "";
     const char *second = "";
-    if (own != NULL && own->text != NULL && strcmp(own->text, job->fingerprint) != 0)
-        second = own->text;
+    if (own != NULL && own->text != NULL && strcmp(own->text, now) != 0) second = own->text;
     if (first[0] == '\0' && second[0] == '\0') return NULL;
-    size_t size = strlen(first) + strlen(second) + 4;
-    state->earlier_software = malloc(size);
-    if (state->earlier_software == NULL) return lae_out_of_memory(size, "provenance");
+    size_t size = strlen(first) + strlen(second) + strlen(remark) + 4;
+    *earlier = malloc(size);
+    if (*earlier == NULL) return lae_out_of_memory(size, "provenance");
     bool both = first[0] != '\0' && second[0] != '\0';
-    snprintf(state->earlier_software, size, "%s%s%s", first, both ? " | " : "", second);
+    snprintf(*earlier, size, "%s%s%s%s", first, both ? " | " : "", second,
+             second[0] != '\0' ? remark : "");
     return NULL;
 }
 
@@ -642,6 +660,18 @@ static lae_status restore_origin(const struct lae_checkpoint *checkpoint, struct
     return state->branched_from == NULL ? lae_out_of_memory(strlen(from->text), "a path") : NULL;
 }
 
+static lae_status restore_provenance(const struct lae_job *job,
+                                     const struct lae_checkpoint *checkpoint,
+                                     struct lae_state *state)
+{
+    char until[64];
+    snprintf(until, sizeof until, " (until task %d)", checkpoint->task);
+    LAE_TRY(restore_earlier(checkpoint, "fingerprint", "fingerprints_before", job->fingerprint, "",
+                            &state->earlier_software));
+    return restore_earlier(checkpoint, "data_digest", "data_digests_before", job->data_digest,
+                           until, &state->earlier_data);
+}
+
 lae_status snapshot_restore(const struct lae_job *job, const struct lae_checkpoint *checkpoint,
                             struct lae_state *state)
 {
@@ -651,7 +681,7 @@ lae_status snapshot_restore(const struct lae_job *job, const struct lae_checkpoi
     if (checkpoint->inside.present) LAE_TRY(check_inside(job, checkpoint));
     if (checkpoint->inside.present) LAE_TRY(restore_inside(job, checkpoint, state));
     restore_merge(&job->pet.table, checkpoint, state->merge);
-    LAE_TRY(restore_software(job, checkpoint, state));
+    LAE_TRY(restore_provenance(job, checkpoint, state));
     LAE_TRY(copy_earlier(checkpoint->earlier, checkpoint->earlier_count, &state->earlier,
                          &state->earlier_count));
     LAE_TRY(restore_origin(checkpoint, state));

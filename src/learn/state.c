@@ -70,6 +70,7 @@ void lae_state_free(struct lae_state *state)
         free(state->earlier[i].config);
     free(state->earlier);
     free(state->branched_from);
+    free(state->earlier_data);
     lae_statistics_free(&state->statistics);
     lae_metrics_free(&state->metrics);
     lae_adam_free(&state->pet);

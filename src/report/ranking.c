@@ -41,10 +41,10 @@ static bool is_probability(const char *name)
            strcmp(name, "ensemble") == 0;
 }
 
-/* As JSON has it, but for what moves a terminal's cursor. */
+/* On one line, whatever is in it. */
 static void print_file(FILE *out, const char *name)
 {
-    char *escaped = lae_text_escape(name, false);
+    char *escaped = lae_text_escape(name, true);
     lae_text_print(out, escaped != NULL ? escaped : name);
     fputc('\n', out);
     free(escaped);

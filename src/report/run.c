@@ -186,7 +186,7 @@ static lae_status take_keys(struct lae_run *run, const char *path, struct lae_co
 {
     struct lae_map map;
     if (!lae_path_exists(path)) return NULL;
-    LAE_TRY(lae_map_open(path, &map));
+    LAE_TRY(lae_map_read(path, &map));
     const char *text = map.data != NULL ? (const char *)map.data : "";
     lae_status status = lae_config_load_text(config, path, text, map.size);
     if (status == NULL) {

@@ -2,7 +2,7 @@
 # data.dataset=folder: PNG files of CIFAR's images give what CIFAR's own files do, at any number of
 # ranks and threads, decoded once or each time; a file that is no good ends the run with one message.
 . "$(dirname "$0")/common.sh"
-need mpirun h5diff h5ls
+need mpirun h5diff h5ls h5dump
 
 lae 1 synth "$work/binary" data.synthetic.classes=100 data.synthetic.train=3 data.synthetic.test=2 \
     2>"$work/synth.err" || { cat "$work/synth.err"; fail "synth"; }
@@ -67,27 +67,49 @@ victim=$work/cut/png/train_00007.png
 size=$(wc -c <"$work/lists/png/train_00007.png")
 head -c $((size - 20)) "$work/lists/png/train_00007.png" >"$victim"
 head -c $((size - 20)) "$work/lists/png/train_00007.png" >"$work/cut/png/train_00200.png"
+# All that are no good are told of at once, before anything is learned, however images are decoded.
 for np in 1 3; do
-    refused $np cut$np cut "lae_mpi: $victim: damaged PNG: cut short"
-    refused $np late$np cut "train_00007.png: damaged PNG: cut short" compute.decode=each_time
+    for decode in once each_time; do
+        name=cut$np$decode
+        refused $np $name cut "^lae_mpi: 2 of .* images are no good" compute.decode=$decode
+        grep -q "^  $victim: damaged PNG: cut short" "$work/$name.err" &&
+            grep -q "^  .*train_00200.png: damaged PNG: cut short" "$work/$name.err" ||
+            { cat "$work/$name.err"; fail "not both are named"; }
+        [ -e "$runs/$name/task_00.h5" ] && fail "a task was learned"
+        sed -n '/^lae_mpi: /,/^  .*00200/p' "$work/$name.err" >"$work/$name.said"
+        cmp "$work/cut1once.said" "$work/$name.said" || fail "another message at $np ranks"
+    done
 done
-[ "$(grep "^lae_mpi: " "$work/cut1.err")" = "$(grep "^lae_mpi: " "$work/cut3.err")" ] ||
-    fail "another message at three ranks"
+cp "$work/lists/png/train_00200.png" "$work/cut/png/"
+refused 1 one cut "^lae_mpi: $victim: damaged PNG: cut short" compute.decode=each_time
 rm "$victim"
 refused 2 gone cut "train_00007.png: cannot be opened"
 echo "GIF89a" >"$victim"
 refused 2 gif cut "train_00007.png: is neither PNG nor JPEG"
+for i in $(seq 210 230); do echo "no image" >"$work/cut/png/train_00$i.png"; done
+refused 2 many cut "^lae_mpi: 22 of .* images are no good"
+[ "$(grep -c "is neither PNG" "$work/many.err")" -eq 10 ] && grep -q "^  and 12 more" "$work/many.err" ||
+    { cat "$work/many.err"; fail "not the first ten"; }
+for i in $(seq 210 230); do cp "$work/lists/png/train_00$i.png" "$work/cut/png/"; done
 refused 2 nothing binary "holds neither train/CLASS/ and test/CLASS/ nor lists"
 echo "ok: files that are no good"
 
-# A bad file that is not needed before the second task: what was learned until then stays.
-cp "$work/lists/png/train_00007.png" "$work/lists/png/train_00200.png" "$work/cut/png/"
-head -c 1000 "$work/lists/png/test_00100.png" >"$work/cut/png/test_00100.png"
+# What is damaged after the first task is found before the second. Mended, as another image even, it
+# is learned from; what was learned from before must be what it was.
+cp "$work/lists/png/train_00007.png" "$work/cut/png/"
 good 2 later folder cut run.tasks=1 compute.decode=each_time
 cp "$runs/later/task_00.h5" "$work/before.h5"
+head -c 1000 "$work/lists/png/test_00100.png" >"$work/cut/png/test_00100.png"
 refused 2 later cut "test_00100.png: damaged PNG" run.tasks=2 compute.decode=each_time
+cp "$work/lists/png/test_00101.png" "$work/cut/png/test_00100.png"
+good 2 later folder cut run.tasks=2 compute.decode=each_time
+grep -q "other images of tasks to come (from task 1 on" "$work/later.err" || fail "not told of"
+h5dump -a /provenance/data_digests_before "$runs/later/task_01.h5" | grep -q "(until task 0)" ||
+    fail "not recorded"
+cp "$work/lists/png/test_00001.png" "$work/cut/png/test_00000.png"
+refused 2 later cut "images of tasks that were learned already are among them"
 cmp "$runs/later/task_00.h5" "$work/before.h5" || fail "the first task's file was touched"
-echo "ok: a file that is no good, found late"
+echo "ok: images that change between two tasks"
 
 lae 1 inspect "$runs/folders" --json "$work/inspect.json" >"$work/out" 2>"$work/err" || fail "inspect"
 grep -q "its classes: class_30, class_31," "$work/out" || fail "inspect: no names of classes"
@@ -132,6 +154,27 @@ lae 1 predict "$runs/binary" "$work/lists/png/test_00007.png" >"$work/one" 2>"$w
 lae 1 predict "$runs/binary" "$work/lists/png/test_00007.png" --by online >"$work/by" \
     2>"$work/err" && grep -q "%" "$work/by" || fail "predict --by online"
 
+# Of several images those that are no good are named in the end; of other kinds at the beginning.
+mkdir "$work/some"
+cp "$work/lists/png/test_00001.png" "$work/lists/png/test_00002.png" "$work/some"
+head -c 300 "$work/lists/png/test_00003.png" >"$work/some/test_00003.png"
+echo "GIF89a" >"$work/some/moving.gif"
+for np in 1 2; do
+    for decode in once each_time; do
+        lae $np predict "$runs/binary" "$work/some" --json "$work/some.json" \
+            compute.decode=$decode >"$work/some.txt" 2>"$work/err"
+        code=$?
+        [ $code -eq 2 ] || { cat "$work/err"; fail "a damaged one among others: exit $code"; }
+        [ "$(grep -c "png$" "$work/some.txt")" -eq 2 ] && [ "$(grep -c '"file"' "$work/some.json")" -eq 2 ] ||
+            fail "the others are not predicted"
+        grep -q "^lae_mpi: .*test_00003.png: damaged PNG" "$work/err" || fail "the bad one is not named"
+        grep -q "LEFT OUT: 1 .*: moving.gif" "$work/err" || { cat "$work/err"; fail "no word of the gif"; }
+    done
+done
+rm "$work/some/test_00003.png"
+lae 1 predict "$runs/binary" "$work/some" >"$work/some.txt" 2>"$work/err" || fail "beside a gif"
+echo "ok: predict with images that are no good"
+
 # not PLACE WORD ARGUMENTS...: predict refuses.
 not() {
     place=$1 word=$2
@@ -144,7 +187,8 @@ not() {
 mkdir "$work/empty"
 not "$work/empty" "no file in or below it ends in .png, .jpg or .jpeg"
 not "$work/none.png" "none.png: cannot be opened"
-not "$work/cut/png" "test_00100.png: damaged PNG"
+head -c 300 "$work/lists/png/test_00003.png" >"$work/cut.png"
+not "$work/cut.png" "cut.png: damaged PNG"
 not "$work/lists/png" "of no split" --split test
 not "$work/out.h5" "neither a folder nor" --json "$work/x.json"
 not "$work/one.h5" "neither a folder nor" --by online

@@ -143,6 +143,51 @@ static void map_of_an_empty_file_is_empty(void **state)
     lae_map_close(&map);
 }
 
+static void a_copy_is_not_the_file(void **state)
+{
+    struct lae_map map;
+    put(at(state, "file"), "some bytes", 10);
+    assert_ok(lae_map_read(at(state, "file"), &map));
+    put(at(state, "file"), "OTHER", 5);
+    assert_int_equal(map.size, 10);
+    assert_memory_equal(map.data, "some bytes", 10);
+    lae_map_close(&map);
+    assert_null(map.data);
+    put(at(state, "empty"), "", 0);
+    assert_ok(lae_map_read(at(state, "empty"), &map));
+    assert_int_equal(map.size, 0);
+    lae_map_close(&map);
+    assert_error(lae_map_read(at(state, "none"), &map), LAE_BAD_INPUT, "none: cannot be opened",
+                 NULL);
+    assert_error(lae_map_read(at(state, "."), &map), LAE_BAD_INPUT, "is a directory", NULL);
+}
+
+/* Cut off while it is mapped: the end has the file's name and exit code 2. */
+static void a_fault_has_the_files_name(void **state)
+{
+    char said[512] = "";
+    int ends[2], result = 0;
+    put(at(state, "cut"), "some bytes", 10);
+    assert_int_equal(pipe(ends), 0);
+    pid_t child = fork();
+    if (child == 0) {
+        struct lae_map map;
+        dup2(ends[1], STDERR_FILENO);
+        lae_map_name_faults();
+        if (lae_map_open(at(state, "cut"), &map) != NULL) _exit(50);
+        if (truncate(at(state, "cut"), 0) != 0) _exit(51);
+        _exit(map.data[3] == 'e' ? 52 : 53);
+    }
+    close(ends[1]);
+    assert_true(child > 0);
+    assert_int_equal(waitpid(child, &result, 0), child);
+    assert_true(read(ends[0], said, sizeof said - 1) > 0);
+    close(ends[0]);
+    assert_true(WIFEXITED(result));
+    assert_int_equal(WEXITSTATUS(result), 2);
+    assert_non_null(strstr(said, "/cut: was cut off while it was read"));
+}
+
 static void map_refuses_what_is_no_file(void **state)
 {
     struct lae_map map;
@@ -1001,6 +1046,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(map_gives_the_bytes),
         TEST(map_of_an_empty_file_is_empty),
+        TEST(a_copy_is_not_the_file),
+        TEST(a_fault_has_the_files_name),
         TEST(map_refuses_what_is_no_file),
         TEST(paths_are_joined_and_asked),
         TEST(directories_are_made_with_their_parents),

@@ -3,6 +3,7 @@
 #define _GNU_SOURCE /* nftw flags */
 #include "lae/data/dataset.h"
 #include "lae/data/pictures.h"
+#include "lae/data/sequence.h"
 #include "lae/files/digest.h"
 #include "lae/files/map.h"
 
@@ -193,6 +194,51 @@ static void test_pixels(void **state)
     lae_status_free(status);
     free(decoded);
     lae_dataset_close(&dataset);
+}
+
+/* Another image of the same size is not the one that was looked at. */
+static void test_changed_file(void **state)
+{
+    struct lae_dataset dataset;
+    struct lae_size size;
+    uint8_t rgb[30];
+    put_folders(*state);
+    open_good(*state, &dataset);
+    examine(&dataset);
+    put_png(*state, "train/zebra/a.PNG", 2, 5, 99);
+    lae_status status = lae_dataset_image(&dataset, LAE_TRAIN, 3, rgb, &size);
+    assert_int_equal(lae_status_code(status), LAE_BAD_INPUT);
+    assert_non_null(strstr(lae_status_message(status), "a.PNG: the file was changed after it was"));
+    lae_status_free(status);
+    put_png(*state, "train/zebra/a.PNG", 2, 5, 2);
+    assert_null(lae_dataset_image(&dataset, LAE_TRAIN, 3, rgb, &size));
+    lae_dataset_close(&dataset);
+}
+
+/* What the images of the first tasks are does not depend on others. */
+static void test_digest_of_tasks(void **state)
+{
+    char one[3][LAE_DIGEST_TEXT], all[3][LAE_DIGEST_TEXT];
+    struct lae_data_options options = {
+        .dataset = LAE_DATASET_FOLDER, .path = *state, .classes_per_task = 2};
+    put_folders(*state);
+    put_png(*state, "test/Zebra/z.png", 1, 1, 8);
+    for (int i = 0; i < 3; i++) {
+        struct lae_dataset dataset;
+        struct lae_sequence sequence;
+        if (i == 1) put_png(*state, "train/zebra/0new.png", 1, 1, 9); /* of task 1 */
+        if (i == 2) put_png(*state, "test/ape/x.png", 4, 1, 16);      /* of task 0 */
+        assert_null(lae_dataset_open(&options, &dataset));
+        assert_null(lae_sequence_create(&options, &dataset, &sequence));
+        assert_null(lae_sequence_digest(&sequence, &dataset, 1, one[i]));
+        assert_null(lae_sequence_digest(&sequence, &dataset, 2, all[i]));
+        lae_sequence_free(&sequence);
+        lae_dataset_close(&dataset);
+    }
+    assert_string_equal(one[0], one[1]);
+    assert_string_not_equal(all[0], all[1]);
+    assert_string_not_equal(one[1], one[2]);
+    assert_string_not_equal(one[0], all[0]);
 }
 
 /* "val" serves where there is no "test"; both parts' classes are those of "train". */
@@ -553,6 +599,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(test_class_folders),
         TEST(test_pixels),
+        TEST(test_changed_file),
+        TEST(test_digest_of_tasks),
         TEST(test_bad_folders),
         TEST(test_nested_folders),
         TEST(test_left_out),

@@ -20,6 +20,7 @@ struct lae_picture {
     uint64_t pixels; /* where in `decoded` they begin */
     int32_t label;
     int32_t width, height; /* pixels; 0: not examined yet */
+    int32_t faulty;        /* 1: it cannot be read or decoded */
     unsigned char digest[LAE_PICTURE_DIGEST];
 };
 
@@ -32,11 +33,12 @@ const struct lae_picture *lae_picture_of(const struct lae_dataset *dataset, enum
 const char *lae_picture_path(const struct lae_dataset *dataset, enum lae_split part, size_t number);
 
 /* Reads image `number`'s file for *picture's size and digest; the rest of it stays. Errors name
- * the file: what files/map.h and the header of a PNG or JPEG can have. */
+ * the file: that it cannot be read, and what the header of a PNG or JPEG can have. */
 lae_status lae_picture_examine(const struct lae_dataset *dataset, enum lae_split part,
                                size_t number, struct lae_picture *picture) LAE_MUST_CHECK;
 
-/* Reads and decodes image `number`, which was examined, into rgb. Errors name the file. */
+/* Reads and decodes image `number`, which was examined, into rgb. Errors name the file: that it
+ * cannot be read, that it is not the one that was examined, damage. */
 lae_status lae_picture_decode(const struct lae_dataset *dataset, enum lae_split part, size_t number,
                               uint8_t *rgb) LAE_MUST_CHECK;
 
@@ -44,6 +46,11 @@ lae_status lae_picture_decode(const struct lae_dataset *dataset, enum lae_split 
  * dataset's own, to be written), and returns how many bytes they take together. */
 uint64_t lae_pictures_place(const struct lae_dataset *dataset,
                             unsigned char *const records[LAE_SPLITS]);
+
+/* Takes the faulty images out of a part (its records, to be written) and returns how many are left;
+ * the counts are the caller's business. */
+size_t lae_pictures_drop_faulty(const struct lae_dataset *dataset, enum lae_split part,
+                                unsigned char *records);
 
 /* Sets the dataset's largest sizes from the examined images. */
 void lae_pictures_measure(struct lae_dataset *dataset);

@@ -26,6 +26,14 @@ lae_status lae_sequence_create(const struct lae_data_options *options,
                                struct lae_sequence *sequence) LAE_MUST_CHECK;
 void lae_sequence_free(struct lae_sequence *sequence);
 
+/* What the images of the tasks 0..tasks-1 are, as 64 hexadecimal digits: for a folder's, whose
+ * other images may change without it. Over each task's training and test images (label and digest,
+ * in order) and its classes' names. Images that were not examined yet are, by it. Errors: theirs.
+ */
+lae_status lae_sequence_digest(const struct lae_sequence *sequence,
+                               const struct lae_dataset *dataset, int tasks,
+                               char text[65]) LAE_MUST_CHECK;
+
 /* Which of a task's training images, in the order of their list, are set aside for a choice between
  * heads: held [images[LAE_TRAIN][task].count]. A class with n images gives the nearest whole number
  * to share * n, share in (0, 1), but at least one of two or more, and never all; the same ones for

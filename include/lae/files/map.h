@@ -21,6 +21,10 @@ void lae_map_close(struct lae_map *map);
  */
 lae_status lae_map_read(const char *path, struct lae_map *map) LAE_MUST_CHECK;
 
+/* From now on a mapped file that is cut off while it is read ends the program with its name and
+ * LAE_BAD_INPUT, and not with a bus error alone. */
+void lae_map_name_faults(void);
+
 bool lae_path_exists(const char *path);
 bool lae_path_is_directory(const char *path);
 bool lae_path_is_regular(const char *path); /* a file, or a link to one */

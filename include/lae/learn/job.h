@@ -25,6 +25,7 @@ struct lae_job {
     struct lae_dataset dataset;
     struct lae_shared records[LAE_SPLITS];
     struct lae_shared decoded; /* a folder's images, where they are decoded once */
+    lae_status refused;        /* images without labels that were left out as no good, or NULL */
     struct lae_sequence sequence;
     struct lae_table backbone; /* of the frozen weights */
     struct lae_shared weights; /* as stored */
@@ -57,6 +58,11 @@ lae_status lae_job_open_random(const struct lae_config *config, const struct lae
 lae_status lae_job_open_pictures(const struct lae_config *config, const char *path, int classes,
                                  const struct lae_dist *dist, struct lae_log *log,
                                  struct lae_job *job) LAE_MUST_CHECK;
+
+/* Decodes every image of a folder once where that has not been done, so that a file that is no good
+ * is known before anything is learned. [collective] Errors, the same on all ranks: how many files
+ * are no good, and the first of them; LAE_STOPPED. */
+lae_status lae_job_check_images(struct lae_job *job) LAE_MUST_CHECK;
 
 void lae_job_close(struct lae_job *job); /* [collective] */
 

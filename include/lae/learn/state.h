@@ -36,6 +36,7 @@ struct lae_state {
     struct lae_statistics statistics;
     struct lae_metrics metrics; /* of eval.heads on the modules that are there */
     char *earlier_software;     /* rank 0: other fingerprints that took part before; NULL: none */
+    char *earlier_data;         /* rank 0: digests of other data that did; NULL: none */
     struct lae_earlier
         *earlier; /* rank 0: [earlier_count] configurations of tasks before a branch */
     size_t earlier_count;
