@@ -41,11 +41,13 @@ static bool is_probability(const char *name)
            strcmp(name, "ensemble") == 0;
 }
 
-/* On one line, whatever is in it. */
+/* As JSON has it, but on one line and tame. */
 static void print_file(FILE *out, const char *name)
 {
-    char *escaped = lae_text_escape(name, true);
-    lae_text_print(out, escaped != NULL ? escaped : name);
+    char *escaped = lae_text_escape(name, false);
+    for (char *at = escaped; at != NULL && (at = strchr(at, '\n')) != NULL;)
+        *at = '?';
+    lae_text_print(out, escaped != NULL ? escaped : "?");
     fputc('\n', out);
     free(escaped);
 }

@@ -210,7 +210,7 @@ static void ranking(void **state)
     (void)state;
     static float online[] = {.1F, .2F, .3F, .4F, .5F, .6F, .7F, 1, 0, 0, 0, 0, 0, 0};
     static float ensemble[] = {.7F, .9F, .2F, .9F, .1F, .7F, .3F, 0, 0, 0, 0, 0, 0, 1};
-    static const char *const files[] = {"a.png", "b\x1b[0m.jpg"};
+    static const char *const files[] = {"a.png", "b\x1b[0m\n\xe9.jpg"};
     static const char *const names[] = {"ape", "bee", "cat", "dog", "eel", "fox", "gnu"};
     static const int labels[] = {6, 5, 4, 3, 2, 1, 0};
     struct lae_prediction items[] = {
@@ -238,7 +238,7 @@ static void ranking(void **state)
     assert_int_equal(fclose(out), 0);
     assert_string_equal(text, "a.png\n   90.00 %  bee\n   90.00 %  dog\n   70.00 %  ape\n"
                               "   70.00 %  fox\n   30.00 %  gnu\n"
-                              "b?[0m.jpg\n  100.00 %  gnu\n    0.00 %  ape\n    0.00 %  bee\n"
+                              "b?[0m?\\xe9.jpg\n  100.00 %  gnu\n    0.00 %  ape\n    0.00 %  bee\n"
                               "    0.00 %  cat\n    0.00 %  dog\n"
                               "a.png\n         0.2  class 5\n         0.1  class 6\n");
     free(text);
