@@ -45,9 +45,17 @@ if [ "$ranks" -gt "$(env -u OMP_NUM_THREADS nproc)" ]; then
     export OMPI_MCA_mpi_yield_when_idle=1
 fi
 
+# What MPIRUN_ARGUMENTS says itself is not said here: Open MPI 5 refuses to be told twice.
+options=""
+for option in "--oversubscribe" "--bind-to none" "-np $ranks"; do
+    case " ${MPIRUN_ARGUMENTS:-} " in
+    *" ${option%% *} "*) ;;
+    *) options="$options $option" ;;
+    esac
+done
+
 # mpirun in a session of its own: an interrupt from the terminal comes here alone, and is handed on as
 # a request to finish the step, save and stop (exit 75). A second one ends the job at once.
 # shellcheck disable=SC2086
-launch setsid "${MPIRUN:-mpirun}" --oversubscribe --bind-to none -np "$ranks" \
-    ${MPIRUN_ARGUMENTS:-} "$program" "$@"
+launch setsid "${MPIRUN:-mpirun}" $options ${MPIRUN_ARGUMENTS:-} "$program" "$@"
 exit $code

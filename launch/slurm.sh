@@ -33,8 +33,12 @@ start_ranks() {
     case ${LAE_LAUNCHER:-mpirun} in
     mpirun)
         spare_ranks
+        case " ${MPIRUN_ARGUMENTS:-} " in
+        *" --bind-to "*) binding="" ;; # Open MPI 5 refuses to be told twice
+        *) binding="--bind-to none" ;;
+        esac
         # shellcheck disable=SC2086
-        launch $deaf "${MPIRUN:-mpirun}" --bind-to none ${MPIRUN_ARGUMENTS:-} "$program" "$@"
+        launch $deaf "${MPIRUN:-mpirun}" $binding ${MPIRUN_ARGUMENTS:-} "$program" "$@"
         ;;
     srun) # which does not take --cpus-per-task from the job any more (since SLURM 22.05)
         # shellcheck disable=SC2086

@@ -85,8 +85,10 @@ MinJobAge=86400
 ReturnToService=2
 PartitionName=test Nodes=n1,n2 Default=YES State=UP
 TEXT
-    # No control groups, which SLURM 23.11 and later would set up even for linuxproc.
-    echo "CgroupPlugin=disabled" >"$cluster/cgroup.conf"
+    # No control groups, which SLURM 23.11 and later set up even for linuxproc; those before do not
+    # know the word.
+    version=$(slurmd -V | sed 's/[^0-9]*\([0-9]*\)\.\([0-9]*\).*/\1\2/')
+    [ "$version" -lt 2311 ] || echo "CgroupPlugin=disabled" >"$cluster/cgroup.conf"
     for node in n1 n2; do
         next_port
         echo "NodeName=$node NodeHostname=$host NodeAddr=127.0.0.1 Port=$port CPUs=2" \
