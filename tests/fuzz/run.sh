@@ -18,7 +18,7 @@ seconds=${1:-60}
 case $seconds in
 '' | *[!0-9]*) echo "tests/fuzz/run.sh [SECONDS [TARGET ...]]" >&2; exit 2 ;;
 esac
-[ $# -gt 0 ] || set -- checkpoint config images jsonl npz pickle pictures report safetensors
+[ $# -gt 0 ] || set -- checkpoint config images jsonl npz pickle pictures report safetensors shards torch
 build=${LAE_FUZZ_BUILD:-build-fuzz}
 
 # skip WORDS...: says why there is nothing to do.
@@ -43,6 +43,7 @@ build_targets() {
 corpora() {
     [ "$1" = config ] && echo configs
     [ "$1" = pictures ] && echo tests/unit/fixtures/images
+    [ "$1" = torch ] && echo tests/reference/weights/torch
     for directory in "$build/tests/fuzz/seeds/$1" "tests/fuzz/corpus/$1" "tests/fuzz/finds/$1"; do
         [ -d "$directory" ] && echo "$directory"
     done

@@ -79,6 +79,9 @@ void lae_sample_checkpoint(bool full, struct lae_checkpoint *checkpoint)
     add_records(checkpoint);
 }
 
+const char *const lae_sample_shards[2] = {"model-00001-of-00002.safetensors",
+                                          "model-00002-of-00002.safetensors"};
+
 void lae_sample_weights(struct lae_weights *weights)
 {
     enum { WIDTH = 2, HIDDEN = 3 };

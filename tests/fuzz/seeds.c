@@ -55,6 +55,83 @@ static void write_npz(const char *directory)
     free_network(network);
 }
 
+static void append_word(struct bytes *pickle, const char *text)
+{
+    append_text(pickle, "X");
+    append_number(pickle, strlen(text), 4);
+    append_text(pickle, "%s", text);
+}
+
+static void append_extents(struct bytes *pickle, const size_t *extents, int rank)
+{
+    append_text(pickle, "(");
+    for (int i = 0; i < rank; i++) {
+        append_text(pickle, "M");
+        append_number(pickle, extents[i], 2);
+    }
+    append_text(pickle, "t");
+}
+
+/* A tensor in storage 0, whose numbers may be others' too. */
+static void append_tensor(struct bytes *pickle, const struct item *item)
+{
+    size_t strides[8] = {0}, stride = 1;
+    for (int i = item->rank; i-- > 0; stride *= item->shape[i])
+        strides[i] = stride;
+    append_word(pickle, item->name);
+    append_text(pickle, "ctorch._utils\n_rebuild_tensor_v2\n((");
+    append_word(pickle, "storage");
+    append_text(pickle, "ctorch\nFloatStorage\n");
+    append_word(pickle, "0");
+    append_word(pickle, "cpu");
+    append_text(pickle, "M");
+    append_number(pickle, 1 << 12, 2);
+    append_text(pickle, "tQK");
+    append_number(pickle, 0, 1);
+    append_extents(pickle, item->shape, item->rank);
+    append_extents(pickle, strides, item->rank);
+    append_text(pickle, "\x89"
+                        "ccollections\nOrderedDict\n)RtR");
+}
+
+/* As torch.c takes it: the pickle alone. */
+static void write_torch(const char *directory)
+{
+    struct network *network = timm_of_depth(1);
+    for (int under = 0; under < 2; under++) {
+        struct bytes pickle = {0};
+        append_text(&pickle, "\x80\x02}");
+        if (under) append_word(&pickle, "model");
+        append_text(&pickle, under ? "}(" : "(");
+        for (int i = 0; i < network->count; i++)
+            append_tensor(&pickle, &network->items[i]);
+        append_text(&pickle, under ? "us." : "u.");
+        save_bytes(place(directory, "torch", under ? "under" : "plain"), pickle.data, pickle.size);
+        free_bytes(&pickle);
+    }
+    free_network(network);
+}
+
+static void write_index(const char *directory)
+{
+    struct lae_weights weights;
+    struct bytes index = {0};
+    lae_sample_weights(&weights);
+    append_text(&index, "{\"metadata\": {\"total_size\": 1}, \"weight_map\": {");
+    for (size_t i = 0; i < weights.tensors.count; i++) {
+        char name[NAME_SIZE];
+        snprintf(name, sizeof name, "%s", weights.tensors.items[i].name);
+        for (char *at = name; *at != '\0'; at++)
+            if (*at == '/') *at = '.';
+        append_text(&index, "%s\"%s\": \"%s\"", i > 0 ? ", " : "", name,
+                    lae_sample_shards[i >= weights.tensors.count / 2]);
+    }
+    append_text(&index, "}}");
+    save_bytes(place(directory, "shards", "index"), index.data, index.size);
+    free_bytes(&index);
+    lae_weights_free(&weights);
+}
+
 /* As safetensors.c takes it: the header, a newline, the data. */
 static void save_split(const char *path, const struct bytes *file)
 {
@@ -385,6 +462,8 @@ int main(int argc, char **argv)
     must(lae_path_make_directories(argv[1]));
     write_npz(argv[1]);
     write_safetensors(argv[1]);
+    write_torch(argv[1]);
+    write_index(argv[1]);
     write_image_directories(argv[1]);
     write_archives(argv[1]);
     write_pictures(argv[1]);
