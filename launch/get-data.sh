@@ -6,7 +6,9 @@ usage() {
     cat <<'TEXT'
 launch/get-data.sh [cifar100] [weights] [--into DIRECTORY]
 
-Fetches into data/ (or DIRECTORY), both if none is named:
+Fetches both if none is named, into DIRECTORY, or where the program looks for "data/...": $LAE_DATA, else ./data
+where there is one, else data/ of the checkout that this script is part of, else, as when it is installed, the
+user's data directory ($XDG_DATA_HOME/lae_mpi or ~/.local/share/lae_mpi):
 
   cifar100   cifar-100-binary.tar.gz (169 MB) from the dataset's home page, checked by its MD5
   weights    ViT-B_16.npz, ViT-B/16 pretrained on ImageNet-21k, from Google's storage, checked by
@@ -25,17 +27,32 @@ cifar100_url=${LAE_CIFAR100_URL:-https://www.cs.toronto.edu/~kriz/cifar-100-bina
 cifar100_md5=${LAE_CIFAR100_MD5:-03b5dce01913d631647c71ecec9e9cb8}
 weights_url=${LAE_WEIGHTS_URL:-https://storage.googleapis.com/vit_models/imagenet21k/ViT-B_16.npz}
 weights_md5=${LAE_WEIGHTS_MD5:-}
-into=$(dirname "$0")/../data
+into=""
 wanted=""
 tries=5
 
+# Where the program looks for data (src/cmd/data_home.c).
+usual_place() {
+    root=$(dirname "$0")/..
+    if [ -n "${LAE_DATA:-}" ]; then
+        echo "$LAE_DATA"
+    elif [ -d data ]; then
+        echo data
+    elif [ -f "$root/meson.build" ]; then
+        echo "$root/data"
+    else
+        echo "${XDG_DATA_HOME:-$HOME/.local/share}/lae_mpi"
+    fi
+}
+
+placed=true
 while [ $# -gt 0 ]; do
     case $1 in
     --help | -h) usage; exit 0 ;;
     cifar100 | weights) wanted="$wanted $1" ;;
     --into)
         [ $# -gt 1 ] || { echo "$me: --into needs a directory" >&2; exit 2; }
-        into=$2
+        into=$2 placed=false
         shift
         ;;
     *) echo "$me: unknown argument $1; see --help" >&2; exit 2 ;;
@@ -48,6 +65,7 @@ command -v curl >/dev/null || {
     echo "$me: curl is missing; install it, or fetch $cifar100_url and $weights_url into $into" >&2
     exit 1
 }
+[ -n "$into" ] || into=$(usual_place)
 mkdir -p "$into"
 into=$(cd "$into" && pwd)
 [ -w "$into" ] || { echo "$me: cannot write into $into" >&2; exit 1; }
@@ -138,8 +156,7 @@ done
 case $wanted in
 *cifar100*weights* | *weights*cifar100*)
     places=""
-    own=$(cd "$(dirname "$0")/../data" && pwd)
-    [ "$into" = "$own" ] ||
+    $placed ||
         places=" data.path='$into/cifar-100-binary.tar.gz' model.weights='$into/ViT-B_16.npz'"
     echo "The next step: launch/run.sh $(nproc) --config lae_conv_adapter_ties.yaml$places" ;;
 esac

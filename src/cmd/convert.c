@@ -1,13 +1,21 @@
 /* Weight files from one format to another, and what a task learned for programs in PyTorch. */
 #include "lae/cmd/cmd.h"
 #include "lae/files/map.h"
+#include "lae/learn/export.h"
 #include "lae/learn/opened.h"
 #include "lae/store/adapters.h"
 #include "lae/store/kind.h"
 #include "lae/store/weights.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+#define CHANNELS 96
+/* What log-probabilities of PyTorch may differ by, which rounds sums in another order; in bf16 a
+ * number that is rounded the other way differs by a 256th. */
+#define FP32_TOLERANCE "1e-3"
+#define BF16_TOLERANCE "0.1"
 
 enum { OPTION_MODULE };
 
@@ -37,21 +45,72 @@ static lae_status check_ending(const char *out)
         "%s: what a task learned is written as .safetensors; that ending is wanted", out);
 }
 
+/* "[0.5,0.5,0.5]" */
+static void channels_text(const double *values, char text[CHANNELS])
+{
+    snprintf(text, CHANNELS, "[%.17g,%.17g,%.17g]", values[0], values[1], values[2]);
+}
+
+/* What the features are made of, for who makes them again elsewhere. */
+static lae_status write_with(const char *out, const struct lae_checkpoint *checkpoint,
+                             const char *module, const struct lae_config *config,
+                             const struct lae_set *heads)
+{
+    char mean[CHANNELS], std[CHANNELS], size[16], attention[16];
+    bool bf16 = config->model.precision == LAE_PRECISION_BF16;
+    channels_text(config->data.mean, mean);
+    channels_text(config->data.std, std);
+    snprintf(size, sizeof size, "%d", config->data.image_size);
+    snprintf(attention, sizeof attention, "%d", config->model.heads);
+    const char *const texts[][2] = {
+        {"precision", bf16 ? "bf16" : "fp32"},
+        {"tolerance", bf16 ? BF16_TOLERANCE : FP32_TOLERANCE},
+        {"mean", mean},
+        {"std", std},
+        {"image_size", size},
+        {"resize", config->data.resize == LAE_FILTER_BICUBIC ? "bicubic" : "bilinear"},
+        {"attention_heads", attention}, /* 0: as the backbone's file says */
+    };
+    const struct lae_adapters_more more = {texts, sizeof texts / sizeof texts[0], heads};
+    return lae_adapters_write(out, checkpoint, module, &more);
+}
+
+static lae_status write_all(const char *out, const struct lae_checkpoint *checkpoint,
+                            const char *module, size_t *count)
+{
+    struct lae_config config;
+    struct lae_set heads = {0};
+    const char *text = lae_checkpoint_config_of(checkpoint, checkpoint->task);
+    LAE_TRY(lae_config_defaults(&config, NULL));
+    lae_status status = lae_config_load_text(&config, "/config", text, strlen(text));
+    if (status == NULL) status = lae_export_heads(&config, checkpoint, &heads);
+    if (status == NULL) status = write_with(out, checkpoint, module, &config, &heads);
+    *count = 0;
+    for (size_t i = 0; i < heads.count; i++)
+        *count += heads.items[i].rank == 1;
+    lae_set_free(&heads);
+    lae_config_free(&config);
+    return status;
+}
+
 static lae_status write_modules(const char *path, const char *out,
                                 const struct lae_checkpoint *checkpoint, const char *module,
                                 struct lae_log *log)
 {
+    size_t heads = 0;
     if (checkpoint->inside.present)
         return lae_bad_input("%s: is a state inside task %d; the file of a finished task is wanted",
                              path, checkpoint->task);
-    LAE_TRY(lae_status_prefix(lae_adapters_write(out, checkpoint, module), "%s", path));
+    LAE_TRY(lae_status_prefix(write_all(out, checkpoint, module, &heads), "%s", path));
     bool both = module == NULL && checkpoint->offline.count > 0;
-    lae_log_info(log, "%s after task %d: %s, with classifiers for %d classes, written to %s", path,
-                 checkpoint->task,
+    lae_log_info(log,
+                 "%s after task %d: %s, with classifiers for %d classes and %zu head(s) made from "
+                 "class statistics, written to %s",
+                 path, checkpoint->task,
                  both             ? "online and offline"
                  : module != NULL ? module
                                   : "online",
-                 checkpoint->classes_seen, out);
+                 checkpoint->classes_seen, heads, out);
     return NULL;
 }
 

@@ -1,11 +1,11 @@
 #include "lae/learn/rundir.h"
 
-#include "branch.h"
 #include "lae/base/signals.h"
 #include "lae/files/atomic.h"
 #include "lae/files/digest.h"
 #include "lae/files/map.h"
 #include "lae/files/own.h"
+#include "branch.h"
 #include "recovery.h"
 #include "snapshot.h"
 

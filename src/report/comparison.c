@@ -1,5 +1,6 @@
 #include "lae/report/comparison.h"
 
+#include "lae/base/terminal.h"
 #include "lae/report/tables.h"
 
 #include <math.h>
@@ -8,7 +9,9 @@
 
 #define CELL 24
 #define NUMBERS 26 /* columns of a scorer's three numbers */
-#define ABREAST 2  /* scorers in one table */
+#define ABREAST 2  /* scorers in one table, at most */
+#define SECONDS 9
+#define WIDTH 80 /* of a table */
 #define OPTIONS LAE_SWEEP_OPTIONS
 
 /* ---- options */
@@ -118,11 +121,32 @@ struct block {
     bool first; /* it has the seconds, too */
 };
 
-static void print_header(FILE *out, const struct block *block, const int widths[OPTIONS])
+/* Columns of the number and the options. */
+static int width_before(const int widths[OPTIONS])
 {
     int before = 5;
     for (int option = 0; option < OPTIONS; option++)
         before += widths[option];
+    return before;
+}
+
+/* So many options that no numbers fit beside them stand in a list above the tables. */
+static void print_legend(FILE *out, const struct lae_comparison *c, int widths[OPTIONS])
+{
+    fputc('\n', out);
+    for (size_t row = 0; row < c->done; row++) {
+        char label[LAE_COMPARISON_LABEL];
+        fprintf(out, "%3zu%s ", row + 1, is_own(c, &c->results[row]) ? "*" : " ");
+        lae_text_wrap(out, lae_comparison_label(c, row, label), 5, WIDTH);
+        fputc('\n', out);
+    }
+    for (int option = 0; option < OPTIONS; option++)
+        widths[option] = 0;
+}
+
+static void print_header(FILE *out, const struct block *block, const int widths[OPTIONS])
+{
+    int before = width_before(widths);
     fprintf(out, "\n%*s", before, "");
     for (int i = 0; i < block->count; i++)
         fprintf(out, "%*s", NUMBERS, block->scorers[i]->name);
@@ -133,7 +157,7 @@ static void print_header(FILE *out, const struct block *block, const int widths[
     for (int i = 0; i < block->count; i++)
         fprintf(out, "%9s%7s%10s", "average", "last", "forgotten");
     fprintf(out, "%s\n", block->first ? "  seconds" : "");
-    for (int i = 0; i < before + block->count * NUMBERS + (block->first ? 9 : 0); i++)
+    for (int i = 0; i < before + block->count * NUMBERS + (block->first ? SECONDS : 0); i++)
         fputc('-', out);
     fputc('\n', out);
 }
@@ -181,11 +205,14 @@ static void print_tables(FILE *out, const struct lae_comparison *c)
     struct block block = {.first = true};
     int widths[OPTIONS];
     measure(c, widths);
+    if (width_before(widths) + NUMBERS + SECONDS > WIDTH) print_legend(out, c, widths);
     for (int i = 0; i < scorers->count; i++) {
         if (scorers->items[i].module == LAE_OFFLINE)
             block.scorers[block.count++] = &scorers->items[i];
         bool last = i + 1 == scorers->count;
-        if (block.count == 0 || (block.count < ABREAST && !last)) continue;
+        int room = WIDTH - width_before(widths) - (block.first ? SECONDS : 0);
+        bool full = block.count == ABREAST || (block.count + 1) * NUMBERS > room;
+        if (block.count == 0 || (!full && !last)) continue;
         print_header(out, &block, widths);
         for (size_t row = 0; row < rows_of(c, c->done); row++)
             print_row(out, c, row, &block, widths);

@@ -10,7 +10,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define SHOWN_TASKS 20 /* of the matrix of a run */
+#define WIDTH 80
+#define SHOWN_TASKS 15 /* of the matrix of a run */
 
 static void print_number(FILE *out, const char *format, int width, double value)
 {
@@ -32,7 +33,7 @@ static int longer(int length, const char *name)
 /* The newest task's classes by name, where they are known. */
 static void print_classes(FILE *out, const struct lae_checkpoint *c)
 {
-    enum { INDENT = 2, WIDTH = 100 };
+    enum { INDENT = 2 };
     char head[32], text[8192] = "", *end = text;
     int length;
     snprintf(head, sizeof head, "task_%02d/bias", c->task);
@@ -151,7 +152,7 @@ static void print_statistics(FILE *out, const struct lae_checkpoint *checkpoint)
     for (size_t i = 0; i < checkpoint->stats_count; i++) {
         const struct lae_class_stats *stats = &checkpoint->stats[i];
         struct lae_statistics_facts facts = lae_statistics_facts_of(stats);
-        fprintf(out, "class statistics through %s: %lld images of %zu classes, %zu features",
+        fprintf(out, "statistics through %s: %lld images of %zu classes, %zu features",
                 stats->name, (long long)facts.images, facts.classes, stats->width);
         if (!isnan(stats->lambda)) fprintf(out, ", strength %g", stats->lambda);
         fputc('\n', out);
@@ -175,7 +176,26 @@ static int tensor_width(const char *name)
     return (int)strlen(name) - module + (module > 0 ? 1 : 0);
 }
 
-static void print_tensor(FILE *out, const struct lae_tensor_facts *t, int name, int shape)
+/* "[8, 8, 3, 3]" as "8x8x3x3". */
+static const char *compact(char text[LAE_SHAPE_TEXT])
+{
+    char *to = text;
+    for (const char *from = text; *from != '\0'; from++)
+        if (strchr("[] ", *from) == NULL) *to++ = (char)(*from == ',' ? 'x' : *from);
+    *to = '\0';
+    return text;
+}
+
+/* The shape, in brackets where there is room for them. */
+static const char *shape_of(const struct lae_tensor_facts *t, bool narrow,
+                            char text[LAE_SHAPE_TEXT])
+{
+    lae_shape_text(t->rank, t->shape, text);
+    return narrow ? compact(text) : text;
+}
+
+static void print_tensor(FILE *out, const struct lae_tensor_facts *t, int name, int shape,
+                         bool narrow)
 {
     char text[LAE_SHAPE_TEXT];
     int module = module_length(t->name);
@@ -183,12 +203,12 @@ static void print_tensor(FILE *out, const struct lae_tensor_facts *t, int name, 
         fprintf(out, "  %-*s", name - 2, t->name + module + 1);
     else
         fprintf(out, "%-*s", name, t->name);
-    fprintf(out, " %-*s", shape, lae_shape_text(t->rank, t->shape, text));
+    fprintf(out, " %-*s", shape, shape_of(t, narrow, text));
     print_number(out, "%*.3g", 9, t->norm);
     print_number(out, "%*.3g", 9, t->from_init);
     print_number(out, "%*.3f", 7, t->relative);
     print_number(out, "%*.3g", 9, t->from_last);
-    print_number(out, "%*.2f", 7, t->cosine);
+    print_number(out, "%*.2f", 6, t->cosine);
     print_number(out, "%*.1f", 6, 100.0 * t->kept_online);
     print_number(out, "%*.1f", 6, 100.0 * t->kept_offline);
     print_number(out, "%*.1f", 6, 100.0 * t->conflict);
@@ -197,30 +217,40 @@ static void print_tensor(FILE *out, const struct lae_tensor_facts *t, int name, 
 
 static void print_tensor_header(FILE *out, int name, int shape)
 {
-    fprintf(out, "\n%-*s%9s%9s%7s%9s%7s%12s%6s\n", name + 1 + shape, "", "norm of", "moved", "over",
-            "moved in", "cosine", "kept, %", "signs");
-    fprintf(out, "%-*s %-*s%9s%9s%7s%9s%7s%6s%6s%6s\n", name, "tensor", shape, "shape", "online",
-            "in all", "|init|", "the task", "on,off", "on", "off", "apart");
+    fprintf(out, "\n%-*s%9s%9s%7s%9s%6s%12s%6s\n", name + 1 + shape, "", "norm of", "moved", "over",
+            "moved in", "cos", "kept, %", "signs");
+    fprintf(out, "%-*s %-*s%9s%9s%7s%9s%6s%6s%6s%6s\n", name, "tensor", shape, "shape", "online",
+            "in all", "|init|", "the task", "on/of", "on", "off", "apart");
 }
 
-/* Each module's tensors below its name: most modules' lines then have less than 80 characters. */
-static void print_tensors(FILE *out, const struct lae_inspection *inspection)
+static void measure(const struct lae_inspection *inspection, bool narrow, int *name, int *shape)
 {
-    int name = 6, shape = 5, module = 0;
-    const char *before = "";
+    *name = 6;
+    *shape = 5;
     for (size_t i = 0; i < inspection->tensor_count; i++) {
         const struct lae_tensor_facts *t = &inspection->tensors[i];
         char text[LAE_SHAPE_TEXT];
-        name = tensor_width(t->name) > name ? tensor_width(t->name) : name;
-        shape = longer(shape, lae_shape_text(t->rank, t->shape, text));
+        *name = tensor_width(t->name) > *name ? tensor_width(t->name) : *name;
+        *shape = longer(*shape, shape_of(t, narrow, text));
     }
+}
+
+/* Each module's tensors below its name, so that lines have at most 80 characters. */
+static void print_tensors(FILE *out, const struct lae_inspection *inspection)
+{
+    enum { NUMBERS = 58 };
+    int name, shape, module = 0;
+    const char *before = "";
+    measure(inspection, false, &name, &shape);
+    bool narrow = name + 1 + shape + NUMBERS > WIDTH;
+    if (narrow) measure(inspection, true, &name, &shape);
     print_tensor_header(out, name, shape);
     for (size_t i = 0; i < inspection->tensor_count; i++) {
         const char *own = inspection->tensors[i].name;
         bool same = module_length(own) == module && strncmp(own, before, (size_t)module) == 0;
         module = module_length(own);
         if (!same && module > 0) fprintf(out, "%.*s\n", module, own);
-        print_tensor(out, &inspection->tensors[i], name, shape);
+        print_tensor(out, &inspection->tensors[i], name, shape, narrow);
         before = own;
     }
 }

@@ -4,13 +4,13 @@
 #include <stdbool.h>
 
 /* Scorers whose columns stand beside each other in one table: those of the tasks' own classifiers,
- * or some of the heads'. All in 98 columns. */
+ * or some of the heads'. All in 80 columns. */
 struct block {
     int first, count; /* of the metrics' scorers */
     int width;        /* of a column */
 };
 
-enum { TITLE = 30, LINEAR_WIDTH = 11, HEAD_WIDTH = 17, MOST_HEADS = 4 };
+enum { TITLE = 30, LINEAR_WIDTH = 11, HEAD_WIDTH = 16, MOST_HEADS = 3 };
 
 static struct block block_from(const struct lae_scorers *scorers, int first)
 {

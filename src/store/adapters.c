@@ -8,6 +8,7 @@
 #include <string.h>
 
 #define NAME 256
+#define MOST_TEXTS 16
 
 /* ---- tensors */
 
@@ -78,9 +79,10 @@ static lae_status add_head(struct lae_set *set, const struct lae_checkpoint *che
 }
 
 static lae_status collect(struct lae_set *set, const struct lae_checkpoint *checkpoint,
-                          const char *module)
+                          const char *module, const struct lae_set *more)
 {
     LAE_TRY(add_modules(set, checkpoint, module));
+    if (more != NULL) LAE_TRY(add_module(set, "", more));
     LAE_TRY(add_head(set, checkpoint, "weight", 2));
     return add_head(set, checkpoint, "bias", 1);
 }
@@ -109,30 +111,34 @@ static char *new_class_order(const struct lae_checkpoint *checkpoint)
 }
 
 static lae_status write_set(const char *path, const struct lae_set *set,
-                            const struct lae_checkpoint *checkpoint, const char *module)
+                            const struct lae_checkpoint *checkpoint, const char *module,
+                            const struct lae_adapters_more *more)
 {
     char task[16], *order = new_class_order(checkpoint);
     if (order == NULL) return lae_out_of_memory(checkpoint->classes * 4, "a class order");
     snprintf(task, sizeof task, "%d", checkpoint->task);
     const char *all = checkpoint->offline.count > 0 ? "online, offline" : "online";
-    const struct lae_text texts[] = {
+    struct lae_text texts[MOST_TEXTS] = {
         {"config", checkpoint->config},
         {"class_order", order},
         {"task", task},
         {"weights_digest", find_digest(checkpoint)},
         {"modules", module != NULL ? module : all},
     };
-    lae_status status = lae_safetensors_write(path, set, texts, sizeof texts / sizeof texts[0]);
+    size_t count = 5;
+    for (size_t i = 0; i < more->count && count < MOST_TEXTS; i++)
+        texts[count++] = (struct lae_text){more->texts[i][0], more->texts[i][1]};
+    lae_status status = lae_safetensors_write(path, set, texts, count);
     free(order);
     return status;
 }
 
 lae_status lae_adapters_write(const char *path, const struct lae_checkpoint *checkpoint,
-                              const char *module)
+                              const char *module, const struct lae_adapters_more *more)
 {
     struct lae_set set = {0};
-    lae_status status = collect(&set, checkpoint, module);
-    if (status == NULL) status = write_set(path, &set, checkpoint, module);
+    lae_status status = collect(&set, checkpoint, module, more->tensors);
+    if (status == NULL) status = write_set(path, &set, checkpoint, module, more);
     lae_set_free(&set);
     return status;
 }

@@ -352,10 +352,13 @@ lae_status lae_safetensors_write_weights(const char *path, const struct lae_weig
     char *eps = number_text(json_real(weights->layer_norm_eps));
     char *heads = number_text(json_integer(weights->heads));
     char *pixels = known ? lae_pixels_text(&weights->pixels) : NULL;
-    const struct lae_text texts[] = {{"layer_norm_eps", eps}, {"heads", heads}, {"pixels", pixels}};
+    const struct lae_text texts[] = {{"layer_norm_eps", eps},
+                                     {"heads", heads},
+                                     {"source_sha256", weights->digest},
+                                     {"pixels", pixels}};
     lae_status status = eps == NULL || heads == NULL || (known && pixels == NULL)
                             ? lae_out_of_memory(0, "a .safetensors header")
-                            : lae_safetensors_write(path, &weights->tensors, texts, known ? 3 : 2);
+                            : lae_safetensors_write(path, &weights->tensors, texts, known ? 4 : 3);
     free(eps);
     free(heads);
     free(pixels);

@@ -73,6 +73,8 @@ static lae_status write_content(struct lae_hdf5 *hdf5, const struct lae_weights 
 {
     LAE_TRY(lae_hdf5_put_double(hdf5, "", "layer_norm_eps", weights->layer_norm_eps));
     LAE_TRY(lae_hdf5_put_int(hdf5, "", "heads", weights->heads));
+    if (weights->digest[0] != '\0')
+        LAE_TRY(lae_hdf5_put_text(hdf5, "", "source_sha256", weights->digest));
     LAE_TRY(write_pixels(hdf5, &weights->pixels));
     return lae_hdf5_write_set(hdf5, "", &weights->tensors);
 }
