@@ -152,8 +152,8 @@ static void print_statistics(FILE *out, const struct lae_checkpoint *checkpoint)
     for (size_t i = 0; i < checkpoint->stats_count; i++) {
         const struct lae_class_stats *stats = &checkpoint->stats[i];
         struct lae_statistics_facts facts = lae_statistics_facts_of(stats);
-        fprintf(out, "statistics through %s: %lld images of %zu classes, %zu features",
-                stats->name, (long long)facts.images, facts.classes, stats->width);
+        fprintf(out, "statistics through %s: %lld images of %zu classes, %zu features", stats->name,
+                (long long)facts.images, facts.classes, stats->width);
         if (!isnan(stats->lambda)) fprintf(out, ", strength %g", stats->lambda);
         fputc('\n', out);
     }
@@ -208,7 +208,7 @@ static void print_tensor(FILE *out, const struct lae_tensor_facts *t, int name, 
     print_number(out, "%*.3g", 9, t->from_init);
     print_number(out, "%*.3f", 7, t->relative);
     print_number(out, "%*.3g", 9, t->from_last);
-    print_number(out, "%*.2f", 6, t->cosine);
+    print_number(out, "%*.2f", 7, t->cosine);
     print_number(out, "%*.1f", 6, 100.0 * t->kept_online);
     print_number(out, "%*.1f", 6, 100.0 * t->kept_offline);
     print_number(out, "%*.1f", 6, 100.0 * t->conflict);
@@ -217,10 +217,10 @@ static void print_tensor(FILE *out, const struct lae_tensor_facts *t, int name, 
 
 static void print_tensor_header(FILE *out, int name, int shape)
 {
-    fprintf(out, "\n%-*s%9s%9s%7s%9s%6s%12s%6s\n", name + 1 + shape, "", "norm of", "moved", "over",
-            "moved in", "cos", "kept, %", "signs");
-    fprintf(out, "%-*s %-*s%9s%9s%7s%9s%6s%6s%6s%6s\n", name, "tensor", shape, "shape", "online",
-            "in all", "|init|", "the task", "on/of", "on", "off", "apart");
+    fprintf(out, "\n%-*s%9s%9s%7s%9s%7s%12s%6s\n", name + 1 + shape, "", "norm of", "moved", "over",
+            "moved in", "cosine", "kept, %", "signs");
+    fprintf(out, "%-*s %-*s%9s%9s%7s%9s%7s%6s%6s%6s\n", name, "tensor", shape, "shape", "online",
+            "in all", "|init|", "the task", "on,off", "on", "off", "apart");
 }
 
 static void measure(const struct lae_inspection *inspection, bool narrow, int *name, int *shape)
@@ -238,7 +238,7 @@ static void measure(const struct lae_inspection *inspection, bool narrow, int *n
 /* Each module's tensors below its name, so that lines have at most 80 characters. */
 static void print_tensors(FILE *out, const struct lae_inspection *inspection)
 {
-    enum { NUMBERS = 58 };
+    enum { NUMBERS = 59 };
     int name, shape, module = 0;
     const char *before = "";
     measure(inspection, false, &name, &shape);
