@@ -114,13 +114,51 @@ download() {
     done
 }
 
-# fetch URL MD5: the file of that URL, whole, in $into. MD5 empty: cannot be told.
+# name_of URL OTHERWISE: what to call what comes from there. Questions to the server are no part of a
+# name; a link without an ending that is known has another.
+name_of() {
+    name=${1%%[?#]*}
+    name=${name##*/}
+    case $name in
+    ?*.tar.gz | ?*.tgz | ?*.tar | ?*.tar.xz | ?*.tar.bz2 | ?*.zip | ?*.npz | ?*.safetensors | ?*.h5 | ?*.pth | ?*.bin)
+        echo "$name" ;;
+    *) echo "$2" ;;
+    esac
+}
+
+# begins_with FILE HEXADECIMAL
+begins_with() { head -c 8 "$1" | od -An -v -tx1 | tr -d ' \n' | grep -q "^$2"; }
+
+# What FILE (to be called NAME) is where it is not what its name says; nothing where it may be that.
+wrong_content() {
+    if head -c 1024 "$1" | tr -d '\000\n' | grep -qiE '^[^a-z]*<(!doctype|html|head|\?xml)'; then
+        echo "a page for a browser"
+        return
+    fi
+    case $2 in
+    *.tar.gz | *.tgz) gzip -t "$1" 2>/dev/null || echo "no whole gzip archive" ;;
+    *.npz | *.zip)
+        begins_with "$1" 504b0304 && tail -c 65558 "$1" | od -An -v -tx1 | tr -d ' \n' |
+            grep -q 504b0506 || echo "no whole zip archive" ;;
+    *.tar.xz) begins_with "$1" fd377a585a00 || echo "no xz archive" ;;
+    *.tar.bz2) begins_with "$1" 425a68 || echo "no bzip2 archive" ;;
+    *.h5) begins_with "$1" 894844460d0a1a0a || echo "no HDF5 file" ;;
+    esac
+}
+
+# fetch URL MD5 NAME: the file of that URL, whole, in $into, as NAME unless the URL has a name of its
+# own. MD5 empty: it is told by its content alone.
 fetch() {
-    url=$1 md5=$2 file=$into/$(basename "$1")
-    part=$file.part
+    url=$1 md5=$2 name=$(name_of "$1" "$3")
+    file=$into/$name part=$into/$name.part
     if [ -f "$file" ]; then
         if [ -z "$md5" ]; then
-            echo "$file is there (its digest is not known here, so it is not checked)"
+            wrong=$(wrong_content "$file" "$name")
+            if [ -n "$wrong" ]; then
+                echo "$me: $file is $wrong. Remove it and run this again." >&2
+                return 1
+            fi
+            echo "$file is there, and what its name says (its digest is not known here)"
             return 0
         fi
         [ "$(md5_of "$file")" != "$md5" ] || { echo "$file is there and whole"; return 0; }
@@ -133,22 +171,31 @@ fetch() {
         download "$url" "$part" || { without_network "$url"; return 1; }
     fi
     if [ -n "$md5" ] && [ "$(md5_of "$part")" != "$md5" ]; then
+        wrong=$(wrong_content "$part" "$name")
         rm -f "$part"
-        echo "$me: what came from $url is damaged (its MD5 is not $md5) and has been removed;" \
-            "run this again." >&2
+        echo "$me: what came from $url is damaged (its MD5 is not $md5${wrong:+; it is $wrong})" \
+            "and has been removed; run this again." >&2
+        return 1
+    fi
+    wrong=""
+    [ -n "$md5" ] || wrong=$(wrong_content "$part" "$name")
+    if [ -n "$wrong" ]; then
+        rm -f "$part"
+        echo "$me: what came from $url is $wrong and has been removed; look at the address in a" \
+            "browser, and give that of the file itself." >&2
         return 1
     fi
     mv "$part" "$file"
-    echo "$file is whole$([ -n "$md5" ] || echo " as far as can be told: no digest is known")"
+    echo "$file is whole$([ -n "$md5" ] || echo " by its content; no digest is known")"
 }
 
 failed=0
 for name in $wanted; do
     case $name in
-    cifar100) fetch "$cifar100_url" "$cifar100_md5" || failed=1 ;;
+    cifar100) fetch "$cifar100_url" "$cifar100_md5" cifar-100-binary.tar.gz || failed=1 ;;
     weights)
         [ -n "$weights_md5" ] || weights_md5=$(told_md5 "$weights_url")
-        fetch "$weights_url" "$weights_md5" || failed=1
+        fetch "$weights_url" "$weights_md5" ViT-B_16.npz || failed=1
         ;;
     esac
 done

@@ -16,6 +16,7 @@
 #include "cifar.h"
 
 #include "cifar_python.h"
+#include "found.h"
 #include "lae/files/archive.h"
 #include "lae/files/map.h"
 
@@ -105,6 +106,7 @@ struct source {
     struct file files[VERSIONS][MAX_PLACES];
     struct file names[VERSIONS]; /* of the classes */
     const struct sign *sign;     /* of something else, or NULL */
+    bool tests_needed;
 };
 
 static void place_name(const struct version *version, int place, char name[NAME_BYTES])
@@ -241,8 +243,53 @@ static lae_status read_archive(struct source *source)
     return status;
 }
 
+/* An archive in the directory, which is not looked into unasked: its name as a new string, or NULL.
+ */
+static char *find_archive(const char *directory)
+{
+    static const char *const endings[] = {".tar.gz",  ".tgz", ".tar", ".tar.xz",
+                                          ".tar.bz2", ".zip", NULL};
+    struct lae_entries entries;
+    char *name = NULL;
+    lae_status_free(lae_entries_read(directory, NULL, &entries)); /* it only helps a message */
+    for (size_t i = 0; i < entries.count && name == NULL; i++)
+        if (!entries.items[i].directory && lae_path_ends_in(entries.items[i].name, endings))
+            name = strdup(entries.items[i].name);
+    lae_entries_free(&entries);
+    return name;
+}
+
+/* One of the dataset's own files is neither the directory nor an archive of them. */
+static lae_status refuse_own_file(struct source *source)
+{
+    const char *slash = strrchr(source->path, '/');
+    char *directory = lae_path_directory(source->path);
+    lae_status status = NULL;
+    if (directory == NULL)
+        status = lae_out_of_memory(strlen(source->path), source->path);
+    else if (find_place(source, slash != NULL ? slash + 1 : source->path) != NULL)
+        status = lae_bad_input("%s: is one of the dataset's files; give the directory that they "
+                               "are in: data.path=%s",
+                               source->path, directory);
+    free(directory);
+    return status;
+}
+
+static lae_status missing_in(const struct source *source, const char *name)
+{
+    char *archive = lae_path_is_directory(source->path) ? find_archive(source->path) : NULL;
+    lae_status status = NULL;
+    if (archive != NULL)
+        status = lae_bad_input("%s: no %s, but %s is there, which is read as it is: "
+                               "data.path=%s/%s",
+                               source->path, name, archive, source->path, archive);
+    free(archive);
+    return status;
+}
+
 static lae_status missing(const struct source *source, const char *name)
 {
+    LAE_TRY(missing_in(source, name));
     const struct format *format = source->format;
     const struct version *binary = &format->versions[BINARY], *python = &format->versions[PYTHON];
     const struct sign *sign = source->sign;
@@ -257,16 +304,23 @@ static lae_status missing(const struct source *source, const char *name)
                          binary->directory, python->directory, found);
 }
 
-/* The version that has a test file, the binary one first, and whether it has the others. */
+static bool has_training_files(const struct source *source, int v)
+{
+    for (int place = FIRST_TRAIN_PLACE; place < source->format->places; place++)
+        if (source->files[v][place].name != NULL) return true;
+    return false;
+}
+
+/* The version that has a test file, the binary one first, and whether it has the others; without
+ * need of test images, one that has training files. */
 static lae_status choose_version(const struct source *source, int *v)
 {
     const struct version *version = source->format->versions;
-    for (*v = 0; *v < VERSIONS; ++*v) {
-        if (source->files[*v][TEST_PLACE].name == NULL) continue;
-        for (int place = FIRST_TRAIN_PLACE; place < source->format->places; place++)
-            if (source->files[*v][place].name != NULL) return NULL;
-        return missing(source, version[*v].train);
-    }
+    for (*v = 0; *v < VERSIONS; ++*v)
+        if (source->files[*v][TEST_PLACE].name != NULL)
+            return has_training_files(source, *v) ? NULL : missing(source, version[*v].train);
+    for (*v = 0; *v < VERSIONS && !source->tests_needed; ++*v)
+        if (has_training_files(source, *v)) return NULL;
     return missing(source, version[BINARY].test);
 }
 
@@ -407,10 +461,9 @@ static lae_status read_source(struct source *source, struct lae_dataset *dataset
 {
     const struct format *format = source->format;
     int v;
-    if (lae_path_is_directory(source->path))
-        LAE_TRY(read_directory(source));
-    else
-        LAE_TRY(read_archive(source));
+    bool directory = lae_path_is_directory(source->path);
+    if (!directory) LAE_TRY(refuse_own_file(source));
+    LAE_TRY(directory ? read_directory(source) : read_archive(source));
     LAE_TRY(choose_version(source, &v));
     for (int place = 0; place < format->places; place++) {
         struct file *file = &source->files[v][place];
@@ -429,7 +482,7 @@ static void free_file(struct file *file)
     free(file->data);
 }
 
-lae_status lae_cifar_open(const char *path, struct lae_dataset *dataset)
+lae_status lae_cifar_open(const char *path, bool tests_needed, struct lae_dataset *dataset)
 {
     const struct format *format = dataset->kind == LAE_DATASET_CIFAR100 ? &cifar100 : &cifar10;
     dataset->classes = format->classes;
@@ -439,7 +492,7 @@ lae_status lae_cifar_open(const char *path, struct lae_dataset *dataset)
     dataset->record = format->record;
     dataset->label_at = format->label_at;
     dataset->pixels_at = format->record - PIXEL_BYTES;
-    struct source source = {.format = format, .path = path};
+    struct source source = {.format = format, .path = path, .tests_needed = tests_needed};
     lae_status status = read_source(&source, dataset);
     for (int v = 0; v < VERSIONS; v++) {
         free_file(&source.names[v]);

@@ -55,10 +55,11 @@ static lae_status open_files(const struct lae_data_options *options, struct lae_
     if (options->path == NULL || options->path[0] == '\0')
         return lae_bad_input("data.path is not set; it names the directory or the archive that "
                              "holds the dataset");
-    return lae_status_prefix(options->dataset == LAE_DATASET_FOLDER
-                                 ? lae_listing_open(options, dataset)
-                                 : lae_cifar_open(options->path, dataset),
-                             "data.path");
+    return lae_status_prefix(
+        options->dataset == LAE_DATASET_FOLDER
+            ? lae_listing_open(options, dataset)
+            : lae_cifar_open(options->path, options->validation_share <= 0.0, dataset),
+        "data.path");
 }
 
 lae_status lae_dataset_open(const struct lae_data_options *options, struct lae_dataset *dataset)

@@ -111,3 +111,39 @@ get 0 cifar100
 says "is there and whole"
 get 2 nonsense
 echo "ok: no network, a copy by hand, bad usage"
+
+# A mirror's link with questions to the server, without a digest: the name is the file's, and what
+# came is looked at.
+printf 'some images' | gzip >"$work/served/cifar-100-binary.tar.gz"
+cp "$work/served/cifar-100-binary.tar.gz" "$work/served/download"
+printf '\n<!DOCTYPE html>\n<html><body>Sign in</body></html>' >"$work/served/page.tar.gz"
+head -c 15 "$work/served/cifar-100-binary.tar.gz" >"$work/served/cut.tgz"
+serve
+mirror() { # CODE PATH: gets CIFAR-100 from there
+    rm -rf "$work/got"
+    LAE_CIFAR100_URL="http://127.0.0.1:$port/$2" LAE_CIFAR100_MD5="" get "$1" cifar100
+}
+unset LAE_CIFAR100_MD5
+without_digest() { # the script's own digest must not count
+    sed "s/LAE_CIFAR100_MD5:-[0-9a-f]*/LAE_CIFAR100_MD5:-/" "$script" >"$work/launch/get-data.sh"
+    chmod +x "$work/launch/get-data.sh"
+    script=$work/launch/get-data.sh
+}
+mkdir -p "$work/launch" "$work/data"
+without_digest
+for path in "cifar-100-binary.tar.gz?download=true" "cifar-100-binary.tar.gz?a=b/c#d" "download?file=7"; do
+    mirror 0 "$path"
+    says "whole by its content"
+    [ "$(ls "$work/got")" = cifar-100-binary.tar.gz ] || { ls "$work/got"; fail "$path: another name"; }
+    LAE_CIFAR100_URL="http://127.0.0.1:$port/$path" get 0 cifar100
+    says "is there, and what its name says"
+done
+mirror 1 page.tar.gz
+says "is a page for a browser and has been removed"
+[ -z "$(ls "$work/got")" ] || fail "a page is kept"
+mirror 1 cut.tgz
+says "is no whole gzip archive"
+cp "$work/served/page.tar.gz" "$work/got/cifar-100-binary.tar.gz"
+LAE_CIFAR100_URL="http://127.0.0.1:$port/cifar-100-binary.tar.gz" get 1 cifar100
+says "cifar-100-binary.tar.gz is a page for a browser. Remove it"
+echo "ok: a mirror without a digest"

@@ -26,7 +26,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
 
     def begin(self):
         """Sends the head; returns the bytes to send, or None."""
-        file = directory / self.path.lstrip("/")
+        file = directory / self.path.split("?")[0].lstrip("/")
         if not file.is_file():
             self.send_error(404)
             return None
