@@ -32,6 +32,7 @@ static void begin_task(struct lae_console *c, const struct lae_position *at)
 {
     double now = lae_clock_seconds();
     c->task = at->task;
+    c->interval = (struct lae_interval){0}; /* no mean is over two tasks */
     c->task_began = at->step == 0 ? now : NAN;
     lae_progress_task(&c->progress, c->job, at->task, c->stop);
 }
