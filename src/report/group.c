@@ -57,18 +57,39 @@ static bool is_over(const struct lae_grouping *grouping, const char *key)
     return false;
 }
 
-/* `same`: alike in the keys that are averaged over, too. */
-static lae_status is_alike(const struct lae_grouping *grouping, const struct lae_run *a,
-                           const struct lae_run *b, bool *alike, bool *same)
+/* Clears *alike where two configurations differ in other keys than those averaged over, *same where
+ * they differ at all. */
+static lae_status compare_configs(const struct lae_grouping *grouping, const struct lae_run *a,
+                                  const char *config_a, const struct lae_run *b,
+                                  const char *config_b, bool *alike, bool *same)
 {
     struct lae_config_differences differences;
-    LAE_TRY(lae_config_differences(a->place, a->config, b->place, b->config, &differences));
-    *alike = same_weights(a, b) && same_data(a, b);
-    *same = *alike && differences.count == 0;
+    LAE_TRY(lae_config_differences(a->place, config_a, b->place, config_b, &differences));
+    if (differences.count > 0) *same = false;
     for (size_t i = 0; i < differences.count; i++)
         if (!is_over(grouping, differences.items[i].key)) *alike = false;
     lae_config_differences_free(&differences);
     return NULL;
+}
+
+/* Whether two runs branched after the same tasks, if at all. */
+static bool same_branches(const struct lae_run *a, const struct lae_run *b)
+{
+    bool same = a->earlier_count == b->earlier_count;
+    for (size_t i = 0; same && i < a->earlier_count; i++)
+        same = a->earlier[i].task == b->earlier[i].task;
+    return same;
+}
+
+/* `same`: alike in the keys that are averaged over, too. */
+static lae_status is_alike(const struct lae_grouping *grouping, const struct lae_run *a,
+                           const struct lae_run *b, bool *alike, bool *same)
+{
+    *alike = *same = same_weights(a, b) && same_data(a, b) && same_branches(a, b);
+    for (size_t i = 0; *alike && i < a->earlier_count; i++)
+        LAE_TRY(compare_configs(grouping, a, a->earlier[i].config, b, b->earlier[i].config, alike,
+                                same));
+    return compare_configs(grouping, a, a->config, b, b->config, alike, same);
 }
 
 static bool same_numbers(const double *a, int columns_a, const double *b, int columns_b, int rows)
@@ -258,7 +279,7 @@ static lae_status write_key(FILE *out, const struct lae_grouping *grouping,
 struct varying {
     const char **keys; /* [count], of the table */
     size_t count;
-    bool weights, data;
+    bool weights, data, branches;
 };
 
 static lae_status add_key(struct varying *varying, const char *key)
@@ -284,6 +305,11 @@ static lae_status compare_to_first(const struct lae_grouping *grouping, const st
             status = add_key(varying, differences.items[i].key);
     varying->weights = varying->weights || !same_weights(first, run);
     varying->data = varying->data || !same_data(first, run);
+    bool alike = same_branches(first, run), same;
+    for (size_t i = 0; alike && status == NULL && i < run->earlier_count; i++)
+        status = compare_configs(grouping, first, first->earlier[i].config, run,
+                                 run->earlier[i].config, &alike, &same);
+    varying->branches = varying->branches || !alike;
     lae_config_differences_free(&differences);
     return status;
 }
@@ -314,7 +340,12 @@ static lae_status write_label(FILE *out, const struct lae_grouping *grouping,
     if (varying->data) {
         fprintf(out, "%sdata.path=", before);
         write_input(out, run, run->data_path, "data_path", "data_digest");
+        before = ", ";
     }
+    if (varying->branches) fputs(before, out);
+    if (varying->branches && run->earlier_count == 0) fputs("of one piece", out);
+    for (size_t i = 0; varying->branches && i < run->earlier_count; i++)
+        fprintf(out, "%sbranched after task %d", i > 0 ? ", " : "", run->earlier[i].task);
     return NULL;
 }
 
@@ -357,7 +388,7 @@ static lae_status name_groups(const struct lae_grouping *grouping, struct lae_gr
 {
     struct varying varying;
     lae_status status = find_varying(grouping, groups, &varying);
-    size_t keys = varying.count + varying.weights + varying.data;
+    size_t keys = varying.count + varying.weights + varying.data + varying.branches;
     for (size_t i = 0; i < groups->count && status == NULL; i++)
         status = keys > 0 && keys <= KEYS_SHOWN
                      ? name_by_keys(grouping, &groups->items[i], &varying)

@@ -92,7 +92,7 @@ static void write_names(FILE *out, const struct page *page)
 {
     for (size_t g = 0; g < page->groups.count; g++) {
         const struct lae_group *group = &page->groups.items[g];
-        if (g > 0) fputs(", ", out);
+        if (g > 0) fputs("; ", out); /* labels have commas */
         lae_html_text(out, group->label);
         if (group->count > 1) fprintf(out, " (%zu runs)", group->count);
     }

@@ -439,6 +439,27 @@ static void write_key(FILE *out, const struct keys *keys, size_t which)
     fputs("</tr>\n", out);
 }
 
+/* Of a run that branched: what was otherwise before. */
+static lae_status write_earlier(FILE *out, const struct lae_run *run)
+{
+    for (size_t i = 0; i < run->earlier_count; i++) {
+        const char *then = i + 1 < run->earlier_count ? run->earlier[i + 1].config : run->config;
+        struct lae_config_differences keys;
+        LAE_TRY(
+            lae_config_differences(run->place, run->earlier[i].config, run->place, then, &keys));
+        fputs("<p>", out);
+        lae_html_text(out, run->name);
+        fprintf(out, " branched after task %d, until which it had", run->earlier[i].task);
+        for (size_t k = 0; k < keys.count; k++) {
+            fprintf(out, "%s <code>%s</code> ", k > 0 ? "," : "", keys.items[k].key);
+            lae_html_text(out, keys.items[k].a);
+        }
+        fputs(keys.count > 0 ? ".</p>\n" : " the same keys.</p>\n", out);
+        lae_config_differences_free(&keys);
+    }
+    return NULL;
+}
+
 static void write_whole(FILE *out, const struct lae_run *run)
 {
     fputs("<details><summary>All keys of ", out);
@@ -463,8 +484,10 @@ static lae_status write_configuration(FILE *out, const struct page *page)
         for (size_t i = 0; i < keys.count; i++)
             write_key(out, &keys, i);
         end_table(out);
-        for (size_t i = 0; i < page->run_count; i++)
+        for (size_t i = 0; i < page->run_count && status == NULL; i++) {
+            status = write_earlier(out, &page->runs[i]);
             write_whole(out, &page->runs[i]);
+        }
     }
     free_keys(&keys);
     return status;

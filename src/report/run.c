@@ -163,7 +163,12 @@ static lae_status take_checkpoint(struct lae_run *run, const char *path,
     checkpoint->provenance = NULL;
     checkpoint->fact_count = 0;
     LAE_TRY(take_scorers(run, checkpoint));
-    return take_merges(run, path, checkpoint, log);
+    LAE_TRY(take_merges(run, path, checkpoint, log));
+    run->earlier = checkpoint->earlier; /* until here it told which files are of the same run */
+    run->earlier_count = checkpoint->earlier_count;
+    checkpoint->earlier = NULL;
+    checkpoint->earlier_count = 0;
+    return NULL;
 }
 
 /* A run whose first task is under way has its configuration in config.yaml alone. */
@@ -269,6 +274,9 @@ static void free_facts(struct lae_fact *facts, size_t count)
 
 void lae_run_free(struct lae_run *run)
 {
+    for (size_t i = 0; i < run->earlier_count; i++)
+        free(run->earlier[i].config);
+    free(run->earlier);
     for (size_t i = 0; i < run->scorer_count; i++) {
         free(run->scorers[i].name);
         free(run->scorers[i].accuracy);

@@ -40,6 +40,9 @@ done
 h5dump -d /metrics/online/seen "$runs/new/task_02.h5" | grep -q -i nan && fail "accuracies before the branch are lost"
 "$LAE_MPI" inspect "$runs/new/task_02.h5" >"$work/out" 2>&1 || fail "inspect"
 grep -q "until task 0 *" "$work/out" || { cat "$work/out"; fail "inspect does not tell of the branch"; }
+"$LAE_MPI" report "$runs/whole" "$runs/new" --output "$work/page" 2>"$work/out" || { cat "$work/out"; fail "report"; }
+grep -q "<p>new branched after task 0, until which it had.*<code>merge.method</code> ema" "$work/page/report.html" ||
+    fail "the page does not tell of the branch"
 for np in 1 2; do
     lae $np evaluate "$runs/new" >"$work/out" 2>&1 || fail "evaluate a branch"
     grep -q "^the same as stored in the file$" "$work/out" || { cat "$work/out"; fail "other accuracies"; }

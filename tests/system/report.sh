@@ -98,7 +98,7 @@ wanted=$(echo "$values" | awk '{ x[NR] = $1 } END { m = (x[1] + x[2]) / 2
 # A group is called by the keys in which it differs from the others.
 shown=$(xmllint --xpath "string((//table)[1]/tbody/tr[th='merge.method=ties' and td[1]='ensemble']/td[3])" "$work/all.html")
 [ "$shown" = "$wanted" ] || fail "mean and deviation: $shown shown, $wanted computed"
-xmllint --xpath "string((//h1)[1])" "$work/all.html" | grep -qF "merge.method=ties (2 runs), merge.method=none" || fail "the heading"
+xmllint --xpath "string((//h1)[1])" "$work/all.html" | grep -qF "merge.method=ties (2 runs); merge.method=none" || fail "the heading"
 [ "$(xmllint --xpath "string((//table[caption='Runs'])[1]/tbody/tr[3]/td[1])" "$work/all.html")" = merge.method=none ] ||
     fail "what a run is taken together as"
 [ "$(xmllint --xpath "string((//table[caption='Runs'])[1]/tbody/tr[3]/th)" "$work/all.html")" = "none <&\" '\$x" ] || fail "a run's name"
@@ -152,7 +152,7 @@ refused 2 "is the same run as" "$work/many" "$work/many/s1" --output "$work/refu
 
 learn one_order data.class_order=11,10,9,8,7,6,5,4,3,2,1,0 run.seed=2 merge.method=ties
 report "$runs/ties_seed1" "$runs/one_order" --output "$work/apart"
-xmllint --xpath "string((//h1)[1])" "$work/apart/report.html" | grep -qF "data.class_order=null, data.class_order=[11, 10, 9, ...]" ||
+xmllint --xpath "string((//h1)[1])" "$work/apart/report.html" | grep -qF "data.class_order=null; data.class_order=[11, 10, 9, ...]" ||
     fail "class orders in the heading"
 report "$runs/ties_seed1" "$runs/one_order" --output "$work/over" --over run.seed,data.class_order
 [ "$(cell "$work/over/report.html" "After the last finished task; mean ± standard deviation over run.seed, data.class_order" ensemble 1)" = 2 ] ||
@@ -166,7 +166,7 @@ tiny=$LAE_TEST_SOURCE/tests/reference/weights/timm-f16.safetensors
 learn weights merge.method=ties run.seed=3
 tiny=$tiny_before
 report "$runs/ties_seed1" "$runs/ties_seed2" "$runs/weights" --output "$work/weights"
-xmllint --xpath "string((//h1)[1])" "$work/weights/report.html" | grep -q "model.weights=[^ ]*:[0-9a-f]\{8\} (2 runs), model.weights=" ||
+xmllint --xpath "string((//h1)[1])" "$work/weights/report.html" | grep -q "model.weights=[^ ]*:[0-9a-f]\{8\} (2 runs); model.weights=" ||
     fail "runs on other weights are seeds of one experiment"
 
 learn held_out data.validation_share=0.2

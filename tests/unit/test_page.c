@@ -455,6 +455,25 @@ static void experiments(void **state)
     lae_groups_free(&groups);
 }
 
+/* A run that branched had other keys before: it is no seed of one that had not. */
+static void experiments_branched(void **state)
+{
+    (void)state;
+    struct lae_earlier ema = {0, (char *)"merge: {method: ema}"};
+    struct lae_earlier seed = {0, (char *)"merge: {method: ema}\nrun: {seed: 2}"};
+    struct lae_earlier later = {1, (char *)"merge: {method: ema}"};
+    struct lae_run run = {.place = "a", .name = "a", .config = "merge: {method: ties}"};
+    struct lae_run runs[4] = {run, run, run, run};
+    runs[1].earlier = &ema;
+    runs[2].earlier = &seed;
+    runs[2].config = "merge: {method: ties}\nrun: {seed: 2}";
+    runs[3].earlier = &later;
+    for (int i = 1; i < 4; i++)
+        runs[i].earlier_count = 1;
+    ARE_GROUPS(runs, NULL, {"of one piece", 1, 0}, {"branched after task 0", 2, 0},
+               {"branched after task 1", 1, 0});
+}
+
 /* As long as no task is finished paths tell weights and images apart. */
 static void experiments_begun(void **state)
 {
@@ -544,14 +563,23 @@ static void heat(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(html),        cmocka_unit_test(base64),
-        cmocka_unit_test(quotes),      cmocka_unit_test(curves),
-        cmocka_unit_test(last_points), cmocka_unit_test(foreign_lines),
-        cmocka_unit_test(long_lines),  cmocka_unit_test(no_files),
-        cmocka_unit_test(thinning),    cmocka_unit_test(moments),
-        cmocka_unit_test(groups),      cmocka_unit_test(group_names),
-        cmocka_unit_test(experiments), cmocka_unit_test(experiments_begun),
-        cmocka_unit_test(charts),      cmocka_unit_test(heat),
+        cmocka_unit_test(html),
+        cmocka_unit_test(base64),
+        cmocka_unit_test(quotes),
+        cmocka_unit_test(curves),
+        cmocka_unit_test(last_points),
+        cmocka_unit_test(foreign_lines),
+        cmocka_unit_test(long_lines),
+        cmocka_unit_test(no_files),
+        cmocka_unit_test(thinning),
+        cmocka_unit_test(moments),
+        cmocka_unit_test(groups),
+        cmocka_unit_test(group_names),
+        cmocka_unit_test(experiments),
+        cmocka_unit_test(experiments_begun),
+        cmocka_unit_test(experiments_branched),
+        cmocka_unit_test(charts),
+        cmocka_unit_test(heat),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -16,8 +16,10 @@ struct lae_score {
 };
 
 struct lae_run {
-    char *place, *name;             /* as given; the directory's own name */
-    char *config;                   /* the keys that can change the result, as YAML */
+    char *place, *name;          /* as given; the directory's own name */
+    char *config;                /* the keys that can change the result, as YAML */
+    struct lae_earlier *earlier; /* [earlier_count] of a run that branched: see checkpoint.h */
+    size_t earlier_count;
     char *keys;                     /* config.yaml, every key; NULL: not there */
     bool validation;                /* evaluated on training images that were held out */
     char *weights_path, *data_path; /* of config.yaml; NULL: not known */
