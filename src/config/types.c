@@ -409,8 +409,6 @@ static lae_status take_labels(const struct lae_key *key, const struct lae_writte
     int numbers[LAE_MAX_CLASSES];
     if (value->count == 0) return lae_key_refuse(key, value, 0);
     LAE_TRY(read_distinct(key, value, numbers, LAE_MAX_CLASSES));
-    bool list = value->kind == LAE_WRITTEN_LIST;
-    if (!list && numbers[0] != 0) return lae_key_refuse(key, value, 0); /* no order of one class */
     size_t bytes = value->count * sizeof *numbers;
     int *copy = malloc(bytes);
     if (copy == NULL) return lae_out_of_memory(bytes, key->name);

@@ -231,7 +231,9 @@ static lae_status add_positions(struct assembly *assembly)
                      "%s: %s has a row for each of %zu x %zu patches and none for the "
                      "class token",
                      assembly->path, raw->name, side_of(rows), side_of(rows));
-    LAE_TRY(add_tensor(assembly, LAE_POS_EMBED, 0, &out));
+    lae_status status = add_tensor(assembly, LAE_POS_EMBED, 0, &out);
+    assembly->extents[LAE_TOKENS] = rows; /* the file's, which all else must go with */
+    LAE_TRY(status);
     LAE_TRY(convert(recipe, raw, out + missing * width));
     memmove(out, out + missing * width, covered * width * sizeof *out);
     if (missing > 0) memset(out + covered * width, 0, missing * width * sizeof *out);

@@ -340,6 +340,14 @@ static void test_fixtures(void **state)
         {"transformers.safetensors", "transformers safetensors", 1e-12, 0},
         {"transformers-vit.safetensors", "transformers safetensors", 1e-12, 0},
         {"own.h5", "HDF5", 1e-6, 0},
+        {"torch/timm.pth", "timm PyTorch", 1e-6, 0},
+        {"torch/model.pth", "timm PyTorch", 1e-6, 0},
+        {"torch/half.pth", "timm PyTorch", 1e-6, 0},
+        {"torch/bfloat16.pt", "timm PyTorch", 1e-6, 0},
+        {"torch/flat.pth", "timm PyTorch", 1e-6, 0},
+        {"torch/flat-legacy.pth", "timm PyTorch", 1e-6, 0},
+        {"torch/legacy.bin", "transformers PyTorch", 1e-12, 0},
+        {"torch/teacher.pth", "timm PyTorch", 1e-6, 0},
     };
     char folder[2 * PATH_SIZE], path[3 * PATH_SIZE], expected[3 * PATH_SIZE];
     snprintf(folder, sizeof folder, "%s", of_source("tests/reference/weights"));

@@ -460,7 +460,7 @@ static inline void append_value(struct bytes *bytes, const char *type, float val
 {
     if (strcmp(type, "F16") == 0 || strcmp(type, "<f2") == 0)
         append_number(bytes, half_of(value), 2);
-    else if (strcmp(type, "BF16") == 0)
+    else if (strcmp(type, "BF16") == 0 || strcmp(type, "|V2") == 0)
         append_number(bytes, bits_of(value) >> 16, 2);
     else
         append_number(bytes, bits_of(value), 4);
