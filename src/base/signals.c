@@ -118,6 +118,8 @@ bool lae_outlive(bool (*work)(void *context), void *context)
         become_deaf();
         _exit(work(context) ? 0 : 1);
     }
+    signal(SIGTERM, SIG_IGN); /* SLURM and launchers repeat it; this one has no more to save */
+    signal(SIGHUP, SIG_IGN);
     int state = 0;
     pid_t ended;
     do {

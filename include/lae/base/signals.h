@@ -37,7 +37,7 @@ enum lae_request lae_signals_request(void);
 /* Has the work done by a copy of this process, in a session of its own, and waits for it. Whoever
  * ends this process and its group meanwhile (Open MPI 5's mpirun does, a quarter of a second after
  * SIGTERM) does not end the work. False: it was not done, or not well. The copy has none of this
- * one's threads, and must not use MPI. */
+ * one's threads, and must not use MPI. From then on this process ignores SIGTERM and SIGHUP. */
 bool lae_outlive(bool (*work)(void *context), void *context);
 
 #endif
