@@ -195,6 +195,39 @@ static void test_written_again(void **state)
     lae_status_free(status);
 }
 
+static void assert_pointed(const char *path, double share, const char *word)
+{
+    struct lae_dataset dataset;
+    struct lae_data_options options = {
+        .dataset = LAE_DATASET_CIFAR100, .path = path, .validation_share = share};
+    lae_status status = lae_dataset_open(&options, &dataset);
+    if (status == NULL || strstr(lae_status_message(status), word) == NULL)
+        fail_msg("no \"%s\": %s", word, lae_status_message(status));
+    lae_status_free(status);
+}
+
+/* What lies beside the place that was named is pointed at; test images that nobody needs may be
+ * missing. */
+static void test_places(void **state)
+{
+    struct lae_dataset dataset;
+    char path[2 * PATH_SIZE];
+    copy(*state, "train.bin", "train.bin");
+    snprintf(path, sizeof path, "%s/train.bin", (char *)*state);
+    assert_pointed(path, 0, "is one of the dataset's files; give the directory");
+    assert_pointed(*state, 0, "no test.bin; data.dataset=cifar100 needs");
+    struct lae_data_options options = {
+        .dataset = LAE_DATASET_CIFAR100, .path = *state, .validation_share = 0.5};
+    assert_null(lae_dataset_open(&options, &dataset));
+    assert_int_equal(dataset.count[LAE_TRAIN], 3);
+    assert_int_equal(dataset.count[LAE_TEST], 0);
+    lae_dataset_close(&dataset);
+    copy(*state, "train", "cifar-100-python.tar.gz");
+    assert_pointed(*state, 0, "but cifar-100-python.tar.gz is there, which is read as it is");
+    assert_int_equal(remove(path), 0);
+    assert_pointed(*state, 0.5, "cifar-100-python.tar.gz is there");
+}
+
 /* No prefix is a pickle, nor is one with anything after it. */
 static void test_cut(void **state)
 {
@@ -436,6 +469,7 @@ int main(void)
         TEST(test_cifar100),
         TEST(test_cifar10),
         TEST(test_written_again),
+        TEST(test_places),
         cmocka_unit_test(test_cut),
         cmocka_unit_test(test_flipped),
         cmocka_unit_test(test_refused),
