@@ -83,5 +83,5 @@ struct lae_moments page_epoch_moments(const struct lae_group *group, int task, b
 
 int page_matrix_step(const struct lae_group *group)
 {
-    return (group->finished + MATRIX_ROWS - 1) / MATRIX_ROWS;
+    return group->finished > MATRIX_ROWS ? (group->finished + MATRIX_ROWS - 1) / MATRIX_ROWS : 1;
 }
