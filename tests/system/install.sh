@@ -32,6 +32,47 @@ grep -q "name: lae_ema" "$work/out" || fail "another configuration"
 printf 'run: {name: mine}\nmodel: {weights: none}\ndata: {path: none}\n' >"$work/lae_ema.yaml"
 (cd "$work" && "$program" --print-config --config lae_ema.yaml) | grep -q "name: mine" ||
     fail "a file of that name does not come first"
+# The demonstration by its name, and data where get-data.sh puts them: $LAE_DATA, ./data, the user's.
+export HOME="$work/home"
+mkdir -p "$work/served" "$HOME" "$work/empty"
+printf 'archive' >"$work/served/cifar-100-binary.tar.gz"
+printf 'weights' >"$work/served/ViT-B_16.npz"
+placed() { # DIRECTORY: get-data.sh fetches there, and the program finds it there
+    LAE_CIFAR100_URL="file://$work/served/cifar-100-binary.tar.gz" LAE_WEIGHTS_URL="file://$work/served/ViT-B_16.npz" \
+        LAE_CIFAR100_MD5=$(md5sum "$work/served/cifar-100-binary.tar.gz" | cut -d' ' -f1) \
+        LAE_WEIGHTS_MD5=$(md5sum "$work/served/ViT-B_16.npz" | cut -d' ' -f1) \
+        sh "$prefix/share/lae_mpi/launch/get-data.sh" >"$work/said" 2>&1 || { cat "$work/said"; fail "get-data.sh"; }
+    [ -s "$1/cifar-100-binary.tar.gz" ] && [ -s "$1/ViT-B_16.npz" ] || { cat "$work/said"; fail "not in $1"; }
+    "$program" --config best --print-config >"$work/out" || fail "--config best"
+    grep -q "path: $2/cifar-100-binary.tar.gz" "$work/out" && grep -q "weights: $2/ViT-B_16.npz" "$work/out" ||
+        { cat "$work/out"; fail "not found in $2"; }
+}
+cd "$work/empty" || exit 1
+"$program" --config best >"$work/out" 2>"$work/err" && fail "trained without data"
+grep -q "lies in none of data, $HOME/.local/share/lae_mpi" "$work/err" || { cat "$work/err"; fail "where it looked"; }
+[ -z "$(ls -A)" ] || fail "something is left"
+if command -v curl >/dev/null; then
+    placed "$HOME/.local/share/lae_mpi" "$HOME/.local/share/lae_mpi"
+    mkdir data
+    placed data data
+    LAE_DATA=$work/elsewhere
+    export LAE_DATA
+    placed "$work/elsewhere" "$work/elsewhere"
+    unset LAE_DATA
+fi
+"$program" --config demo --print-config | grep -q "weights: $prefix/share/lae_mpi/data/demo_vit.safetensors" ||
+    fail "the demonstration by its name"
+"$program" bench --config lae_ema --help >/dev/null || fail "bench with a configuration by name"
+# A program that is not installed, in a build directory elsewhere.
+mkdir "$work/build"
+cp "$LAE_MPI" "$work/build/lae_mpi"
+cp "$LAE_TEST_BUILD/lae_home" "$work/build/lae_home" || fail "the build directory does not say where its sources are"
+"$work/build/lae_mpi" --config demo --print-config | grep -q "weights: $LAE_TEST_SOURCE/data/demo_vit.safetensors" ||
+    fail "the sources of a build directory elsewhere"
+"$work/build/lae_mpi" --print-config | grep -q "name: demo" || fail "the bare program of a build directory elsewhere"
+"$program" --config lae_tise >"$work/out" 2>"$work/err" && fail "a configuration that is not there"
+grep -q 'did you mean "lae_ties"' "$work/err" || { cat "$work/err"; fail "the nearest configuration"; }
+cd / || exit 1
 echo "ok: the program"
 
 compiler=${CC:-cc}
