@@ -43,7 +43,17 @@ static lae_status seek_file(const char *path, int file, uint64_t offset)
     return NULL;
 }
 
-static lae_status digest_descriptor(const char *path, int file, EVP_MD_CTX *context,
+/* The part of `block` [count], which begins at byte `at` of a file, that lies in the range. */
+static void zero_range(unsigned char *block, size_t count, uint64_t at,
+                       const struct lae_digest_range *range)
+{
+    uint64_t from = range->from > at ? range->from : at, end = at + count;
+    uint64_t to = range->to < end ? range->to : end;
+    if (from < to) memset(block + (from - at), 0, (size_t)(to - from));
+}
+
+static lae_status digest_descriptor(const char *path, int file, uint64_t at,
+                                    const struct lae_digest_range *zeroed, EVP_MD_CTX *context,
                                     unsigned char *block)
 {
     for (;;) {
@@ -51,12 +61,16 @@ static lae_status digest_descriptor(const char *path, int file, EVP_MD_CTX *cont
         if (count == 0) return NULL;
         if (count < 0 && errno == EINTR) continue;
         if (count < 0) return lae_bad_input("%s: cannot be read: %s", path, strerror(errno));
+        zero_range(block, (size_t)count, at, zeroed);
+        at += (uint64_t)count;
         if (EVP_DigestUpdate(context, block, (size_t)count) != 1)
             return lae_failed("libcrypto cannot compute SHA-256");
     }
 }
 
-static lae_status digest_open_file(const char *path, int file, char text[LAE_DIGEST_TEXT])
+static lae_status digest_open_file(const char *path, int file, uint64_t offset,
+                                   const struct lae_digest_range *zeroed,
+                                   char text[LAE_DIGEST_TEXT])
 {
     EVP_MD_CTX *context = EVP_MD_CTX_new();
     unsigned char *block = malloc(BLOCK);
@@ -67,7 +81,7 @@ static lae_status digest_open_file(const char *path, int file, char text[LAE_DIG
     else if (EVP_DigestInit_ex(context, EVP_sha256(), NULL) != 1)
         status = lae_failed("libcrypto cannot compute SHA-256");
     else
-        status = digest_descriptor(path, file, context, block);
+        status = digest_descriptor(path, file, offset, zeroed, context, block);
     if (status == NULL && EVP_DigestFinal_ex(context, bytes, NULL) != 1)
         status = lae_failed("libcrypto cannot compute SHA-256");
     if (status == NULL) to_text(bytes, text);
@@ -78,11 +92,17 @@ static lae_status digest_open_file(const char *path, int file, char text[LAE_DIG
 
 lae_status lae_digest_file(const char *path, uint64_t offset, char text[LAE_DIGEST_TEXT])
 {
+    return lae_digest_file_zeroed(path, offset, (struct lae_digest_range){0}, text);
+}
+
+lae_status lae_digest_file_zeroed(const char *path, uint64_t offset, struct lae_digest_range zeroed,
+                                  char text[LAE_DIGEST_TEXT])
+{
     text[0] = '\0';
     int file = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
     if (file < 0) return lae_bad_input("%s: cannot be opened: %s", path, strerror(errno));
     lae_status status = seek_file(path, file, offset);
-    if (status == NULL) status = digest_open_file(path, file, text);
+    if (status == NULL) status = digest_open_file(path, file, offset, &zeroed, text);
     close(file);
     return status;
 }

@@ -1,8 +1,9 @@
 /* The newest task file that is whole, or the state inside the task after it, if there is one.
  *
- * A damaged file is passed over with a warning, and what it held is computed again. Anything else
- * that cannot be read (a newer version's file, a directory in its place, no permission) ends the
- * program: going back would overwrite it.
+ * A damaged file is passed over with a warning, and what it held is computed again; it is kept
+ * under another name, as somebody may know how to mend it. Anything else that cannot be read (a
+ * newer version's file, a directory in its place, no permission) ends the program: going back would
+ * overwrite it.
  */
 #include "recovery.h"
 
@@ -18,6 +19,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 char *recovery_task_path(const char *directory, int task)
 {
@@ -58,6 +60,44 @@ static lae_status read_if_whole(const char *path, struct lae_log *log,
     }
     *read = status == NULL;
     return status;
+}
+
+/* Gives a file of the run another name, under which nothing looks for it: NAME.damaged, or with a
+ * number where that is taken. */
+static lae_status set_aside(const char *path, struct lae_log *log)
+{
+    size_t size = strlen(path) + 32;
+    char *other = malloc(size);
+    if (other == NULL) return lae_out_of_memory(size, "a path");
+    struct stat about;
+    int number = 1;
+    do
+        snprintf(other, size, number == 1 ? "%s.damaged" : "%s.damaged-%d", path, number);
+    while (lstat(other, &about) == 0 && number++ < 10000);
+    lae_status status = lae_atomic_rename(path, other);
+    if (status == NULL) lae_log_warn(log, "%s: is kept as %s", path, other);
+    free(other);
+    return status;
+}
+
+static lae_status set_aside_if(bool damaged, char *path, struct lae_log *log)
+{
+    lae_status status = path == NULL ? lae_out_of_memory(64, "a path") : NULL;
+    if (status == NULL && lae_path_exists(path) && (damaged || lae_checkpoint_is_damaged(path)))
+        status = set_aside(path, log);
+    free(path);
+    return status;
+}
+
+lae_status recovery_set_aside(const struct lae_rundir *dir, struct lae_log *log)
+{
+    int highest;
+    LAE_TRY(highest_task(dir->path, &highest));
+    /* A task's file that is whole would have been found. */
+    for (int task = dir->found ? dir->finished : 0; task <= highest; task++)
+        LAE_TRY(set_aside_if(true, recovery_task_path(dir->path, task), log));
+    LAE_TRY(set_aside_if(false, lae_path_join(dir->path, RESUME), log));
+    return set_aside_if(false, lae_path_join(dir->path, RESUME_PREVIOUS), log);
 }
 
 static void take(struct lae_rundir *dir, const struct lae_checkpoint *checkpoint)
@@ -172,7 +212,8 @@ lae_status recovery_copy(const struct lae_rundir *dir)
     const struct lae_checkpoint *last = &dir->last;
     char *source = lae_path_directory(dir->from);
     lae_status status = source == NULL ? lae_out_of_memory(64, "a path") : NULL;
-    for (int task = 0; task <= last->task && status == NULL; task++) {
+    /* The newest first: a copy that is killed is gone on from there, and never from less. */
+    for (int task = last->task; task >= 0 && status == NULL; task--) {
         bool own = task == last->task, inside = own && last->inside.present;
         char *from = own ? strdup(dir->from) : recovery_task_path(source, task);
         char *to = inside ? lae_path_join(dir->path, RESUME) : recovery_task_path(dir->path, task);

@@ -27,6 +27,10 @@ lae_status recovery_copy(const struct lae_rundir *dir) LAE_MUST_CHECK;
 lae_status recovery_differences(const struct lae_config *config, const char *path, const char *then,
                                 struct lae_config_differences *differences) LAE_MUST_CHECK;
 
+/* Gives the damaged files that were passed over other names, before what is computed again takes
+ * theirs. */
+lae_status recovery_set_aside(const struct lae_rundir *dir, struct lae_log *log) LAE_MUST_CHECK;
+
 /* What a run is computed from, as it is now. software NULL: not looked at. */
 struct recovery_inputs {
     const char *data, *weights; /* digests */

@@ -14,8 +14,13 @@
 
 static const unsigned char hdf5_signature[8] = {0x89, 'H', 'D', 'F', '\r', '\n', 0x1a, '\n'};
 
+/* HDF5's superblock, of version 0 in our files: its flags say that somebody has the file open to
+ * write in it. They are 0 in a file that is closed, and stay 1 where a viewer was killed that had
+ * it open: nothing else is changed by that, and HDF5 reads it as before. */
+enum { SUPERBLOCK = 24, VERSION_AT = 8, FLAGS_AT = 20 };
+
 struct front {
-    unsigned char bytes[LAE_SEAL_BYTES + sizeof hdf5_signature];
+    unsigned char bytes[LAE_SEAL_BYTES + SUPERBLOCK];
     size_t size; /* less than sizeof bytes in a short file */
 };
 
@@ -93,10 +98,24 @@ static lae_status without_line(const char *path, const char *format_name, const 
     return lae_bad_input("%s: not an HDF5 file; a %s file is wanted", path, format_name);
 }
 
-static lae_status compare_digest(const char *path, const struct seal *seal)
+/* As it was when the file was closed. */
+static lae_status digest_content(const char *path, const struct front *front,
+                                 char digest[LAE_DIGEST_TEXT])
+{
+    struct lae_digest_range flags = {LAE_SEAL_BYTES + FLAGS_AT, LAE_SEAL_BYTES + SUPERBLOCK};
+    static const unsigned char left_open[SUPERBLOCK - FLAGS_AT] = {1};
+    bool left = has_signature(front, LAE_SEAL_BYTES) && front->size == sizeof front->bytes &&
+                front->bytes[LAE_SEAL_BYTES + VERSION_AT] == 0 &&
+                memcmp(front->bytes + flags.from, left_open, sizeof left_open) == 0;
+    if (!left) flags.to = flags.from;
+    return lae_digest_file_zeroed(path, LAE_SEAL_BYTES, flags, digest);
+}
+
+static lae_status compare_digest(const char *path, const struct front *front,
+                                 const struct seal *seal)
 {
     char found[LAE_DIGEST_TEXT];
-    LAE_TRY(lae_digest_file(path, LAE_SEAL_BYTES, found));
+    LAE_TRY(digest_content(path, front, found));
     if (strcmp(found, seal->digest) == 0) return NULL;
     return lae_bad_input(
         "%s: damaged: the SHA-256 of its content is %s, but %s was written; " REMEDY
@@ -121,7 +140,7 @@ lae_status lae_seal_check(const char *path, const char *format_name, int newest,
             "%s: written by a newer version: format_version %d, this program reads "
             "up to %d",
             path, seal.version, newest);
-    LAE_TRY(compare_digest(path, &seal));
+    LAE_TRY(compare_digest(path, &front, &seal));
     *version = seal.version;
     return NULL;
 }
@@ -136,7 +155,7 @@ bool lae_seal_is_damaged(const char *path)
     if (status == NULL && !parse_seal(&front, &seal)) {
         damaged = !has_signature(&front, 0);
     } else if (status == NULL) {
-        status = lae_digest_file(path, LAE_SEAL_BYTES, found);
+        status = digest_content(path, &front, found);
         damaged = status == NULL && strcmp(found, seal.digest) != 0;
     }
     lae_status_free(status);

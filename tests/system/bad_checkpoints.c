@@ -63,6 +63,9 @@ static bool compare_run(const struct bad_place *place, const char *whole)
 static bool compare_damage(const struct bad_place *place, const void *with)
 {
     const struct damage *damage = with;
+    char path[BAD_PATH], kept[BAD_PATH + 16];
+    snprintf(kept, sizeof kept, "%s.damaged", bad_join(path, place->run, damage->file));
+    if (access(kept, F_OK) != 0) return bad_tell("find", kept); /* not replaced */
     return compare_run(place, damage->whole);
 }
 

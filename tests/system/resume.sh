@@ -40,6 +40,19 @@ for task in task_00.h5 task_01.h5 task_02.h5; do same whole branch $task; done
 train 1 branch merge.method=ties run.resume="$runs/whole/task_01.h5" || fail "run.resume=PATH again"
 grep -q "is whole" "$work/branch.err" || fail "the branch is learned again"
 
+# A copy that ends half way has the newest file: it is gone on from, and the same command brings what
+# is missing.
+mkdir -p "$work/half/task_00.h5"
+cp "$runs/whole/task_01.h5" "$work/half"
+train 1 half merge.method=ties run.resume="$work/half/task_01.h5"
+code=$?
+[ $code -eq 2 ] && [ -e "$runs/half/task_01.h5" ] || { cat "$work/half.err"; fail "half a copy: $code"; }
+rmdir "$work/half/task_00.h5"
+cp "$runs/whole/task_00.h5" "$work/half"
+train 1 half merge.method=ties run.resume="$work/half/task_01.h5" ||
+    { cat "$work/half.err"; fail "going on from half a copy"; }
+for task in task_00.h5 task_01.h5 task_02.h5; do same whole half $task; done
+
 # A missing file in between: the newest counts.
 rm "$runs/branch/task_00.h5" "$runs/branch/task_02.h5"
 train 2 branch merge.method=ties || fail "with a gap"
@@ -56,6 +69,7 @@ same bare bare1 task_02.h5
 printf 'X' | dd of="$runs/parts/task_02.h5" bs=1 seek=5000 conv=notrunc 2>/dev/null
 train 1 parts merge.method=ties || fail "with a damaged file"
 grep -q "task_02.h5" "$work/parts.err" || fail "the damage is not said"
+[ -e "$runs/parts/task_02.h5.damaged" ] || fail "the damaged file is not kept"
 same whole parts task_02.h5
 
 # A state inside a task that lies alone, without the tasks' files before it, is gone on from; so is

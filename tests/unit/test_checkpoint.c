@@ -21,6 +21,7 @@
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #define COUNT(array) (sizeof(array) / sizeof(array)[0])
@@ -476,6 +477,36 @@ static void test_flipped_bits(void **state)
     assert_true(tried > 1500);
     assert_ok(read_and_free(place->path));
     free(bytes);
+}
+
+/* A viewer that is killed while it has the file open to write in it leaves a flag in the
+ * superblock, and nothing else. */
+static void test_left_open_by_a_viewer(void **state)
+{
+    struct place *place = *state;
+    write_example(place->path);
+    size_t size;
+    unsigned char *before = load(place->path, &size);
+    pid_t viewer = fork();
+    if (viewer == 0) {
+        H5Fopen(place->path, H5F_ACC_RDWR, H5P_DEFAULT);
+        raise(SIGKILL);
+    }
+    assert_int_equal(waitpid(viewer, NULL, 0), viewer);
+    unsigned char *after = load(place->path, &size);
+    assert_memory_not_equal(before, after, size);
+    assert_ok(read_and_free(place->path));
+    assert_false(lae_checkpoint_is_damaged(place->path));
+    for (size_t flag = 21; flag < 24; flag++) { /* the other bytes of the flags are no such thing */
+        poke(place->path, LAE_SEAL_BYTES + flag, 1);
+        assert_error(read_and_free(place->path), LAE_BAD_INPUT, place->path, "damaged", NULL);
+        assert_true(lae_checkpoint_is_damaged(place->path));
+        poke(place->path, LAE_SEAL_BYTES + flag, 0);
+    }
+    poke(place->path, size / 2, (unsigned char)~before[size / 2]);
+    assert_error(read_and_free(place->path), LAE_BAD_INPUT, place->path, "damaged", NULL);
+    free(before);
+    free(after);
 }
 
 static void test_damage_is_explained(void **state)
@@ -1160,15 +1191,25 @@ static void test_vectors(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        AT_A_PLACE(test_round_trip),    AT_A_PLACE(test_round_trip_of_little),
-        AT_A_PLACE(test_large_values),  AT_A_PLACE(test_equal_contents_equal_files),
-        AT_A_PLACE(test_index),         AT_A_PLACE(test_index_listed),
-        AT_A_PLACE(test_flipped_bits),  AT_A_PLACE(test_damage_is_explained),
-        AT_A_PLACE(test_truncation),    AT_A_PLACE(test_other_kinds_of_file),
-        AT_A_PLACE(test_newer_version), AT_A_PLACE(test_without_seal),
-        AT_A_PLACE(test_repacked),      AT_A_PLACE(test_odd_contents),
-        AT_A_PLACE(test_other_writers), AT_A_PLACE(test_no_such_directory),
-        AT_A_PLACE(test_full_disk),     cmocka_unit_test(test_vectors),
+        AT_A_PLACE(test_round_trip),
+        AT_A_PLACE(test_round_trip_of_little),
+        AT_A_PLACE(test_large_values),
+        AT_A_PLACE(test_equal_contents_equal_files),
+        AT_A_PLACE(test_index),
+        AT_A_PLACE(test_index_listed),
+        AT_A_PLACE(test_flipped_bits),
+        AT_A_PLACE(test_left_open_by_a_viewer),
+        AT_A_PLACE(test_damage_is_explained),
+        AT_A_PLACE(test_truncation),
+        AT_A_PLACE(test_other_kinds_of_file),
+        AT_A_PLACE(test_newer_version),
+        AT_A_PLACE(test_without_seal),
+        AT_A_PLACE(test_repacked),
+        AT_A_PLACE(test_odd_contents),
+        AT_A_PLACE(test_other_writers),
+        AT_A_PLACE(test_no_such_directory),
+        AT_A_PLACE(test_full_disk),
+        cmocka_unit_test(test_vectors),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -17,4 +17,11 @@ lae_status lae_digest_memory(const void *data, size_t size,
 lae_status lae_digest_file(const char *path, uint64_t offset,
                            char text[LAE_DIGEST_TEXT]) LAE_MUST_CHECK;
 
+/* The same as if the file's bytes of a range, which counts from its beginning, were zero. */
+struct lae_digest_range {
+    uint64_t from, to; /* to: the first that is not in it */
+};
+lae_status lae_digest_file_zeroed(const char *path, uint64_t offset, struct lae_digest_range zeroed,
+                                  char text[LAE_DIGEST_TEXT]) LAE_MUST_CHECK;
+
 #endif
