@@ -48,36 +48,86 @@ prepare_environment() {
     hush_launcher
 }
 
-# hand_on SIGNAL: asks the ranks to finish their step, save and exit 75; at a second INT or TERM, to
-# end at once.
+# hand_on SIGNAL: asks the ranks to finish their step, save and exit 75; at a second INT, TERM or QUIT,
+# to end at once. (A terminal that is closed may send HUP twice.) Nobody may read the message.
 hand_on() {
     request=USR1
     case $1,$asked in
-    USR1,*) asked=${asked:-USR1} ;;
-    *, | *,USR1)
+    USR1,* | USR2,* | HUP,*)
+        [ -n "$asked" ] || asked=$1
+        [ "$asked" != USR2 ] || asked=USR1
+        ;;
+    *, | *,USR1 | *,HUP)
         asked=$1
-        echo "$me: stopping after this step; once more to end at once" >&2
+        echo "$me: stopping after this step; once more to end at once" 2>/dev/null >&2 || :
         ;;
     *) request=TERM ;;
     esac
+    [ -n "$launcher" ] || return 0
     kill -$request "$launcher" 2>/dev/null || : # it may have ended by now
+    repeat_request
 }
 
-# launch COMMAND...: runs the ranks' launcher, handing signals on to it. Leaves its exit code in
-# `code` and in `asked` what came: nothing, USR1, or (which says more) the first INT or TERM.
-# The shell looks at signals only between commands and in `wait`, so the launcher is not waited for
-# in the foreground; and `wait` is over with a signal, so it is called again.
-launch() {
-    asked=""
-    "$@" </dev/null &
-    launcher=$!
-    for signal in INT TERM USR1; do
+# A launcher that has no ranks yet hands nothing on, and a rank may be loading its libraries still: they
+# are asked every second until they have ended.
+repeat_request() {
+    [ -z "$repeating" ] || return 0
+    (while sleep 1 && kill -USR1 "$launcher"; do :; done) </dev/null >/dev/null 2>&1 &
+    repeating=$!
+}
+
+# listen: requests to stop are noted from now on.
+listen() {
+    asked="" launcher="" repeating=""
+    for signal in INT TERM HUP QUIT USR1 USR2; do
         # shellcheck disable=SC2064
         trap "hand_on $signal" $signal
     done
+    trap : PIPE # messages to nobody
+}
+
+# One rank: says which it was where a signal ended it, which launchers keep to themselves, and ends with
+# the program's exit code. Signals for the rank reach this shell as well. The two by which ranks are
+# asked are ignored until the program listens, while its libraries load.
+# shellcheck disable=SC2016
+watched_rank='
+asked=""
+trap "asked=yes" TERM INT HUP QUIT
+trap "" USR1 USR2
+"$@" &
+while :; do
+    wait $! && code=0 || code=$?
+    kill -0 $! 2>/dev/null || break
+done
+if [ $code -gt 128 ] && [ -z "$asked" ]; then
+    name=$(kill -l $((code - 128)) 2>/dev/null) || name=$((code - 128))
+    [ "$name" != KILL ] || name="KILL (from somebody, or from the kernel where memory runs out: see dmesg)"
+    echo "lae_mpi: rank ${OMPI_COMM_WORLD_RANK:-${PMIX_RANK:-${SLURM_PROCID:-?}}} on $(uname -n) was" \
+        "ended by signal $name; the same command goes on from the last saved state" >&2
+fi
+exit $code'
+
+# launch COMMAND...: runs the ranks' launcher, handing signals on to it. Leaves its exit code in `code` and in `asked` what came: nothing, USR1, or
+# (which says more) the first INT, TERM, QUIT or HUP.
+# The shell looks at signals only between commands and in `wait`, so the launcher is not waited for
+# in the foreground; and `wait` is over with a signal, so it is called again. Until the launcher
+# listens, it must not be killed by what asks it to hand on.
+launch() {
+    if [ -n "$asked" ]; then # before anything was begun
+        code=75
+        return
+    fi
+    (
+        trap '' USR1 USR2
+        trap - INT TERM HUP QUIT PIPE
+        exec "$@"
+    ) </dev/null &
+    launcher=$!
+    [ -z "$asked" ] || hand_on USR1 # it came in between
     while :; do
-        wait $launcher && code=0 || code=$?
-        kill -0 $launcher 2>/dev/null || break
+        wait "$launcher" && code=0 || code=$?
+        kill -0 "$launcher" 2>/dev/null || break
     done
-    trap - INT TERM USR1
+    [ -z "$repeating" ] || kill "$repeating" 2>/dev/null || :
+    trap - INT TERM HUP QUIT USR1 USR2 PIPE
 }

@@ -79,8 +79,11 @@ def settings(cell, arguments):
 def call(command):
     """Runs it, handing on what asks it to stop; the study ends with its exit code unless that is 0."""
     print("+", shlex.join(command), flush=True)
+    numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGUSR1)
+    for number in numbers: # what this program was started to ignore, a shell could not listen to
+        signal.signal(number, signal.SIG_DFL)
     child = subprocess.Popen(command, start_new_session=True)
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGUSR1):
+    for number in numbers:
         signal.signal(number, lambda number, frame: child.send_signal(number))
     code = child.wait()
     if code != 0:

@@ -20,17 +20,8 @@ static bool name_output(long pid, int fd, char name[256])
     return true;
 }
 
-int lae_terminal_find(int fd)
-{
-    if (isatty(fd)) return fd;
-    if (getenv("OMPI_COMM_WORLD_RANK") == NULL) return -1;
-    char target[256];
-    if (!name_output((long)getppid(), fd, target)) return -1;
-    if (strncmp(target, "/dev/pts/", 9) != 0 && strncmp(target, "/dev/tty", 8) != 0) return -1;
-    return open(target, O_WRONLY | O_NOCTTY | O_CLOEXEC);
-}
-
-bool lae_launcher_named(long pid, char name[LAE_LAUNCHER_NAME])
+/* Whether process `pid` is an MPI launcher on this host; its name as the kernel has it. */
+static bool is_launcher(long pid, char name[LAE_LAUNCHER_NAME])
 {
     static const char *const names[] = {"mpirun", "mpiexec", "orterun", "prterun"};
     char path[64];
@@ -45,10 +36,44 @@ bool lae_launcher_named(long pid, char name[LAE_LAUNCHER_NAME])
     return false;
 }
 
+/* The parent of process `pid`; -1: not known. */
+static long parent_of(long pid)
+{
+    char path[64];
+    long parent = -1;
+    snprintf(path, sizeof path, "/proc/%ld/status", pid);
+    FILE *file = fopen(path, "re");
+    char line[256];
+    while (file != NULL && parent < 0 && fgets(line, sizeof line, file) != NULL)
+        if (sscanf(line, "PPid: %ld", &parent) != 1) parent = -1;
+    if (file != NULL) fclose(file);
+    return parent;
+}
+
+/* launch/start.sh has a shell between the two, which tells how a rank ended. */
+long lae_launcher_find(char name[LAE_LAUNCHER_NAME])
+{
+    long parent = (long)getppid();
+    if (is_launcher(parent, name)) return parent;
+    long above = parent_of(parent);
+    return above > 0 && is_launcher(above, name) ? above : -1;
+}
+
+int lae_terminal_find(int fd)
+{
+    if (isatty(fd)) return fd;
+    if (getenv("OMPI_COMM_WORLD_RANK") == NULL) return -1;
+    char target[256], name[LAE_LAUNCHER_NAME];
+    long launcher = lae_launcher_find(name);
+    if (!name_output(launcher > 0 ? launcher : (long)getppid(), fd, target)) return -1;
+    if (strncmp(target, "/dev/pts/", 9) != 0 && strncmp(target, "/dev/tty", 8) != 0) return -1;
+    return open(target, O_WRONLY | O_NOCTTY | O_CLOEXEC);
+}
+
 bool lae_terminal_joins(void)
 {
     char output[256], errors[256], name[LAE_LAUNCHER_NAME];
-    long pid = lae_launcher_named((long)getppid(), name) ? (long)getppid() : (long)getpid();
+    long launcher = lae_launcher_find(name), pid = launcher > 0 ? launcher : (long)getpid();
     return name_output(pid, STDOUT_FILENO, output) && name_output(pid, STDERR_FILENO, errors) &&
            strcmp(output, errors) == 0;
 }

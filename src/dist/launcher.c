@@ -51,8 +51,8 @@ static bool start_script(char *process, char *name)
 bool launcher_end(void)
 {
     char name[LAE_LAUNCHER_NAME], process[32];
-    long launcher = (long)getppid();
-    if (!lae_launcher_named(launcher, name)) return false;
+    long launcher = lae_launcher_find(name);
+    if (launcher < 0) return false;
     snprintf(process, sizeof process, "%ld", launcher);
     return start_script(process, name);
 }

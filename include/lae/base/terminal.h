@@ -26,9 +26,9 @@ bool lae_terminal_joins(void);
 
 #define LAE_LAUNCHER_NAME 32 /* bytes */
 
-/* Whether process `pid` is an MPI launcher on this host, whose output is where its ranks' ends;
- * Open MPI 5's mpirun is a prterun. The process's name as the kernel has it. */
-bool lae_launcher_named(long pid, char name[LAE_LAUNCHER_NAME]);
+/* The MPI launcher on this host that started this process, and whose output is where its ranks' ends;
+ * Open MPI 5's mpirun is a prterun. The process's name as the kernel has it. -1: none. */
+long lae_launcher_find(char name[LAE_LAUNCHER_NAME]);
 
 /* Whether lines can be drawn over (TERM is not "dumb"). */
 bool lae_terminal_can_redraw(int terminal);

@@ -1,0 +1,131 @@
+#!/bin/sh
+# launch/run.sh: requests at any moment are heard, a closed terminal and a killed script leave no ranks
+# behind, a rank that dies is named, ranks that no machine holds are refused, and a checkout may lie
+# anywhere.
+. "$(dirname "$0")/common.sh"
+need mpirun setsid pgrep
+
+mkdir "$work/a b"
+cp -R "$LAE_TEST_SOURCE/launch" "$work/a b"
+script="$work/a b/launch/run.sh"
+export LAE_MPI
+
+# start NAME KEY=VALUE...: two ranks by the script, in the background: `launched`.
+start() {
+    name=$1
+    shift
+    "$script" 2 train run.root="$runs" run.name="$name" data.dataset=synthetic \
+        model.weights="$tiny" model.heads=2 data.image_size=16 data.mean=0.5 data.std=0.5 \
+        data.classes_per_task=4 data.synthetic.classes=12 data.synthetic.train=7 \
+        data.synthetic.test=5 train.batch_size=11 train.epochs=4000 pet.blocks=0,1 \
+        compute.threads=1 checkpoint.every_steps=3 "$@" >"$work/$name.out" 2>"$work/$name.err" &
+    launched=$!
+}
+
+ranks_of() {
+    pgrep -f "^$LAE_MPI.* run.name=$1 "
+}
+
+# Waits until the run has saved a state of its own.
+await_state() {
+    tries=0
+    until [ -e "$runs/$1/resume.h5" ]; do
+        tries=$((tries + 1))
+        [ $tries -lt 1200 ] || { cat "$work/$1.err"; fail "$1: nothing is saved"; }
+        sleep 0.05
+    done
+}
+
+# gone NAME: no rank of it is left, soon.
+gone() {
+    tries=0
+    while ranks_of "$1" >/dev/null; do
+        tries=$((tries + 1))
+        [ $tries -lt 300 ] || { pkill -KILL -f " run.name=$1 "; fail "$1: ranks are left behind"; }
+        sleep 0.1
+    done
+}
+
+# ended CODE NAME
+ended() {
+    wait $launched
+    code=$?
+    [ $code -eq "$1" ] || { cat "$work/$2.err"; fail "$2: exit $code, not $1"; }
+    gone "$2"
+}
+
+for pause in 0.02 0.07 0.15 0.3 0.6; do
+    start "early$pause"
+    sleep $pause
+    kill -USR1 $launched
+    ended 75 "early$pause"
+done
+echo "ok: a request in the first second"
+
+for signal in HUP TERM; do
+    start "asked$signal"
+    await_state "asked$signal"
+    kill -$signal $launched
+    [ $signal != HUP ] || kill -$signal $launched # as terminals do
+    ended 75 "asked$signal"
+    grep -q "stopped on request" "$runs/asked$signal/log.txt" || fail "$signal: not said in the log"
+done
+echo "ok: a closed terminal"
+
+start killed
+await_state killed
+kill -KILL $launched
+wait $launched 2>/dev/null
+gone killed
+start lost
+await_state lost
+kill -KILL "$(ranks_of lost | tail -n 1)"
+ended 137 lost
+[ "$(grep -c "^lae_mpi: rank [01] on .* was ended by signal KILL" "$work/lost.err")" -eq 1 ] ||
+    { cat "$work/lost.err"; fail "not said which rank was killed"; }
+start crashed
+await_state crashed
+kill -SEGV "$(ranks_of crashed | head -n 1)"
+wait $launched
+grep -q "^lae_mpi: rank [01] on .* was ended by signal SEGV\|Signal: Segmentation" "$work/crashed.err" ||
+    { cat "$work/crashed.err"; fail "not said which rank has crashed"; }
+gone crashed
+echo "ok: killed ranks, and a killed script"
+
+# Nobody reads any more; the script has a message of its own when it is asked.
+{ start piped 2>&1; await_state piped; } | true
+start quiet
+await_state quiet
+kill -USR1 $launched
+ended 75 quiet
+pkill -USR1 -f " run.name=piped " || :
+gone piped
+
+for ranks in 100000 99999999999999999999 0 00 -1 1.5 two ""; do
+    "$script" "$ranks" train run.root="$runs" run.name=none >"$work/o" 2>"$work/e"
+    code=$?
+    [ $code -eq 2 ] && [ -s "$work/e" ] && [ ! -e "$runs/none" ] ||
+        { cat "$work/e"; fail "NP \"$ranks\": exit $code"; }
+done
+echo "ok: numbers of ranks"
+
+# A batch script is found with its rest, also where a directory on the way there has a slurm.sh.
+mkdir "$work/bin" "$work/spool"
+echo 'echo "sourced another"; exit 9' >"$work/slurm.sh"
+cp "$work/slurm.sh" "$work/start.sh"
+for name in lae array; do
+    cat >"$work/bin/scontrol" <<TEXT
+#!/bin/sh
+echo "JobId=7 JobName=$name"
+echo "   Command=$work/a b/launch/$name.sbatch train --config x.yaml run.name=c d"
+TEXT
+    chmod +x "$work/bin/scontrol"
+    cp "$work/a b/launch/$name.sbatch" "$work/spool/slurm_script"
+    (cd "$work/spool" && PATH=$work/bin:$PATH SLURM_JOB_ID=7 SLURM_SUBMIT_DIR=$work/spool \
+        SLURM_JOB_NODELIST=here MPIRUN_ARGUMENTS="--oversubscribe -np 1" \
+        sh ./slurm_script --print-config) >"$work/o" 2>"$work/e"
+    code=$?
+    [ $code -eq 0 ] && grep -q "^  name:" "$work/o" ||
+        { cat "$work/o" "$work/e"; fail "$name.sbatch in a directory with a blank: exit $code"; }
+done
+echo "ok: a directory with a blank"
