@@ -249,7 +249,6 @@ lae_status lae_rundir_check_whole(struct lae_rundir *dir, const struct lae_confi
     LAE_TRY(digest_data(dir, config, data, learned, &now.learned));
     LAE_TRY(lae_digest_file(config->model.weights, 0, weights));
     LAE_TRY(recovery_compare_inputs(dir, &now, log));
-    LAE_TRY(recovery_set_aside(dir, job->log));
     if (dir->from != NULL) LAE_TRY(recovery_copy(dir));
     dir->begun = true;
     return NULL;
