@@ -6,7 +6,7 @@
 need mpirun setsid pgrep
 
 mkdir "$work/a b"
-cp -R "$LAE_TEST_SOURCE/launch" "$work/a b"
+cp -R "$LAE_TEST_SOURCE/launch" "$LAE_TEST_SOURCE/configs" "$work/a b"
 script="$work/a b/launch/run.sh"
 export LAE_MPI
 
