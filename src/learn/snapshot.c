@@ -17,7 +17,7 @@
 /* The arrays of one scorer's metrics. */
 struct array {
     const char *name;
-    bool matrix; /* [T, T]; else [T] */
+    bool matrix; /* [T, T], of which the known rows' triangle is kept; else [T] */
 };
 static const struct array arrays[] = {
     {"accuracy", true}, {"accuracy_local", true}, {"seen", false}};
@@ -34,15 +34,17 @@ static lae_status take_metric(const struct lae_metrics *metrics, int scorer, int
                               struct lae_metric *out)
 {
     char name[NAME_TEXT];
-    size_t n = (size_t)metrics->tasks, count = arrays[array].matrix ? n * n : n;
+    size_t n = (size_t)metrics->tasks, rows = (size_t)metrics->rows;
     snprintf(name, sizeof name, "%s/%s", metrics->scorers.items[scorer].name, arrays[array].name);
-    *out = (struct lae_metric){.name = strdup(name),
-                               .rank = arrays[array].matrix ? 2 : 1,
-                               .shape = {n, n},
-                               .values = malloc(count * sizeof(double))};
+    *out = (struct lae_metric){
+        .name = strdup(name), .rank = arrays[array].matrix ? 2 : 1, .shape = {n, n}, .rows = rows};
+    size_t count = lae_metric_count(out), known = arrays[array].matrix ? count : rows;
+    out->values = malloc((count + 1) * sizeof(double));
     if (out->name == NULL || out->values == NULL)
         return lae_out_of_memory(count * sizeof(double), name);
-    memcpy(out->values, array_of(metrics, scorer, array), count * sizeof(double));
+    memcpy(out->values, array_of(metrics, scorer, array), known * sizeof(double));
+    for (size_t i = known; i < count; i++)
+        out->values[i] = NAN;
     return NULL;
 }
 
@@ -345,7 +347,11 @@ static lae_status restore_metric(const struct lae_checkpoint *checkpoint, int ar
         return lae_bad_input("/metrics/%s/%s is missing or has another shape than %zu tasks ask "
                              "for",
                              name, arrays[array].name, n);
-    memcpy(array_of(metrics, scorer, array), stored->values, (matrix ? n * n : n) * sizeof(double));
+    size_t known = matrix ? lae_metric_count(stored) : (size_t)metrics->rows;
+    if (matrix && stored->rows != (size_t)metrics->rows)
+        return lae_bad_input("/metrics/%s/%s has %zu rows, not %d", name, arrays[array].name,
+                             stored->rows, metrics->rows);
+    memcpy(array_of(metrics, scorer, array), stored->values, known * sizeof(double));
     return NULL;
 }
 
@@ -357,9 +363,11 @@ lae_status lae_metrics_from_checkpoint(const struct lae_checkpoint *checkpoint,
     if (scorers.count == 0) return lae_bad_input("/metrics has none of a scorer that is known");
     LAE_TRY(lae_metrics_create(checkpoint->task_count, &scorers, metrics));
     lae_status status = NULL;
+    lae_metrics_extend(metrics, checkpoint->task + (checkpoint->inside.present ? 0 : 1));
     for (int scorer = 0; scorer < scorers.count; scorer++)
         for (int array = 0; array < ARRAYS && status == NULL; array++)
             status = restore_metric(checkpoint, array, scorer, metrics);
+    lae_metrics_settle(metrics);
     if (status != NULL) lae_metrics_free(metrics);
     return status;
 }

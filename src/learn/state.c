@@ -14,12 +14,14 @@ static float *new_vector(size_t count)
     return lae_aligned_calloc(count, sizeof(float));
 }
 
-/* Metrics of all that is evaluated. */
+/* Metrics of all that is evaluated, which rank 0 keeps. */
 static lae_status create_metrics(const struct lae_job *job, struct lae_state *state)
 {
     struct lae_scorers scorers = lae_scorers_of(job->config->eval.heads, state->offline != NULL,
                                                 state->statistics.modules, state->statistics.ridge);
-    return lae_metrics_create(state->tasks, &scorers, &state->metrics);
+    state->metrics = lae_metrics_elsewhere(state->tasks, &scorers);
+    return job->dist->rank != 0 ? NULL
+                                : lae_metrics_create(state->tasks, &scorers, &state->metrics);
 }
 
 lae_status lae_state_create(const struct lae_job *job, struct lae_state *state)
@@ -146,17 +148,13 @@ static lae_status send_classifiers(const struct lae_job *job, struct lae_state *
 }
 
 /* Rank 0 may have found that there are no statistics. */
-static lae_status send_metrics(const struct lae_job *job, struct lae_state *state)
+static lae_status send_modules(const struct lae_job *job, struct lae_state *state)
 {
     unsigned modules = state->statistics.modules;
     lae_status status = NULL;
     lae_dist_broadcast(job->dist, &modules, sizeof modules);
     if (modules != state->statistics.modules) status = lae_state_drop_statistics(job, state);
-    LAE_TRY(lae_dist_agree(job->dist, status));
-    for (int i = 0; i < state->metrics.scorers.count; i++)
-        lae_dist_broadcast(job->dist, state->metrics.accuracy[i],
-                           lae_metrics_size(&state->metrics) * sizeof(double));
-    return NULL;
+    return lae_dist_agree(job->dist, status);
 }
 
 lae_status lae_state_send(const struct lae_job *job, struct lae_state *state)
@@ -168,7 +166,7 @@ lae_status lae_state_send(const struct lae_job *job, struct lae_state *state)
     lae_dist_broadcast(job->dist, state->init, bytes);
     lae_dist_broadcast(job->dist, state->online, bytes);
     if (state->offline != NULL) lae_dist_broadcast(job->dist, state->offline, bytes);
-    LAE_TRY(send_metrics(job, state));
+    LAE_TRY(send_modules(job, state));
     lae_dist_broadcast(job->dist, &state->seconds, sizeof state->seconds);
     if (state->at.inside) {
         if (job->dist->rank != 0)

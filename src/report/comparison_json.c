@@ -33,13 +33,20 @@ static json_t *numbers(const double *values, int count)
     return array;
 }
 
+static json_t *row_of(const struct lae_metrics *metrics, int scorer, int task)
+{
+    json_t *array = json_array();
+    for (int k = 0; k < metrics->tasks; k++)
+        json_array_append_new(array, number(lae_metrics_accuracy(metrics, scorer, task, k)));
+    return array;
+}
+
 static json_t *scores(const struct lae_metrics *metrics, int scorer, int finished)
 {
     struct lae_summary s = lae_metrics_summary(metrics, scorer, finished);
     json_t *matrix = json_array();
     for (int task = 0; task < metrics->tasks; task++)
-        json_array_append_new(
-            matrix, numbers(metrics->accuracy[scorer] + task * metrics->tasks, metrics->tasks));
+        json_array_append_new(matrix, row_of(metrics, scorer, task));
     return json_pack("{s:o, s:o, s:o, s:o, s:o, s:o}", "average", number(s.average_incremental),
                      "last", number(s.last), "forgetting", number(s.forgetting),
                      "backward_transfer", number(s.backward_transfer), "seen",

@@ -109,7 +109,7 @@ static lae_status add_metrics(struct arrays *arrays, const struct lae_checkpoint
         const struct lae_metric *metric = &checkpoint->metrics[i];
         struct array array = {.rank = metric->rank,
                               .shape = {metric->shape[0], metric->shape[1]},
-                              .count = lae_shape_count(metric->rank, metric->shape),
+                              .count = lae_metric_count(metric),
                               .doubles = metric->values};
         LAE_TRY(add(arrays, "/metrics", metric->name, array));
     }
@@ -228,9 +228,11 @@ static double value(const struct array *a, size_t i)
 static lae_status compare_values(const struct array *a, const struct array *b,
                                  struct lae_differences *d)
 {
-    struct lae_difference item = {.entries = a->count};
+    size_t both = a->count < b->count ? a->count : b->count; /* a later task's matrix has more */
+    struct lae_difference item = {.entries = a->count > b->count ? a->count : b->count};
     double apart = 0.0, norm = 0.0;
-    for (size_t i = 0; i < a->count; i++) {
+    item.differ = item.entries - both;
+    for (size_t i = 0; i < both; i++) {
         double x = value(a, i), away = fabs(x - value(b, i));
         bool equal = bits_of(a, i) == bits_of(b, i);
         item.differ += !equal;

@@ -7,6 +7,7 @@
 #include "lae/report/group.h"
 
 #include "lae/config/config.h"
+#include "lae/learn/metrics.h"
 
 #include <ctype.h>
 #include <math.h>
@@ -455,14 +456,13 @@ double lae_value_seen(const struct lae_run *run, const struct lae_score *scorer,
 
 double lae_value_accuracy(const struct lae_run *run, const struct lae_score *scorer, int a, int b)
 {
-    return a < run->finished && b <= a ? scorer->accuracy[a * run->tasks + b] : NAN;
+    return a < run->finished && b <= a ? scorer->accuracy[lae_metrics_row(a) + (size_t)b] : NAN;
 }
 
 static struct lae_summary summary_after(const struct lae_run *run, const struct lae_score *scorer,
                                         int task)
 {
-    if (task < run->finished)
-        return lae_summary_of(scorer->accuracy, scorer->seen, run->tasks, task + 1);
+    if (task < run->finished) return lae_summary_of(scorer->accuracy, scorer->seen, task + 1);
     return (struct lae_summary){NAN, NAN, NAN, NAN};
 }
 

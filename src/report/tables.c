@@ -50,7 +50,7 @@ static void print_header(FILE *out, const struct lae_metrics *metrics, const str
 
 /* values[scorer][at] of each of the block's. */
 static void print_row(FILE *out, const struct block *block, const char *title,
-                      double *const *values, int at)
+                      double *const *values, size_t at)
 {
     fprintf(out, "%-*s", TITLE, title);
     for (int i = 0; i < block->count; i++)
@@ -83,7 +83,7 @@ static void print_course(FILE *out, const struct lae_metrics *metrics, const str
     for (int task = 0; task < finished; task++) {
         char title[64];
         snprintf(title, sizeof title, "  after task %d", task);
-        print_row(out, block, title, metrics->seen, task);
+        print_row(out, block, title, metrics->seen, (size_t)task);
     }
     print_rule(out, block);
     for (int k = 0; k < SUMMARIES; k++) {
@@ -126,14 +126,14 @@ void lae_tables_run(FILE *out, const struct lae_metrics *metrics, int finished)
 
 /* ---- one evaluation ---- */
 
-static void print_task_rows(FILE *out, const struct lae_metrics *metrics, const struct block *block,
-                            double *const *values, int task, const int *first_class)
+static void print_task_rows(FILE *out, const struct block *block, double *const *values, int task,
+                            const int *first_class)
 {
     for (int k = 0; k <= task; k++) {
         char title[64];
         snprintf(title, sizeof title, "  task %d, classes %d to %d", k, first_class[k],
                  first_class[k + 1] - 1);
-        print_row(out, block, title, values, task * metrics->tasks + k);
+        print_row(out, block, title, values, lae_metrics_row(task) + (size_t)k);
     }
 }
 
@@ -144,11 +144,11 @@ void lae_tables_tasks(FILE *out, const struct lae_metrics *metrics, int task,
         struct block block = block_from(&metrics->scorers, first);
         first += block.count;
         print_header(out, metrics, &block, "accuracy, %");
-        print_task_rows(out, metrics, &block, metrics->accuracy, task, first_class);
+        print_task_rows(out, &block, metrics->accuracy, task, first_class);
         print_rule(out, &block);
-        print_row(out, &block, "all seen classes", metrics->seen, task);
+        print_row(out, &block, "all seen classes", metrics->seen, (size_t)task);
         print_header(out, metrics, &block, "among the task's classes, %");
-        print_task_rows(out, metrics, &block, metrics->local, task, first_class);
+        print_task_rows(out, &block, metrics->local, task, first_class);
     }
     fflush(out);
 }
@@ -168,16 +168,17 @@ static int print_difference(FILE *out, const char *scorer, const char *what, dou
 static int print_differences(FILE *out, const struct lae_metrics *metrics, int m,
                              const struct lae_metrics *stored, int s, int task, const char *there)
 {
-    int differences = 0, row = task * metrics->tasks;
+    int differences = 0;
+    size_t row = lae_metrics_row(task);
     const char *name = metrics->scorers.items[m].name;
     for (int k = 0; k <= task; k++) {
         char what[64];
         snprintf(what, sizeof what, "task %d", k);
-        differences += print_difference(out, name, what, metrics->accuracy[m][row + k],
-                                        stored->accuracy[s][row + k], there);
+        differences += print_difference(out, name, what, metrics->accuracy[m][row + (size_t)k],
+                                        stored->accuracy[s][row + (size_t)k], there);
         snprintf(what, sizeof what, "task %d among its classes", k);
-        differences += print_difference(out, name, what, metrics->local[m][row + k],
-                                        stored->local[s][row + k], there);
+        differences += print_difference(out, name, what, metrics->local[m][row + (size_t)k],
+                                        stored->local[s][row + (size_t)k], there);
     }
     return differences + print_difference(out, name, "all seen classes", metrics->seen[m][task],
                                           stored->seen[s][task], there);

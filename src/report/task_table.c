@@ -82,7 +82,7 @@ static void write_row(FILE *out, const struct lae_task_table *table, int scorer,
                       const struct columns *columns)
 {
     const struct lae_metrics *metrics = table->metrics;
-    const double *accuracy = metrics->accuracy[scorer] + table->task * metrics->tasks;
+    const double *accuracy = metrics->accuracy[scorer] + lae_metrics_row(table->task);
     struct lae_summary summary = lae_metrics_summary(metrics, scorer, table->task + 1);
     fprintf(out, "%-*s", name, metrics->scorers.items[scorer].name);
     write_number(out, 8, 2, summary.last);

@@ -12,6 +12,20 @@ void lae_checkpoint_history_name(int task, char name[LAE_HISTORY_NAME])
     snprintf(name, LAE_HISTORY_NAME, "history/task_%02d", task);
 }
 
+size_t lae_metric_count(const struct lae_metric *metric)
+{
+    if (metric->rank == 2) return metric->rows * (metric->rows + 1) / 2;
+    return metric->rank == 1 ? metric->shape[0] : 1;
+}
+
+size_t lae_class_stats_known(const struct lae_class_stats *stats)
+{
+    size_t known = stats->classes;
+    while (known > 0 && stats->count[known - 1] == 0)
+        known--;
+    return known;
+}
+
 static void free_metrics(struct lae_checkpoint *checkpoint)
 {
     for (size_t i = 0; i < checkpoint->metric_count; i++) {

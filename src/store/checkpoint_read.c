@@ -168,49 +168,59 @@ static lae_status add_metric(struct lae_checkpoint *checkpoint, const char *name
     return (*added)->name == NULL ? lae_out_of_memory(strlen(name), "a metric's name") : NULL;
 }
 
+/* Rows of a matrix are known of the tasks that are finished. */
+static lae_status read_triangle(struct lae_hdf5 *file, const char *name,
+                                struct lae_checkpoint *checkpoint)
+{
+    size_t tasks = (size_t)checkpoint->task_count;
+    struct lae_metric *metric = NULL;
+    LAE_TRY(add_metric(checkpoint, name + strlen("metrics/"), &metric));
+    metric->rank = 2;
+    metric->shape[0] = metric->shape[1] = tasks;
+    metric->rows = (size_t)checkpoint->task + (checkpoint->inside.present ? 0 : 1);
+    size_t count = lae_metric_count(metric);
+    metric->values = calloc(count + 1, sizeof *metric->values);
+    if (metric->values == NULL) return lae_out_of_memory(count * sizeof *metric->values, name);
+    return lae_hdf5_read_triangle(file, name, tasks, metric->rows, metric->values);
+}
+
 static lae_status read_metric(struct lae_hdf5 *file, const char *name, bool is_group, void *context)
 {
     if (is_group) return NULL;
     int rank;
     size_t shape[LAE_MAX_RANK] = {0};
     struct lae_metric *metric = NULL;
-    LAE_TRY(lae_hdf5_shape(file, name, LAE_HDF5_DOUBLE, &rank, shape));
+    LAE_TRY(lae_hdf5_extents(file, name, LAE_HDF5_DOUBLE, &rank, shape));
     if (rank > 2) return lae_bad_input("%s: /%s: has more than 2 dimensions", file->path, name);
+    if (rank == 2) return read_triangle(file, name, context);
+    LAE_TRY(lae_hdf5_shape(file, name, LAE_HDF5_DOUBLE, &rank, shape));
     LAE_TRY(add_metric(context, name + strlen("metrics/"), &metric));
     metric->rank = rank;
-    memcpy(metric->shape, shape, sizeof metric->shape);
-    size_t count = lae_shape_count(rank, shape);
+    metric->shape[0] = shape[0];
+    size_t count = lae_metric_count(metric);
     metric->values = calloc(count, sizeof *metric->values);
     if (metric->values == NULL) return lae_out_of_memory(count * sizeof *metric->values, name);
     return lae_hdf5_read(file, name, LAE_HDF5_DOUBLE, count, metric->values);
 }
 
-/* A float dataset [rows, columns] as a new array. */
+/* The first `known` rows of a float dataset [rows, columns] as a new array; the others are zero. */
 static lae_status read_matrix(struct lae_hdf5 *file, const char *group, const char *leaf,
-                              size_t rows, size_t columns, float **values)
+                              size_t rows, size_t columns, size_t known, float **values)
 {
-    int rank;
-    size_t shape[LAE_MAX_RANK];
     char name[LAE_HDF5_NAME];
     LAE_TRY(lae_hdf5_join(name, group, leaf));
-    LAE_TRY(lae_hdf5_shape(file, name, LAE_HDF5_FLOAT, &rank, shape));
-    if (rank != 2 || shape[0] != rows || shape[1] != columns) {
-        char text[LAE_SHAPE_TEXT];
-        return lae_bad_input("%s: /%s: has shape %s; [%zu, %zu] is wanted", file->path, name,
-                             lae_shape_text(rank, shape, text), rows, columns);
-    }
-    *values = malloc(rows * columns * sizeof **values);
+    *values = calloc(rows * columns + 1, sizeof **values);
     if (*values == NULL) return lae_out_of_memory(rows * columns * sizeof **values, name);
-    return lae_hdf5_read(file, name, LAE_HDF5_FLOAT, rows * columns, *values);
+    return lae_hdf5_read_rows(file, name, rows, columns, known, *values);
 }
 
-/* The number of features, which is that of the mean's columns. */
+/* The number of features. All of the scatter is in the file, so that it is no mere claim. */
 static lae_status read_width(struct lae_hdf5 *file, const char *group, size_t *width)
 {
     int rank;
     size_t shape[LAE_MAX_RANK] = {0};
     char name[LAE_HDF5_NAME];
-    LAE_TRY(lae_hdf5_join(name, group, "mean"));
+    LAE_TRY(lae_hdf5_join(name, group, "scatter"));
     LAE_TRY(lae_hdf5_shape(file, name, LAE_HDF5_FLOAT, &rank, shape));
     *width = shape[rank > 1 ? 1 : 0];
     return NULL;
@@ -255,8 +265,9 @@ static lae_status read_stats(struct lae_hdf5 *file, const char *name, bool is_gr
         LAE_TRY(lae_hdf5_get_double(file, group, "lambda", &stats->lambda));
     LAE_TRY(read_counts(file, name, stats->classes, &stats->count));
     LAE_TRY(read_width(file, group, &stats->width));
-    LAE_TRY(read_matrix(file, group, "mean", stats->classes, stats->width, &stats->mean));
-    return read_matrix(file, group, "scatter", stats->width, stats->width, &stats->scatter);
+    size_t known = lae_class_stats_known(stats), width = stats->width;
+    LAE_TRY(read_matrix(file, group, "scatter", width, width, width, &stats->scatter));
+    return read_matrix(file, group, "mean", stats->classes, width, known, &stats->mean);
 }
 
 /* The groups on the way to a tensor's have no attributes. */

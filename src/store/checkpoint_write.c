@@ -55,7 +55,10 @@ static lae_status write_metrics(struct lae_hdf5 *file, const struct lae_checkpoi
         const struct lae_metric *metric = &checkpoint->metrics[i];
         char name[LAE_HDF5_NAME];
         LAE_TRY(lae_hdf5_join(name, "metrics", metric->name));
-        LAE_TRY(lae_hdf5_write_double(file, name, metric->rank, metric->shape, metric->values));
+        LAE_TRY(metric->rank == 2 ? lae_hdf5_write_triangle(file, name, metric->shape[0],
+                                                            metric->rows, metric->values)
+                                  : lae_hdf5_write_double(file, name, metric->rank, metric->shape,
+                                                          metric->values));
     }
     return NULL;
 }
@@ -63,13 +66,13 @@ static lae_status write_metrics(struct lae_hdf5 *file, const struct lae_checkpoi
 static lae_status write_stats(struct lae_hdf5 *file, const struct lae_class_stats *stats)
 {
     char group[LAE_HDF5_NAME], name[LAE_HDF5_NAME];
-    const size_t mean[2] = {stats->classes, stats->width};
     const size_t scatter[2] = {stats->width, stats->width};
     LAE_TRY(lae_hdf5_join(group, "stats", stats->name));
     LAE_TRY(lae_hdf5_join(name, group, "count"));
     LAE_TRY(lae_hdf5_write_int32(file, name, 1, &stats->classes, stats->count));
     LAE_TRY(lae_hdf5_join(name, group, "mean"));
-    LAE_TRY(lae_hdf5_write_float(file, name, 2, mean, stats->mean));
+    LAE_TRY(lae_hdf5_write_rows(file, name, stats->classes, stats->width,
+                                lae_class_stats_known(stats), stats->mean));
     LAE_TRY(lae_hdf5_join(name, group, "scatter"));
     LAE_TRY(lae_hdf5_write_float(file, name, 2, scatter, stats->scatter));
     return isnan(stats->lambda) ? NULL : lae_hdf5_put_double(file, group, "lambda", stats->lambda);

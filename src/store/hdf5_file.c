@@ -51,6 +51,8 @@ lae_status lae_hdf5_start(struct lae_hdf5 *file, const char *path, const char *f
 void lae_hdf5_close(struct lae_hdf5 *file)
 {
     if (file->id >= 0) H5Fclose(file->id);
+    if (file->image != NULL) free(file->image->bytes);
+    free(file->image);
     free(file->path);
     file->id = H5I_INVALID_HID;
     file->path = NULL;

@@ -28,12 +28,20 @@
 #include <stddef.h>
 #include <stdint.h>
 
+/* The bytes of a file in the making. */
+struct lae_hdf5_image {
+    unsigned char *bytes;
+    size_t size; /* as much as HDF5 asked for, the file and more */
+    bool closed; /* HDF5 has done with it */
+};
+
 struct lae_hdf5 {
-    hid_t id;           /* negative: closed */
-    char *path;         /* where the file is or shall be */
-    const char *format; /* root attribute "format" and name in the seal; a constant */
-    int version;        /* root attribute "format_version" */
-    hsize_t unread;     /* bytes of a file that is read which no value has been read from */
+    hid_t id;                     /* negative: closed */
+    struct lae_hdf5_image *image; /* of a new file; else NULL */
+    char *path;                   /* where the file is or shall be */
+    const char *format;           /* root attribute "format" and name in the seal; a constant */
+    int version;                  /* root attribute "format_version" */
+    hsize_t unread; /* bytes of a file that is read which no value has been read from */
 };
 
 /* A struct for a file at `path`, not open yet. Errors: memory. */
@@ -75,6 +83,16 @@ lae_status lae_hdf5_write_double(struct lae_hdf5 *file, const char *name, int ra
                                  const size_t *shape, const double *values) LAE_MUST_CHECK;
 lae_status lae_hdf5_write_int32(struct lae_hdf5 *file, const char *name, int rank,
                                 const size_t *shape, const int32_t *values) LAE_MUST_CHECK;
+/* [size, size] of which `rows` rows are known, up to the diagonal: t + 1 values of row t, one row
+ * after the other; the rest is NaN. What is large is stored in chunks, compressed, and where
+ * nothing is known not at all. */
+lae_status lae_hdf5_write_triangle(struct lae_hdf5 *file, const char *name, size_t size,
+                                   size_t rows, const double *values) LAE_MUST_CHECK;
+
+/* [rows, columns] of which the first `known` rows are not zero; stored likewise. */
+lae_status lae_hdf5_write_rows(struct lae_hdf5 *file, const char *name, size_t rows, size_t columns,
+                               size_t known, const float *values) LAE_MUST_CHECK;
+
 /* One UTF-8 string, a scalar. */
 lae_status lae_hdf5_write_text(struct lae_hdf5 *file, const char *name,
                                const char *text) LAE_MUST_CHECK;
@@ -112,9 +130,21 @@ bool lae_hdf5_has_attribute(struct lae_hdf5 *file, const char *object, const cha
 lae_status lae_hdf5_shape(struct lae_hdf5 *file, const char *name, enum lae_hdf5_type type,
                           int *rank, size_t shape[LAE_MAX_RANK]) LAE_MUST_CHECK;
 
+/* The same of a matrix of which a part may be stored: what it claims is not backed by the file. */
+lae_status lae_hdf5_extents(struct lae_hdf5 *file, const char *name, enum lae_hdf5_type type,
+                            int *rank, size_t shape[LAE_MAX_RANK]) LAE_MUST_CHECK;
+
 /* Reads a dataset of exactly `count` entries of that type into `values`. */
 lae_status lae_hdf5_read(struct lae_hdf5 *file, const char *name, enum lae_hdf5_type type,
                          size_t count, void *values) LAE_MUST_CHECK;
+
+/* The first `rows` rows, up to the diagonal, of a dataset of doubles [size, size]. */
+lae_status lae_hdf5_read_triangle(struct lae_hdf5 *file, const char *name, size_t size, size_t rows,
+                                  double *values) LAE_MUST_CHECK;
+
+/* The first `known` rows of a dataset of floats [rows, columns]. */
+lae_status lae_hdf5_read_rows(struct lae_hdf5 *file, const char *name, size_t rows, size_t columns,
+                              size_t known, float *values) LAE_MUST_CHECK;
 
 /* A string dataset, as a new string; free(). */
 lae_status lae_hdf5_read_text(struct lae_hdf5 *file, const char *name, char **text) LAE_MUST_CHECK;
@@ -159,6 +189,12 @@ lae_status lae_hdf5_fault(enum lae_code code, const struct lae_hdf5 *file, const
 
 /* Errors: the way to `name` leads over a link to elsewhere (soft, external, user-defined). */
 lae_status lae_hdf5_check_links(const struct lae_hdf5 *file, const char *name) LAE_MUST_CHECK;
+
+/* Makes the groups on the way to an object, as far as they are not there. */
+lae_status lae_hdf5_make_way(struct lae_hdf5 *file, const char *name) LAE_MUST_CHECK;
+
+/* Properties of a dataset to be made; without the time, which would make equal contents differ. */
+hid_t lae_hdf5_dataset_properties(void);
 
 /* The name as HDF5 wants it: the root is "/" there. */
 const char *lae_hdf5_object(const char *name);

@@ -16,21 +16,75 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* HDF5 1.8 reads it, too. Its groups take a quarter of the room that earlier ones did. */
+#if H5_VERSION_GE(1, 10, 2)
+#define OLDEST H5F_LIBVER_V18
+#else
+#define OLDEST H5F_LIBVER_EARLIEST
+#endif
+
 #define MEMORY_STEP ((size_t)1 << 20) /* by which the memory of a file in the making grows */
 
 /* ---- new files ---- */
+
+/* HDF5 builds the file in memory of ours, and leaves it to us when it closes the file. A copy made
+ * before (H5Fget_file_image) would be marked as being written still, and be a second one. */
+
+static void *grow_image(void *bytes, size_t size, H5FD_file_image_op_t operation, void *context)
+{
+    struct lae_hdf5_image *image = context;
+    (void)operation;
+    unsigned char *grown = realloc(bytes, size);
+    if (grown == NULL) return NULL;
+    if (size > image->size) memset(grown + image->size, 0, size - image->size);
+    *image = (struct lae_hdf5_image){.bytes = grown, .size = size};
+    return grown;
+}
+
+static herr_t give_back(void *bytes, H5FD_file_image_op_t operation, void *context)
+{
+    struct lae_hdf5_image *image = context;
+    (void)bytes;
+    image->closed = operation == H5FD_FILE_IMAGE_OP_FILE_CLOSE;
+    return 0;
+}
+
+static void *same_context(void *context)
+{
+    return context;
+}
+
+static herr_t keep_context(void *context)
+{
+    (void)context;
+    return 0;
+}
+
+static herr_t build_in(struct lae_hdf5_image *image, hid_t access)
+{
+    H5FD_file_image_callbacks_t callbacks = {
+        .image_realloc = grow_image,
+        .image_free = give_back,
+        .udata_copy = same_context,
+        .udata_free = keep_context,
+        .udata = image,
+    };
+    return H5Pset_file_image_callbacks(access, &callbacks);
+}
 
 static lae_status create_in_memory(struct lae_hdf5 *file)
 {
     /* HDF5 reads a file of that name first, if there is one: a name that nobody uses. */
     char name[512];
     snprintf(name, sizeof name, "in memory: %s", file->path);
+    file->image = calloc(1, sizeof *file->image);
+    if (file->image == NULL) return lae_out_of_memory(sizeof *file->image, file->path);
     hid_t creation = H5Pcreate(H5P_FILE_CREATE);
     hid_t access = H5Pcreate(H5P_FILE_ACCESS);
     if (H5Pset_userblock(creation, LAE_SEAL_BYTES) >= 0 &&
         H5Pset_obj_track_times(creation, false) >= 0 &&
-        H5Pset_fapl_core(access, MEMORY_STEP, false) >= 0 &&
-        H5Pset_libver_bounds(access, H5F_LIBVER_EARLIEST, H5F_LIBVER_LATEST) >= 0)
+        H5Pset_fapl_core(access, MEMORY_STEP, false) >= 0 && build_in(file->image, access) >= 0 &&
+        H5Pset_libver_bounds(access, OLDEST, H5F_LIBVER_LATEST) >= 0)
         file->id = H5Fcreate(name, H5F_ACC_TRUNC, creation, access);
     lae_status status = NULL;
     if (file->id < 0) status = lae_hdf5_fault(LAE_FAILED, file, "cannot be built in memory");
@@ -49,33 +103,25 @@ lae_status lae_hdf5_create(const char *path, const char *format, int version, st
     return status;
 }
 
-/* The file's bytes, with room for the seal in front; free(*image). */
-static lae_status take_image(const struct lae_hdf5 *file, unsigned char **image, size_t *size)
+/* Closes the file; its bytes, with room for the seal in front, are in file->image. */
+static lae_status complete(struct lae_hdf5 *file, size_t *size)
 {
-    ssize_t bytes =
-        H5Fflush(file->id, H5F_SCOPE_LOCAL) < 0 ? -1 : H5Fget_file_image(file->id, NULL, 0);
+    hid_t id = file->id;
+    ssize_t bytes = H5Fflush(id, H5F_SCOPE_LOCAL) < 0 ? -1 : H5Fget_file_image(id, NULL, 0);
     if (bytes < 0) return lae_hdf5_fault(LAE_FAILED, file, "cannot be completed");
     *size = LAE_SEAL_BYTES + (size_t)bytes;
-    *image = malloc(*size);
-    if (*image == NULL) return lae_out_of_memory(*size, file->path);
-    if (H5Fget_file_image(file->id, *image + LAE_SEAL_BYTES, (size_t)bytes) == bytes) return NULL;
-    lae_status status = lae_hdf5_fault(LAE_FAILED, file, "cannot be completed");
-    free(*image);
-    *image = NULL;
-    return status;
+    file->id = H5I_INVALID_HID;
+    if (H5Fclose(id) < 0 || !file->image->closed || file->image->size < *size)
+        return lae_hdf5_fault(LAE_FAILED, file, "cannot be completed");
+    return NULL;
 }
 
 lae_status lae_hdf5_commit(struct lae_hdf5 *file)
 {
-    unsigned char *image = NULL;
     size_t size = 0;
-    LAE_TRY(take_image(file, &image, &size));
-    H5Fclose(file->id); /* now, as its memory is a second copy of the file */
-    file->id = H5I_INVALID_HID;
-    lae_status status = lae_seal_stamp(image, size, file->format, file->version);
-    if (status == NULL) status = lae_atomic_write(file->path, image, size);
-    free(image);
-    return status;
+    LAE_TRY(complete(file, &size));
+    LAE_TRY(lae_seal_stamp(file->image->bytes, size, file->format, file->version));
+    return lae_atomic_write(file->path, file->image->bytes, size);
 }
 
 /* ---- files that are there ---- */

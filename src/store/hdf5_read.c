@@ -1,6 +1,7 @@
 /* Reading HDF5 that may hold anything: what is structurally valid may still lack objects, have
  * other types, or claim huge extents without data behind them. */
 #include "hdf5_file.h"
+#include "hdf5_part.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -112,7 +113,20 @@ static lae_status get_shape(struct lae_hdf5 *file, const char *name, hid_t datas
     return NULL;
 }
 
-/* Type, shape and storage of an open dataset. */
+/* Errors: `count` values, all of the shape or a part, are more than the bytes stored can be. */
+static lae_status check_storage(struct lae_hdf5 *file, const char *name, hid_t dataset,
+                                enum lae_hdf5_type type, size_t count, int rank,
+                                const size_t *shape)
+{
+    char text[LAE_SHAPE_TEXT];
+    hsize_t storage = H5Dget_storage_size(dataset);
+    bool backed = count <= SIZE_MAX / 16 && count * size_of(type) / MAX_COMPRESSION <= storage;
+    if (backed && (storage > 0 || count == 0)) return NULL;
+    return lae_bad_input("%s: /%s: claims shape %s, but %llu bytes are stored", file->path, name,
+                         lae_shape_text(rank, shape, text), (unsigned long long)storage);
+}
+
+/* Type, shape and place of an open dataset. */
 static lae_status inspect(struct lae_hdf5 *file, const char *name, hid_t dataset,
                           enum lae_hdf5_type type, int *rank, size_t shape[LAE_MAX_RANK])
 {
@@ -121,13 +135,17 @@ static lae_status inspect(struct lae_hdf5 *file, const char *name, hid_t dataset
     LAE_TRY(get_shape(file, name, dataset, rank, shape));
     if (!is_stored_here(dataset))
         return lae_bad_input("%s: /%s: its values are not in this file", file->path, name);
-    size_t count = lae_shape_count(*rank, shape);
-    hsize_t storage = H5Dget_storage_size(dataset);
-    char text[LAE_SHAPE_TEXT];
-    if (count > SIZE_MAX / 16 || count * size_of(type) / MAX_COMPRESSION > storage || storage == 0)
-        return lae_bad_input("%s: /%s: claims shape %s, but %llu bytes are stored", file->path,
-                             name, lae_shape_text(*rank, shape, text), (unsigned long long)storage);
     return NULL;
+}
+
+lae_status lae_hdf5_extents(struct lae_hdf5 *file, const char *name, enum lae_hdf5_type type,
+                            int *rank, size_t shape[LAE_MAX_RANK])
+{
+    hid_t dataset;
+    LAE_TRY(open_dataset(file, name, &dataset));
+    lae_status status = inspect(file, name, dataset, type, rank, shape);
+    H5Dclose(dataset);
+    return status;
 }
 
 lae_status lae_hdf5_shape(struct lae_hdf5 *file, const char *name, enum lae_hdf5_type type,
@@ -136,6 +154,9 @@ lae_status lae_hdf5_shape(struct lae_hdf5 *file, const char *name, enum lae_hdf5
     hid_t dataset;
     LAE_TRY(open_dataset(file, name, &dataset));
     lae_status status = inspect(file, name, dataset, type, rank, shape);
+    if (status == NULL)
+        status =
+            check_storage(file, name, dataset, type, lae_shape_count(*rank, shape), *rank, shape);
     H5Dclose(dataset);
     return status;
 }
@@ -151,9 +172,80 @@ lae_status lae_hdf5_read(struct lae_hdf5 *file, const char *name, enum lae_hdf5_
     if (status == NULL && lae_shape_count(rank, shape) != count)
         status = lae_bad_input("%s: /%s: has %zu entries, %zu are wanted", file->path, name,
                                lae_shape_count(rank, shape), count);
+    if (status == NULL) status = check_storage(file, name, dataset, type, count, rank, shape);
     if (status == NULL) status = claim(file, name, H5Dget_storage_size(dataset));
     if (status == NULL &&
         H5Dread(dataset, native_type(type), H5S_ALL, H5S_ALL, H5P_DEFAULT, values) < 0)
+        status = lae_hdf5_fault(LAE_BAD_INPUT, file, "/%s: cannot be read", name);
+    H5Dclose(dataset);
+    return status;
+}
+
+/* ---- parts of matrices ---- */
+
+/* Opens a matrix [rows, columns] of which `count` values are to be read. */
+static lae_status open_matrix(struct lae_hdf5 *file, const char *name, enum lae_hdf5_type type,
+                              const size_t wanted[2], size_t count, hid_t *dataset)
+{
+    int rank;
+    size_t shape[LAE_MAX_RANK];
+    char texts[2][LAE_SHAPE_TEXT];
+    LAE_TRY(open_dataset(file, name, dataset));
+    lae_status status = inspect(file, name, *dataset, type, &rank, shape);
+    if (status == NULL && (rank != 2 || shape[0] != wanted[0] || shape[1] != wanted[1]))
+        status = lae_bad_input("%s: /%s: has shape %s; %s is wanted", file->path, name,
+                               lae_shape_text(rank, shape, texts[0]),
+                               lae_shape_text(2, wanted, texts[1]));
+    if (status == NULL) status = check_storage(file, name, *dataset, type, count, rank, shape);
+    if (status == NULL) status = claim(file, name, H5Dget_storage_size(*dataset));
+    if (status != NULL) H5Dclose(*dataset);
+    return status;
+}
+
+static lae_status read_blocks(struct lae_hdf5 *file, const char *name, hid_t dataset, size_t rows,
+                              double *triangle)
+{
+    lae_status status = NULL;
+    double *values = NULL;
+    for (size_t first = 0; first < rows && status == NULL;) {
+        struct block block = hdf5_triangle_block(first, rows);
+        size_t size = block.rows * block.columns * sizeof *values;
+        double *grown = realloc(values, size);
+        if (grown == NULL) status = lae_out_of_memory(size, name);
+        values = grown != NULL ? grown : values;
+        if (status == NULL && hdf5_read_block(&block, dataset, H5T_NATIVE_DOUBLE, values) < 0)
+            status = lae_hdf5_fault(LAE_BAD_INPUT, file, "/%s: cannot be read", name);
+        for (size_t i = 0; i < block.rows && status == NULL; i++, first++) {
+            memcpy(triangle, values + i * block.columns, (first + 1) * sizeof *triangle);
+            triangle += first + 1;
+        }
+    }
+    free(values);
+    return status;
+}
+
+lae_status lae_hdf5_read_triangle(struct lae_hdf5 *file, const char *name, size_t size, size_t rows,
+                                  double *values)
+{
+    hid_t dataset;
+    const size_t shape[2] = {size, size};
+    size_t count = rows < UINT32_MAX ? rows * (rows + 1) / 2 : SIZE_MAX;
+    LAE_TRY(open_matrix(file, name, LAE_HDF5_DOUBLE, shape, count, &dataset));
+    lae_status status = read_blocks(file, name, dataset, rows, values);
+    H5Dclose(dataset);
+    return status;
+}
+
+lae_status lae_hdf5_read_rows(struct lae_hdf5 *file, const char *name, size_t rows, size_t columns,
+                              size_t known, float *values)
+{
+    hid_t dataset;
+    const size_t shape[2] = {rows, columns};
+    const struct block block = {.rows = known, .columns = columns};
+    size_t count = columns == 0 || known <= SIZE_MAX / columns ? known * columns : SIZE_MAX;
+    LAE_TRY(open_matrix(file, name, LAE_HDF5_FLOAT, shape, count, &dataset));
+    lae_status status = NULL;
+    if (known > 0 && hdf5_read_block(&block, dataset, H5T_NATIVE_FLOAT, values) < 0)
         status = lae_hdf5_fault(LAE_BAD_INPUT, file, "/%s: cannot be read", name);
     H5Dclose(dataset);
     return status;

@@ -1,14 +1,7 @@
 #include "hdf5_file.h"
 
+#include <stdio.h>
 #include <string.h>
-
-/* For objects at paths whose groups are made on the way. */
-static hid_t path_properties(void)
-{
-    hid_t properties = H5Pcreate(H5P_LINK_CREATE);
-    H5Pset_create_intermediate_group(properties, 1);
-    return properties;
-}
 
 static hid_t string_type(void)
 {
@@ -18,18 +11,52 @@ static hid_t string_type(void)
     return type;
 }
 
+/* Without the time, which would make equal contents differ; of a few links, which most have. */
+static hid_t group_properties(void)
+{
+    hid_t properties = H5Pcreate(H5P_GROUP_CREATE);
+    H5Pset_obj_track_times(properties, false);
+    H5Pset_est_link_info(properties, 2, 6);
+    return properties;
+}
+
+static lae_status make_one_group(struct lae_hdf5 *file, const char *name)
+{
+    hid_t properties = group_properties();
+    hid_t group = H5Gcreate2(file->id, name, H5P_DEFAULT, properties, H5P_DEFAULT);
+    H5Pclose(properties);
+    if (group < 0) return lae_hdf5_fault(LAE_FAILED, file, "/%s: cannot be made", name);
+    H5Gclose(group);
+    return NULL;
+}
+
+lae_status lae_hdf5_make_way(struct lae_hdf5 *file, const char *name)
+{
+    for (const char *slash = strchr(name, '/'); slash != NULL; slash = strchr(slash + 1, '/')) {
+        char group[LAE_HDF5_NAME];
+        snprintf(group, sizeof group, "%.*s", (int)(slash - name), name);
+        if (!lae_hdf5_has(file, group)) LAE_TRY(make_one_group(file, group));
+    }
+    return NULL;
+}
+
 lae_status lae_hdf5_make_group(struct lae_hdf5 *file, const char *name)
 {
-    hid_t path = path_properties();
-    hid_t group = H5Gcreate2(file->id, name, path, H5P_DEFAULT, H5P_DEFAULT);
-    lae_status status = NULL;
-    if (group < 0) status = lae_hdf5_fault(LAE_FAILED, file, "/%s: cannot be made", name);
-    if (group >= 0) H5Gclose(group);
-    H5Pclose(path);
-    return status;
+    LAE_TRY(lae_hdf5_make_way(file, name));
+    return make_one_group(file, name);
 }
 
 /* ---- datasets ---- */
+
+hid_t lae_hdf5_dataset_properties(void)
+{
+    hid_t properties = H5Pcreate(H5P_DATASET_CREATE);
+    H5Pset_obj_track_times(properties, false);
+#if H5_VERSION_GE(1, 10, 5)
+    H5Pset_dset_no_attrs_hint(properties, true); /* else there is room for some */
+#endif
+    return properties;
+}
 
 static hid_t make_space(int rank, const size_t *shape)
 {
@@ -44,16 +71,14 @@ static hid_t make_space(int rank, const size_t *shape)
 static lae_status write_dataset(struct lae_hdf5 *file, const char *name, hid_t stored, hid_t type,
                                 hid_t space, const void *values)
 {
-    hid_t path = path_properties();
-    hid_t creation = H5Pcreate(H5P_DATASET_CREATE);
-    H5Pset_obj_track_times(creation, 0); /* a time would make equal contents differ */
-    hid_t dataset = H5Dcreate2(file->id, name, stored, space, path, creation, H5P_DEFAULT);
+    LAE_TRY(lae_hdf5_make_way(file, name));
+    hid_t creation = lae_hdf5_dataset_properties();
+    hid_t dataset = H5Dcreate2(file->id, name, stored, space, H5P_DEFAULT, creation, H5P_DEFAULT);
     lae_status status = NULL;
     if (dataset < 0 || H5Dwrite(dataset, type, H5S_ALL, H5S_ALL, H5P_DEFAULT, values) < 0)
         status = lae_hdf5_fault(LAE_FAILED, file, "/%s: cannot be written", name);
     if (dataset >= 0) H5Dclose(dataset);
     H5Pclose(creation);
-    H5Pclose(path);
     return status;
 }
 

@@ -38,7 +38,7 @@ static void add_records(struct lae_checkpoint *checkpoint)
     checkpoint->metric_count = 1;
     checkpoint->metrics = allocate(1, sizeof *checkpoint->metrics);
     checkpoint->metrics[0] = (struct lae_metric){
-        copy("online/accuracy"), 2, {2, 2}, allocate(4, sizeof *checkpoint->metrics->values)};
+        copy("online/accuracy"), 2, {2, 2}, allocate(1, sizeof *checkpoint->metrics->values), 1};
     checkpoint->stats_count = 1;
     checkpoint->stats = allocate(1, sizeof *checkpoint->stats);
     checkpoint->stats[0] =

@@ -361,7 +361,7 @@ static void check_head(struct check *c, enum head head, int m, const struct gath
             judge(scores, 0, sequence->first_class[c->task + 1], label, &seen);
             judge(scores, sequence->first_class[k], sequence->first_class[k + 1], label, &local);
         }
-        size_t at = (size_t)(c->task * sequence->tasks + k);
+        size_t at = (size_t)(c->task * (c->task + 1) / 2 + k);
         compare_accuracy(c, name, "accuracy", &seen, (double)part->count, accuracy[at]);
         compare_accuracy(c, name, "accuracy_local", &local, (double)part->count, among[at]);
         all.sure += seen.sure;

@@ -180,8 +180,8 @@ static void fill_modules(struct lae_set *set, float first)
 
 static void add_example_metric(struct lae_metric *metric, const char *name, int rank)
 {
-    *metric = (struct lae_metric){.name = strdup(name), .rank = rank, .shape = {3, 3}};
-    size_t count = lae_shape_count(rank, metric->shape);
+    *metric = (struct lae_metric){.name = strdup(name), .rank = rank, .shape = {3, 3}, .rows = 2};
+    size_t count = lae_metric_count(metric);
     metric->values = calloc(count, sizeof *metric->values);
     assert_non_null(metric->values);
     for (size_t i = 0; i < count; i++)
@@ -277,7 +277,7 @@ static void assert_same_metrics(const struct lae_checkpoint *a, const struct lae
         for (int k = 0; k < x->rank; k++)
             assert_int_equal(x->shape[k], y->shape[k]);
         assert_memory_equal(x->values, y->values, /* NaNs too */
-                            lae_shape_count(x->rank, x->shape) * sizeof(double));
+                            lae_metric_count(x) * sizeof(double));
     }
 }
 

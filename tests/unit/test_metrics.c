@@ -56,10 +56,10 @@ static void three_tasks_by_hand(void **state)
     record(&metrics, 2, images, (int64_t[]){6, 16});
     record(&metrics, 3, images, (int64_t[]){7, 8, 5});
 
-    near(metrics.accuracy[ENSEMBLE][1 * 3 + 0], 60.0);
-    near(metrics.accuracy[ENSEMBLE][2 * 3 + 1], 40.0);
-    near(metrics.local[OFFLINE][2 * 3 + 1], 100.0);
-    assert_true(isnan(metrics.accuracy[ONLINE][0 * 3 + 1]));
+    near(metrics.accuracy[ENSEMBLE][lae_metrics_row(1) + 0], 60.0);
+    near(metrics.accuracy[ENSEMBLE][lae_metrics_row(2) + 1], 40.0);
+    near(metrics.local[OFFLINE][lae_metrics_row(2) + 1], 100.0);
+    assert_true(isnan(lae_metrics_accuracy(&metrics, ONLINE, 0, 1)));
     /* Over all seen classes images count, not tasks: 22 of 30, 20 of 40. */
     near(metrics.seen[ONLINE][1], 100.0 * 22 / 30);
     struct lae_summary s = lae_metrics_summary(&metrics, ONLINE, 3);
@@ -137,7 +137,7 @@ static void records_and_copies_go_by_name(void **state)
     record(&few, 2, (int64_t[]){4, 4}, (int64_t[]){2, 3});
     lae_metrics_copy(&many, &few);
     assert_memory_equal(many.accuracy[to], few.accuracy[from],
-                        lae_metrics_size(&few) * sizeof(double));
+                        lae_metrics_row(few.rows) * sizeof(double));
     near(many.seen[to][1], 62.5);
     assert_true(isnan(many.seen[lae_scorers_find(&all, "lda_init")][1]));
 

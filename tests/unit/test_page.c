@@ -290,8 +290,8 @@ static void moments(void **state)
 static void groups(void **state)
 {
     (void)state;
-    double accuracy[4] = {80.0, NAN, 60.0, 90.0}, seen[2] = {80.0, 75.0};
-    double other_accuracy[4] = {70.0, NAN, NAN, NAN}, other_seen[2] = {70.0, NAN};
+    double accuracy[3] = {80.0, 60.0, 90.0}, seen[2] = {80.0, 75.0};
+    double other_accuracy[3] = {70.0, NAN, NAN}, other_seen[2] = {70.0, NAN};
     struct lae_score scorer = {"online", accuracy, seen};
     struct lae_score other = {"online", other_accuracy, other_seen};
     struct lae_run runs[4] = {

@@ -138,12 +138,14 @@ static void cut_line(void **state)
 /* Online's accuracy after task t on task k: 90 - 10 t + k, and 1 more offline. */
 static void fill(struct lae_metrics *metrics)
 {
+    lae_metrics_extend(metrics, metrics->tasks);
     for (int t = 0; t < metrics->tasks; t++)
         for (int i = 0; i < metrics->scorers.count; i++) {
             metrics->seen[i][t] = 90.0 - t + i;
             for (int k = 0; k <= t; k++)
-                metrics->accuracy[i][t * metrics->tasks + k] = 90.0 - 10.0 * t + k + i;
+                metrics->accuracy[i][lae_metrics_row(t) + (size_t)k] = 90.0 - 10.0 * t + k + i;
         }
+    lae_metrics_settle(metrics);
 }
 
 static void task_table_is(const struct lae_task_table *table, int width,

@@ -34,7 +34,7 @@ struct lae_state {
     int tasks;
     struct lae_merge_stats *merge; /* [tensors] of the last merge of this program; zero before it */
     struct lae_statistics statistics;
-    struct lae_metrics metrics; /* of eval.heads on the modules that are there */
+    struct lae_metrics metrics; /* of eval.heads on the modules that are there; kept by rank 0 */
     char *earlier_software;     /* rank 0: other fingerprints that took part before; NULL: none */
     char *earlier_data;         /* rank 0: digests of other data that did; NULL: none */
     struct lae_earlier

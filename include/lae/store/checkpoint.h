@@ -18,13 +18,19 @@
 #define LAE_FORMAT_VERSION 1
 #define LAE_RUN_FORMAT "lae-run" /* of run.h5 */
 
-/* A named array of doubles below /metrics, e.g. "online/accuracy" [T, T]. */
+/* A named array of doubles below /metrics, e.g. "online/seen" [T]. Of a matrix [T, T], "online/
+ * accuracy" for one, there are the `rows` rows that are known, up to the diagonal: t + 1 values of
+ * row t, one row after the other. In the file the rest is NaN. */
 struct lae_metric {
     char *name;
     int rank;
     size_t shape[2];
     double *values;
+    size_t rows; /* of rank 2 */
 };
+
+/* How many values it has. */
+size_t lae_metric_count(const struct lae_metric *metric);
 
 /* A value of /provenance: text, or a number where text is NULL. */
 struct lae_fact {
@@ -48,6 +54,9 @@ struct lae_class_stats {
     float *scatter;        /* [D, D] */
     double lambda;         /* attribute: the strength of a ridge head; NaN: not that of one */
 };
+
+/* Classes up to the last that has images: the rows of `mean` that are in the file. */
+size_t lae_class_stats_known(const struct lae_class_stats *stats);
 
 /* Where training stood inside a task: group /resume of resume.h5. */
 struct lae_inside {

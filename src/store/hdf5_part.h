@@ -1,0 +1,17 @@
+/* Parts of matrices, between hdf5_matrix.c, which knows how they are stored, and hdf5_read.c. */
+#ifndef LAE_STORE_HDF5_PART_H
+#define LAE_STORE_HDF5_PART_H
+
+#include "hdf5_file.h"
+
+/* Rows [first, first + rows) of a matrix, columns [0, columns). */
+struct block {
+    size_t first, rows, columns;
+};
+
+/* That which begins at row `first` of a triangle of so many rows. */
+struct block hdf5_triangle_block(size_t first, size_t rows);
+
+herr_t hdf5_read_block(const struct block *block, hid_t dataset, hid_t type, void *values);
+
+#endif
