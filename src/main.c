@@ -3,6 +3,7 @@
 #include "lae/base/signals.h"
 #include "lae/cmd/cmd.h"
 #include "lae/files/map.h"
+#include "lae/store/reader.h"
 
 #include <errno.h>
 #include <poll.h>
@@ -107,10 +108,12 @@ int main(int argc, char **argv)
     } else {
         lae_environment_correct(argv, &arguments);
         status = lae_dist_check_limits();
+        if (status == NULL && speak) status = lae_reader_start(); /* a fork: before MPI begins */
         if (status == NULL)
             status = run(argc, argv, &arguments, speak);
         else
             say(status, speak);
+        lae_reader_stop();
     }
     lae_status results = flush_results();
     say(results, speak);

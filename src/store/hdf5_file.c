@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 /* ---- what HDF5 says about a failure ---- */
 
@@ -42,7 +43,8 @@ lae_status lae_hdf5_start(struct lae_hdf5 *file, const char *path, const char *f
 {
     /* Else HDF5 prints its error stack to standard error at every failure. */
     H5Eset_auto2(H5E_DEFAULT, NULL, NULL);
-    *file = (struct lae_hdf5){.id = H5I_INVALID_HID, .format = format, .version = version};
+    *file = (struct lae_hdf5){
+        .channel = -1, .id = H5I_INVALID_HID, .format = format, .version = version};
     file->path = strdup(path);
     if (file->path == NULL) return lae_out_of_memory(strlen(path), "a path");
     return NULL;
@@ -51,10 +53,12 @@ lae_status lae_hdf5_start(struct lae_hdf5 *file, const char *path, const char *f
 void lae_hdf5_close(struct lae_hdf5 *file)
 {
     if (file->id >= 0) H5Fclose(file->id);
+    if (file->channel >= 0) close(file->channel);
     if (file->image != NULL) free(file->image->bytes);
     free(file->image);
     free(file->path);
     file->id = H5I_INVALID_HID;
+    file->channel = -1;
     file->path = NULL;
 }
 

@@ -36,12 +36,13 @@ struct lae_hdf5_image {
 };
 
 struct lae_hdf5 {
-    hid_t id;                     /* negative: closed */
+    int channel; /* of a file that is read: to the process that has it open; negative: this one */
+    hid_t id;    /* negative: closed */
     struct lae_hdf5_image *image; /* of a new file; else NULL */
     char *path;                   /* where the file is or shall be */
     const char *format;           /* root attribute "format" and name in the seal; a constant */
     int version;                  /* root attribute "format_version" */
-    hsize_t unread; /* bytes of a file that is read which no value has been read from */
+    hsize_t unread;               /* of a file that is read: bytes that may still come of it */
 };
 
 /* A struct for a file at `path`, not open yet. Errors: memory. */
@@ -181,6 +182,12 @@ lae_status lae_hdf5_walk_attributes(struct lae_hdf5 *file, const char *object,
                                     lae_hdf5_visit *visit, void *context) LAE_MUST_CHECK;
 
 /* ---- for the files hdf5_*.c ---- */
+
+/* A dataset may be compressed, and deflate gets at most 1032:1. */
+#define LAE_HDF5_MAX_COMPRESSION 1100
+
+/* What the process that reads the file says first: whether HDF5 opened it. */
+lae_status lae_hdf5_hear(struct lae_hdf5 *file) LAE_MUST_CHECK;
 
 /* An error "PATH: FORMAT...: what HDF5 says"; to be made before any other call of HDF5, which would
  * clear its error stack. LAE_FAILED where a system call failed. */

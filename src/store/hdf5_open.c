@@ -8,13 +8,18 @@
  */
 #include "hdf5_file.h"
 
+#include "hdf5_wire.h"
 #include "seal.h"
 
 #include "lae/files/atomic.h"
 
+#include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 /* HDF5 1.8 reads it, too. Its groups take a quarter of the room that earlier ones did. */
 #if H5_VERSION_GE(1, 10, 2)
@@ -126,8 +131,8 @@ lae_status lae_hdf5_commit(struct lae_hdf5 *file)
 
 /* ---- files that are there ---- */
 
-/* Locks are for writers, and some cluster file systems have none: reading must do without. */
-static lae_status open_without_lock(struct lae_hdf5 *file)
+/* In this process. Locks are for writers, and some cluster file systems have none. */
+static lae_status open_here(struct lae_hdf5 *file)
 {
     hid_t access = H5Pcreate(H5P_FILE_ACCESS);
 #if H5_VERSION_GE(1, 12, 1) || (H5_VERSION_GE(1, 10, 7) && H5_VERSION_LE(1, 11, 0))
@@ -138,6 +143,29 @@ static lae_status open_without_lock(struct lae_hdf5 *file)
     if (file->id < 0 || H5Fget_filesize(file->id, &file->unread) < 0)
         status = lae_hdf5_fault(LAE_BAD_INPUT, file, "cannot be opened by HDF5");
     H5Pclose(access);
+    return status;
+}
+
+/* The process that reads it says whether HDF5 could open it. */
+static lae_status open_there(struct lae_hdf5 *file, int descriptor)
+{
+    struct stat about;
+    if (fstat(descriptor, &about) != 0)
+        return lae_failed("%s: cannot be looked at: %s", file->path, strerror(errno));
+    file->unread = (hsize_t)about.st_size * LAE_HDF5_MAX_COMPRESSION;
+    LAE_TRY(hdf5_reader_open(descriptor, file->path, &file->channel));
+    return lae_hdf5_hear(file);
+}
+
+/* Every file that is read is opened here. */
+static lae_status open_for_reading(struct lae_hdf5 *file)
+{
+    if (hdf5_reader_is_here()) return open_here(file);
+    int descriptor = open(file->path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+    if (descriptor < 0)
+        return lae_bad_input("%s: cannot be opened: %s", file->path, strerror(errno));
+    lae_status status = open_there(file, descriptor);
+    close(descriptor);
     return status;
 }
 
@@ -172,7 +200,7 @@ static lae_status check_format(struct lae_hdf5 *file, int newest, int sealed)
 lae_status lae_hdf5_open_unchecked(const char *path, struct lae_hdf5 *file)
 {
     LAE_TRY(lae_hdf5_start(file, path, "", 0));
-    lae_status status = open_without_lock(file);
+    lae_status status = open_for_reading(file);
     if (status != NULL) lae_hdf5_close(file);
     return status;
 }
@@ -183,7 +211,7 @@ lae_status lae_hdf5_open(const char *path, const char *format, int newest, struc
     int sealed;
     LAE_TRY(lae_hdf5_start(file, path, format, 0));
     lae_status status = lae_seal_check(path, format, newest, log, &sealed);
-    if (status == NULL) status = open_without_lock(file);
+    if (status == NULL) status = open_for_reading(file);
     if (status == NULL) status = check_format(file, newest, sealed);
     if (status != NULL) lae_hdf5_close(file);
     return status;

@@ -1,21 +1,18 @@
 /* Reading HDF5 that may hold anything: what is structurally valid may still lack objects, have
  * other types, or claim huge extents without data behind them. */
-#include "hdf5_file.h"
+#include "hdf5_local.h"
 #include "hdf5_part.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-/* A dataset may be compressed (by h5repack, say), and deflate gets at most 1032:1. */
-#define MAX_COMPRESSION 1100
-
-bool lae_hdf5_has(struct lae_hdf5 *file, const char *name)
+bool hdf5_local_has(struct lae_hdf5 *file, const char *name)
 {
     return H5Lexists(file->id, name, H5P_DEFAULT) > 0;
 }
 
-bool lae_hdf5_has_attribute(struct lae_hdf5 *file, const char *object, const char *attribute)
+bool hdf5_local_has_attribute(struct lae_hdf5 *file, const char *object, const char *attribute)
 {
     return H5Aexists_by_name(file->id, lae_hdf5_object(object), attribute, H5P_DEFAULT) > 0;
 }
@@ -51,7 +48,7 @@ static bool is_stored_here(hid_t dataset)
     if (rank == 0) return true;
     size_t chunk = lae_shape_count(rank, shape);
     return chunk <= SIZE_MAX / element &&
-           chunk * element / MAX_COMPRESSION <= H5Dget_storage_size(dataset);
+           chunk * element / LAE_HDF5_MAX_COMPRESSION <= H5Dget_storage_size(dataset);
 }
 
 /* ---- datasets ---- */
@@ -120,7 +117,8 @@ static lae_status check_storage(struct lae_hdf5 *file, const char *name, hid_t d
 {
     char text[LAE_SHAPE_TEXT];
     hsize_t storage = H5Dget_storage_size(dataset);
-    bool backed = count <= SIZE_MAX / 16 && count * size_of(type) / MAX_COMPRESSION <= storage;
+    bool backed =
+        count <= SIZE_MAX / 16 && count * size_of(type) / LAE_HDF5_MAX_COMPRESSION <= storage;
     if (backed && (storage > 0 || count == 0)) return NULL;
     return lae_bad_input("%s: /%s: claims shape %s, but %llu bytes are stored", file->path, name,
                          lae_shape_text(rank, shape, text), (unsigned long long)storage);
@@ -138,8 +136,8 @@ static lae_status inspect(struct lae_hdf5 *file, const char *name, hid_t dataset
     return NULL;
 }
 
-lae_status lae_hdf5_extents(struct lae_hdf5 *file, const char *name, enum lae_hdf5_type type,
-                            int *rank, size_t shape[LAE_MAX_RANK])
+lae_status hdf5_local_extents(struct lae_hdf5 *file, const char *name, enum lae_hdf5_type type,
+                              int *rank, size_t shape[LAE_MAX_RANK])
 {
     hid_t dataset;
     LAE_TRY(open_dataset(file, name, &dataset));
@@ -148,8 +146,8 @@ lae_status lae_hdf5_extents(struct lae_hdf5 *file, const char *name, enum lae_hd
     return status;
 }
 
-lae_status lae_hdf5_shape(struct lae_hdf5 *file, const char *name, enum lae_hdf5_type type,
-                          int *rank, size_t shape[LAE_MAX_RANK])
+lae_status hdf5_local_shape(struct lae_hdf5 *file, const char *name, enum lae_hdf5_type type,
+                            int *rank, size_t shape[LAE_MAX_RANK])
 {
     hid_t dataset;
     LAE_TRY(open_dataset(file, name, &dataset));
@@ -161,8 +159,8 @@ lae_status lae_hdf5_shape(struct lae_hdf5 *file, const char *name, enum lae_hdf5
     return status;
 }
 
-lae_status lae_hdf5_read(struct lae_hdf5 *file, const char *name, enum lae_hdf5_type type,
-                         size_t count, void *values)
+lae_status hdf5_local_read(struct lae_hdf5 *file, const char *name, enum lae_hdf5_type type,
+                           size_t count, void *values)
 {
     hid_t dataset;
     int rank;
@@ -224,8 +222,8 @@ static lae_status read_blocks(struct lae_hdf5 *file, const char *name, hid_t dat
     return status;
 }
 
-lae_status lae_hdf5_read_triangle(struct lae_hdf5 *file, const char *name, size_t size, size_t rows,
-                                  double *values)
+lae_status hdf5_local_read_triangle(struct lae_hdf5 *file, const char *name, size_t size,
+                                    size_t rows, double *values)
 {
     hid_t dataset;
     const size_t shape[2] = {size, size};
@@ -236,8 +234,8 @@ lae_status lae_hdf5_read_triangle(struct lae_hdf5 *file, const char *name, size_
     return status;
 }
 
-lae_status lae_hdf5_read_rows(struct lae_hdf5 *file, const char *name, size_t rows, size_t columns,
-                              size_t known, float *values)
+lae_status hdf5_local_read_rows(struct lae_hdf5 *file, const char *name, size_t rows,
+                                size_t columns, size_t known, float *values)
 {
     hid_t dataset;
     const size_t shape[2] = {rows, columns};
@@ -366,19 +364,19 @@ static lae_status read_string(struct lae_hdf5 *file, const char *object, const c
     return status;
 }
 
-lae_status lae_hdf5_read_text(struct lae_hdf5 *file, const char *name, char **text)
+lae_status hdf5_local_read_text(struct lae_hdf5 *file, const char *name, char **text)
 {
     return read_string(file, name, NULL, text);
 }
 
-lae_status lae_hdf5_get_text(struct lae_hdf5 *file, const char *object, const char *attribute,
-                             char **value)
+lae_status hdf5_local_get_text(struct lae_hdf5 *file, const char *object, const char *attribute,
+                               char **value)
 {
     return read_string(file, object, attribute, value);
 }
 
-lae_status lae_hdf5_get_int(struct lae_hdf5 *file, const char *object, const char *attribute,
-                            int32_t *value)
+lae_status hdf5_local_get_int(struct lae_hdf5 *file, const char *object, const char *attribute,
+                              int32_t *value)
 {
     struct single single;
     int64_t wide = 0;
@@ -394,8 +392,8 @@ lae_status lae_hdf5_get_int(struct lae_hdf5 *file, const char *object, const cha
     return status;
 }
 
-lae_status lae_hdf5_get_double(struct lae_hdf5 *file, const char *object, const char *attribute,
-                               double *value)
+lae_status hdf5_local_get_double(struct lae_hdf5 *file, const char *object, const char *attribute,
+                                 double *value)
 {
     struct single single;
     LAE_TRY(open_single(file, object, attribute, &single));
@@ -408,8 +406,8 @@ lae_status lae_hdf5_get_double(struct lae_hdf5 *file, const char *object, const 
     return status;
 }
 
-lae_status lae_hdf5_attribute_is_text(struct lae_hdf5 *file, const char *object,
-                                      const char *attribute, bool *text)
+lae_status hdf5_local_attribute_is_text(struct lae_hdf5 *file, const char *object,
+                                        const char *attribute, bool *text)
 {
     struct single single;
     LAE_TRY(open_single(file, object, attribute, &single));

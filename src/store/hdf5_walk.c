@@ -1,10 +1,11 @@
 /* Walks over what a file holds, safe against links in circles and out of the file. */
-#include "hdf5_file.h"
+#include "hdf5_local.h"
 
 #include <string.h>
 
 #define MAX_DEPTH 32      /* groups within groups */
-#define MAX_OBJECTS 16384 /* in one walk */
+#define MIN_OBJECTS 16384 /* that one walk may visit; and as many as have room in the file */
+#define OBJECT_BYTES 64   /* that an object takes at least */
 
 struct walk {
     struct lae_hdf5 *file;
@@ -12,7 +13,7 @@ struct walk {
     void *context;
     const char *group; /* the path of the group at hand */
     int depth;
-    size_t visited;
+    size_t visited, most;
     lae_status status;
 };
 
@@ -33,10 +34,10 @@ static lae_status walk_link(struct walk *walk, hid_t group, const char *link, H5
     LAE_TRY(lae_status_prefix(lae_hdf5_join(name, walk->group, link), "%s", walk->file->path));
     if (type != H5L_TYPE_HARD)
         return lae_bad_input("%s: /%s: is a link to elsewhere", walk->file->path, name);
-    if (++walk->visited > MAX_OBJECTS || walk->depth >= MAX_DEPTH)
-        return lae_bad_input("%s: /%s: more than %d objects, or groups deeper than %d; links in a "
+    if (++walk->visited > walk->most || walk->depth >= MAX_DEPTH)
+        return lae_bad_input("%s: /%s: more than %zu objects, or groups deeper than %d; links in a "
                              "circle?",
-                             walk->file->path, name, MAX_OBJECTS, MAX_DEPTH);
+                             walk->file->path, name, walk->most, MAX_DEPTH);
     hid_t object = H5Oopen(group, link, H5P_DEFAULT);
     if (object < 0) return lae_hdf5_fault(LAE_BAD_INPUT, walk->file, "/%s: cannot be opened", name);
     lae_status status = walk_object(walk, object, name);
@@ -66,10 +67,18 @@ static lae_status walk_group(struct walk *walk, hid_t group, const char *name)
     return status;
 }
 
-lae_status lae_hdf5_walk(struct lae_hdf5 *file, const char *group, lae_hdf5_visit *visit,
-                         void *context)
+static size_t most(const struct lae_hdf5 *file)
 {
-    struct walk walk = {.file = file, .visit = visit, .context = context};
+    hsize_t size = 0;
+    if (H5Fget_filesize(file->id, &size) < 0 || size / OBJECT_BYTES < MIN_OBJECTS)
+        return MIN_OBJECTS;
+    return (size_t)(size / OBJECT_BYTES);
+}
+
+lae_status hdf5_local_walk(struct lae_hdf5 *file, const char *group, lae_hdf5_visit *visit,
+                           void *context)
+{
+    struct walk walk = {.file = file, .visit = visit, .context = context, .most = most(file)};
     LAE_TRY(lae_hdf5_check_links(file, group));
     hid_t id = H5Gopen2(file->id, lae_hdf5_object(group), H5P_DEFAULT);
     if (id < 0)
@@ -89,8 +98,8 @@ static herr_t on_attribute(hid_t object, const char *attribute, const H5A_info_t
     return walk->status == NULL ? 0 : -1;
 }
 
-lae_status lae_hdf5_walk_attributes(struct lae_hdf5 *file, const char *object,
-                                    lae_hdf5_visit *visit, void *context)
+lae_status hdf5_local_walk_attributes(struct lae_hdf5 *file, const char *object,
+                                      lae_hdf5_visit *visit, void *context)
 {
     struct walk walk = {.file = file, .visit = visit, .context = context};
     LAE_TRY(lae_hdf5_check_links(file, object));
@@ -99,30 +108,4 @@ lae_status lae_hdf5_walk_attributes(struct lae_hdf5 *file, const char *object,
         return NULL;
     if (walk.status != NULL) return walk.status;
     return lae_hdf5_fault(LAE_BAD_INPUT, file, "/%s: attributes cannot be listed", object);
-}
-
-/* ---- sets ---- */
-
-struct filling {
-    struct lae_set *set;
-    size_t prefix; /* characters of a path before the tensor's name */
-};
-
-static lae_status read_tensor(struct lae_hdf5 *file, const char *name, bool is_group, void *context)
-{
-    if (is_group) return NULL;
-    struct filling *filling = context;
-    int rank;
-    size_t shape[LAE_MAX_RANK];
-    struct lae_named *item;
-    LAE_TRY(lae_hdf5_shape(file, name, LAE_HDF5_FLOAT, &rank, shape));
-    LAE_TRY(lae_status_prefix(lae_set_add(filling->set, name + filling->prefix, rank, shape, &item),
-                              "%s", file->path));
-    return lae_hdf5_read(file, name, LAE_HDF5_FLOAT, item->count, item->data);
-}
-
-lae_status lae_hdf5_read_set(struct lae_hdf5 *file, const char *group, struct lae_set *set)
-{
-    struct filling filling = {set, group[0] == '\0' ? 0 : strlen(group) + 1};
-    return lae_hdf5_walk(file, group, read_tensor, &filling);
 }
