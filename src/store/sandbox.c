@@ -9,7 +9,7 @@
 #include <seccomp.h>
 #endif
 
-#define SECONDS 30                  /* of the processor */
+#define SECONDS 5                  /* of the processor */
 #define BYTES_A_SECOND (16UL << 20) /* and one more for so many bytes of the file */
 #define MEMORY ((size_t)1 << 30)    /* beyond what is there and twice the file */
 

@@ -3,10 +3,9 @@
  * are.
  *
  * That is more than HDF5 1.10 can take: it crashes on forged files within seconds (reads of freed
- * memory, copies beyond the end, from H5HG_read, H5O__..., H5B__...), which is why the program lets
- * it see no file whose digest is wrong. So crashes inside the library are counted and not failures
- * (run.sh), and this target runs on request only. What the program does with files that are HDF5 is
- * tried by checkpoint.c. */
+ * memory, copies beyond the end, from H5HG_read, H5O__..., H5B__...), or goes round for ever. The
+ * process that reads them then dies (lae/store/reader.h), and this one has a message. What the
+ * program does with files that are HDF5 is tried by checkpoint.c. */
 #include "lae/store/checkpoint.h"
 
 #include "../../src/store/seal.h"

@@ -12,7 +12,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { SECONDS = 20, MEGABYTES = 1024 }; /* that an input may take, and that all may take at once */
+enum { SECONDS = 60, MEGABYTES = 1024 }; /* that an input may take, and that all may take at once */
 
 static int run_file(const char *path)
 {
