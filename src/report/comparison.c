@@ -240,14 +240,19 @@ static void print_constant(FILE *out, const struct lae_comparison *c)
 /* The options that have one value in all rows that read them. */
 static void print_common(FILE *out, const struct lae_comparison *c)
 {
-    const char *before = "everywhere: ";
+    char text[512] = "";
     for (int option = LAE_SWEEP_METHOD + 1; option < OPTIONS; option++) {
         char value[CELL];
+        size_t used = strlen(text);
         if (c->varies[option] || strcmp(first_value(c, option, value), "-") == 0) continue;
-        fprintf(out, "%s%s %s", before, lae_sweep_name((enum lae_sweep_option)option), value);
-        before = ", ";
+        snprintf(text + used, sizeof text - used, "%s%s %s",
+                 used > 0 ? ", " : "everywhere: ", lae_sweep_name((enum lae_sweep_option)option),
+                 value);
     }
-    if (strcmp(before, ", ") == 0) fputs(" (of the methods that read it)\n\n", out);
+    if (text[0] == '\0') return;
+    strncat(text, " (of the methods that read it)", sizeof text - strlen(text) - 1);
+    lae_text_wrap(out, text, 0, WIDTH);
+    fputs("\n\n", out);
 }
 
 /* What the run stored against what was computed again. */
