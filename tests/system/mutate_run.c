@@ -56,12 +56,15 @@ static void save(const char *path, const struct text *text)
     if (fclose(file) != 0) die(path);
 }
 
-/* Replaces `length` bytes at `at` by others, fewer than there is room for. */
+/* Replaces `length` bytes at `at` by at most 2048 others, fewer than there is room for. */
 static void splice(struct text *text, size_t at, size_t length, const char *with, size_t size)
 {
+    char copy[2048]; /* it may be a part of the text itself */
+    if (size > sizeof copy) size = sizeof copy;
+    memcpy(copy, with, size);
     if (at + length > text->size) length = text->size - at;
     memmove(text->data + at + size, text->data + at + length, text->size - at - length);
-    memcpy(text->data + at, with, size);
+    memcpy(text->data + at, copy, size);
     text->size += size - length;
 }
 
