@@ -4,7 +4,7 @@
 # Programs that the installed program and launch/run.sh call.
 run_packages="openmpi-bin openssh-client gnuplot-nox"
 build_packages="$run_packages gcc libc6-dev meson ninja-build pkg-config libopenmpi-dev libopenblas-dev
-    libhdf5-dev libyaml-dev libarchive-dev libjansson-dev libssl-dev zlib1g-dev libpng-dev libjpeg-dev librandom123-dev libdnnl-dev
+    libhdf5-dev libyaml-dev libarchive-dev libjansson-dev libssl-dev zlib1g-dev libpng-dev libjpeg-dev librandom123-dev libdnnl-dev libseccomp-dev
     libprotobuf-c-dev protobuf-c-compiler"
 test_packages="libcmocka-dev hdf5-tools libxml2-utils libopenblas0-pthread libopenblas0-openmp libopenblas0-serial
     valgrind curl procps"

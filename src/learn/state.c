@@ -14,11 +14,45 @@ static float *new_vector(size_t count)
     return lae_aligned_calloc(count, sizeof(float));
 }
 
+static struct lae_scorers scorers_of(const struct lae_config *config,
+                                     const struct lae_statistics *statistics)
+{
+    return lae_scorers_of(config->eval.heads, config->merge.method->has_offline,
+                          statistics->modules, statistics->ridge);
+}
+
+static size_t count_bits(unsigned bits)
+{
+    size_t count = 0;
+    for (; bits != 0; bits &= bits - 1)
+        count++;
+    return count;
+}
+
+static size_t statistics_need(const struct lae_job *job, const struct lae_statistics *plan)
+{
+    size_t classes = (size_t)job->sequence.classes, d = job->vit.dims.width;
+    size_t random = (size_t)job->config->ridge.features;
+    return (count_bits(plan->modules) * (classes + d) * d +
+            count_bits(plan->ridge) * (classes + random) * random) *
+           sizeof(float);
+}
+
+size_t lae_state_need(const struct lae_job *job)
+{
+    struct lae_statistics plan = lae_statistics_plan(job->config);
+    struct lae_scorers scorers = scorers_of(job->config, &plan);
+    size_t kept =
+        lae_metrics_need(job->sequence.tasks, scorers.count) + statistics_need(job, &plan);
+    for (int task = 0; task < job->sequence.tasks; task++)
+        kept += lae_classifier_count(job, task) * sizeof(float);
+    return 2 * kept;
+}
+
 /* Metrics of all that is evaluated, which rank 0 keeps. */
 static lae_status create_metrics(const struct lae_job *job, struct lae_state *state)
 {
-    struct lae_scorers scorers = lae_scorers_of(job->config->eval.heads, state->offline != NULL,
-                                                state->statistics.modules, state->statistics.ridge);
+    struct lae_scorers scorers = scorers_of(job->config, &state->statistics);
     state->metrics = lae_metrics_elsewhere(state->tasks, &scorers);
     return job->dist->rank != 0 ? NULL
                                 : lae_metrics_create(state->tasks, &scorers, &state->metrics);

@@ -4,6 +4,7 @@
 
 #include "lae/learn/gatherer.h"
 #include "lae/learn/plan.h"
+#include "lae/learn/state.h"
 #include "lae/learn/workers.h"
 #include "lae/nn/linear.h"
 
@@ -215,11 +216,17 @@ static void tell_memory(const struct lae_job *job)
                  (double)(lae_evaluator_need(job) + lae_gatherer_need(job)) +
                  vectors * (double)job->pet.table.total;
     if (dist->node_size == 1) own -= arrays; /* MPI gives a single rank plain memory */
+    double kept = (double)lae_state_need(job);
+    char first[96] = "";
+    if (kept >= 1e6)
+        snprintf(first, sizeof first, ", %.0f MB at rank 0 for what is kept of all tasks",
+                 1e-6 * kept);
     lae_log_item(
         job->log, "memory",
         "about %.0f MB on each host: %.0f MB of weights, images and libraries, %.0f MB a rank "
-        "(%.1f MB a thread)",
-        1e-6 * (shared + own * dist->node_size), 1e-6 * shared, 1e-6 * own, 1e-6 * each);
+        "(%.1f MB a thread)%s",
+        1e-6 * (shared + own * dist->node_size + kept), 1e-6 * shared, 1e-6 * own, 1e-6 * each,
+        first);
 }
 
 void lae_introduce(const struct lae_job *job, const char *place)

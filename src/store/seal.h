@@ -8,8 +8,7 @@
  * h5ls, h5dump and h5py skip it.
  *
  * The digest guards against damage, not against forgery: who makes a file to crash HDF5 can compute
- * it too (tests/fuzz/hdf5.c). Files in HDF5 are for people who trust each other; weights of
- * strangers come as .safetensors or .npz.
+ * it too (tests/fuzz/hdf5.c). Against that HDF5 has a process of its own (lae/store/reader.h).
  */
 #ifndef LAE_STORE_SEAL_H
 #define LAE_STORE_SEAL_H

@@ -48,6 +48,10 @@ struct lae_state {
 lae_status lae_state_create(const struct lae_job *job, struct lae_state *state) LAE_MUST_CHECK;
 void lae_state_free(struct lae_state *state);
 
+/* Bytes that rank 0 needs besides what all ranks do, when all tasks are learned: metrics, class
+ * statistics and classifiers, and as much again while they are saved and read back. */
+size_t lae_state_need(const struct lae_job *job);
+
 /* Gives task `task` its classifier, as the objective begins one. */
 lae_status lae_state_append_classifier(const struct lae_job *job, struct lae_state *state,
                                        int task) LAE_MUST_CHECK;

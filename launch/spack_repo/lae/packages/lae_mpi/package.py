@@ -21,6 +21,7 @@ class LaeMpi(MesonPackage):
     version("main")
 
     variant("onednn", default=True, description="bf16, and frozen weights packed once, by oneDNN")
+    variant("seccomp", default=True, description="no system calls where HDF5 reads, by libseccomp")
     variant("tensorboard", default=True, description="event files for TensorBoard, by protobuf-c")
 
     depends_on("c", type="build")
@@ -40,10 +41,11 @@ class LaeMpi(MesonPackage):
     depends_on("random123", type="build")
     depends_on("gnuplot", type="run")  # for lae_mpi report's figures
     depends_on("onednn", when="+onednn")
+    depends_on("libseccomp", when="+seccomp")
     depends_on("protobuf-c", when="+tensorboard")
 
     def meson_args(self):
         def feature(name):
             return "-D{0}={1}".format(name, "enabled" if "+" + name in self.spec else "disabled")
 
-        return [feature("onednn"), feature("tensorboard"), "-Dtests=disabled"]
+        return [feature("onednn"), feature("seccomp"), feature("tensorboard"), "-Dtests=disabled"]
