@@ -3,6 +3,7 @@
 
 #include "lae/config/config.h"
 #include "lae/files/map.h"
+#include "lae/learn/metrics.h"
 #include "lae/learn/opened.h"
 #include "lae/learn/scorers.h"
 
@@ -50,7 +51,8 @@ static double *take_values(struct lae_checkpoint *checkpoint, const char *scorer
     for (size_t i = 0; i < checkpoint->metric_count; i++) {
         struct lae_metric *metric = &checkpoint->metrics[i];
         bool fits = metric->rank == rank && metric->shape[0] == tasks &&
-                    (rank == 1 || metric->shape[1] == tasks);
+                    (rank == 1 ||
+                     (metric->shape[1] == tasks && metric->rows == (size_t)checkpoint->task + 1));
         if (strcmp(metric->name, name) != 0 || !fits) continue;
         double *values = metric->values;
         metric->values = NULL;
@@ -73,7 +75,8 @@ static lae_status check_scorer(const struct lae_run *run, const struct lae_score
     if (scorer->accuracy == NULL || scorer->seen == NULL)
         return lae_bad_input("/metrics/%s: has no accuracy [%d, %d] and seen [%d]", scorer->name,
                              run->tasks, run->tasks, run->tasks);
-    if (are_percent(scorer->accuracy, tasks * tasks) && are_percent(scorer->seen, tasks))
+    if (are_percent(scorer->accuracy, lae_metrics_row(run->finished)) &&
+        are_percent(scorer->seen, tasks))
         return NULL;
     return lae_bad_input("/metrics/%s: has values that are no percentages", scorer->name);
 }
