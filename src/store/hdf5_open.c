@@ -21,13 +21,6 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-/* HDF5 1.8 reads it, too. Its groups take a quarter of the room that earlier ones did. */
-#if H5_VERSION_GE(1, 10, 2)
-#define OLDEST H5F_LIBVER_V18
-#else
-#define OLDEST H5F_LIBVER_EARLIEST
-#endif
-
 #define MEMORY_STEP ((size_t)1 << 20) /* by which the memory of a file in the making grows */
 
 /* ---- new files ---- */
@@ -89,7 +82,7 @@ static lae_status create_in_memory(struct lae_hdf5 *file)
     if (H5Pset_userblock(creation, LAE_SEAL_BYTES) >= 0 &&
         H5Pset_obj_track_times(creation, false) >= 0 &&
         H5Pset_fapl_core(access, MEMORY_STEP, false) >= 0 && build_in(file->image, access) >= 0 &&
-        H5Pset_libver_bounds(access, OLDEST, H5F_LIBVER_LATEST) >= 0)
+        H5Pset_libver_bounds(access, H5F_LIBVER_EARLIEST, H5F_LIBVER_LATEST) >= 0)
         file->id = H5Fcreate(name, H5F_ACC_TRUNC, creation, access);
     lae_status status = NULL;
     if (file->id < 0) status = lae_hdf5_fault(LAE_FAILED, file, "cannot be built in memory");

@@ -13,7 +13,7 @@ train 1 many $settings run.tasks=3 || { cat "$work/many.err"; fail "three tasks 
 # Seven scorers' matrices of doubles would be 112 MB.
 for task in 00 01 02; do
     size=$(wc -c <"$runs/many/task_$task.h5")
-    [ "$size" -lt 400000 ] || fail "task_$task.h5: $size bytes for ${task#0} tasks"
+    [ "$size" -lt 600000 ] || fail "task_$task.h5: $size bytes for ${task#0} tasks"
 done
 echo "ok: a task's file has $size bytes"
 
