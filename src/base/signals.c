@@ -12,6 +12,7 @@
 
 static volatile sig_atomic_t request = LAE_REQUEST_NONE;
 static volatile sig_atomic_t asked_at; /* when the first urgent request came, in tenths */
+static volatile sig_atomic_t answered; /* it is being done */
 
 static const int requests[] = {SIGUSR1, SIGUSR2, SIGINT, SIGTERM, SIGHUP, SIGXCPU};
 enum { REQUESTS = sizeof requests / sizeof requests[0] };
@@ -28,7 +29,7 @@ static int tenths(void)
  * comes with the return from the handler. */
 static void end_if_again(int number)
 {
-    if (request == LAE_REQUEST_NOW && tenths() - asked_at >= AGAIN) {
+    if (request == LAE_REQUEST_NOW && !answered && tenths() - asked_at >= AGAIN) {
         signal(number, SIG_DFL);
         raise(number);
     }
@@ -90,6 +91,11 @@ void lae_signals_hold(void)
     sigset_t set;
     our_signals(&set);
     sigprocmask(SIG_BLOCK, &set, NULL);
+}
+
+void lae_signals_answer(void)
+{
+    answered = 1;
 }
 
 enum lae_request lae_signals_request(void)

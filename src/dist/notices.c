@@ -90,16 +90,17 @@ enum lae_request lae_dist_request(const struct lae_dist *dist)
     return notices->told > notices->heard ? notices->told : notices->heard;
 }
 
-bool lae_dist_meet(const struct lae_dist *dist, enum lae_request *request)
+/* Brings this rank's request and leaves with the strongest of all; false: a rank is missing. */
+static bool vote(const struct lae_dist *dist, enum lae_request *request)
 {
     *request = lae_dist_request(dist);
     if (dist->size == 1) return true;
     int mine = (int)*request, strongest = mine, met = 0;
     double urgent = 0.0; /* since when */
-    MPI_Request vote;
-    MPI_Iallreduce(&mine, &strongest, 1, MPI_INT, MPI_MAX, dist->world, &vote);
+    MPI_Request all;
+    MPI_Iallreduce(&mine, &strongest, 1, MPI_INT, MPI_MAX, dist->world, &all);
     for (;;) {
-        MPI_Test(&vote, &met, MPI_STATUS_IGNORE);
+        MPI_Test(&all, &met, MPI_STATUS_IGNORE);
         if (met) break;
         double now = lae_clock_seconds();
         if (urgent <= 0.0 && lae_dist_request(dist) == LAE_REQUEST_NOW) urgent = now;
@@ -112,6 +113,13 @@ bool lae_dist_meet(const struct lae_dist *dist, enum lae_request *request)
     }
     *request = (enum lae_request)strongest;
     return true;
+}
+
+bool lae_dist_meet(const struct lae_dist *dist, enum lae_request *request)
+{
+    bool met = vote(dist, request);
+    if (*request == LAE_REQUEST_NOW) lae_signals_answer();
+    return met;
 }
 
 bool lae_dist_is_broken(const struct lae_dist *dist)

@@ -2,7 +2,7 @@
  *
  *     SIGUSR1, SIGUSR2   finish the step, save, exit 75
  *     SIGTERM, SIGHUP    drop the unfinished step, save at once, exit 75; the same again, more than a
- *                        second later, ends at once
+ *                        second later and still unanswered, ends at once
  *     SIGINT             as SIGTERM; a second one ends at once
  *     SIGXCPU            as SIGTERM: the limit of processor time is near
  *     SIGPIPE, SIGXFSZ   ignored: write(2) tells of them
@@ -30,6 +30,10 @@ void lae_signals_install(void);
 /* Blocks the signals, also in a program started by exec, until it installs its handlers: a request
  * that comes in between is not lost and does not kill. */
 void lae_signals_hold(void);
+
+/* An urgent request is being done: this rank is no longer at work, but saves, or waits for the one
+ * that does. It may take its time, and a request that is repeated does not end it. */
+void lae_signals_answer(void);
 
 /* The strongest request so far. */
 enum lae_request lae_signals_request(void);
