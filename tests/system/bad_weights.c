@@ -518,6 +518,12 @@ static const struct other others[] = {
     {"one .npy", "w.npz", "\x93NUMPY\x01\0v\0", 10, "numpy.savez"},
     {"a Git LFS pointer", "w.safetensors",
      "version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 1\n", 63, "git lfs pull"},
+    {"a pickle that calls", "w.pth",
+     "\x80\x02"
+     "cos\nsystem\nX\x04\0\0\0true\x85R.",
+     26, "not one of PyTorch's"},
+    {"PyTorch's first bytes", "w.bin",
+     "\x80\x02\x8a\x0a\x6c\xfc\x9c\x46\xf9\x20\x6a\xa8\x50\x19.\x80\x02M\xe9\x03.", 21, NULL},
     {"gzip", "w.npz", "\x1f\x8b\x08\0", 4, "unpack it"},
     {"an error page", "w.npz", "<!DOCTYPE html><html></html>", 28, "a page of HTML"},
     {"a zip of nothing", "w.npz", "PK\5\6\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0", 22, NULL},
@@ -564,6 +570,56 @@ static bool make_sample(const struct bad_place *place, const void *with)
     return bad_copy(sample(path, place, with), place->file);
 }
 
+/* ---- shards and folders */
+
+struct shards {
+    const char *name, *index; /* the index's text; NULL: there is none */
+    bool folder;              /* the folder is given, not the index */
+    int files;                /* how many whole files lie there */
+    const char *word;
+};
+
+static const struct shards shards[] = {
+    {"an index of a shard that is missing",
+     "{\"weight_map\": {\"cls_token\": \"model-00001-of-00001.safetensors\"}}", false, 0,
+     "1 of its 1 shards is missing"},
+    {"an index that names a file outside its folder",
+     "{\"weight_map\": {\"cls_token\": \"../../etc/passwd\"}}", false, 1, "outside the index's"},
+    {"an index without tensors", "{\"weight_map\": {}}", false, 1, "weight_map is empty"},
+    {"an index cut short", "{\"weight_map\": {", true, 1, "is damaged at byte"},
+    {"JSON that is no index", "{\"num_attention_heads\": 3}", false, 1, "without a weight_map"},
+    {"a folder of two models", NULL, true, 2, "holds 2 weight files"},
+    {"a folder of nothing", NULL, true, 0, "without a weight file"},
+};
+
+static bool make_shards(const struct bad_place *place, const void *with)
+{
+    const struct shards *shard = with;
+    static const char *const names[] = {"a.safetensors", "b.safetensors"};
+    char path[BAD_PATH], from[BAD_PATH];
+    if (mkdir(place->file, 0777) != 0) return bad_tell("make", place->file);
+    for (int i = 0; i < shard->files; i++)
+        if (!bad_copy(sample(from, place, SAFE), bad_join(path, place->file, names[i])))
+            return false;
+    return shard->index == NULL || bad_write(bad_join(path, place->file, "w.index.json"),
+                                             shard->index, strlen(shard->index));
+}
+
+static void add_shards(struct bad_list *list)
+{
+    for (size_t i = 0; i < sizeof shards / sizeof *shards; i++)
+        bad_add(list,
+                &(struct bad_case){.name = shards[i].name,
+                                   .args = {shards[i].folder ? "model.weights={file}"
+                                                             : "model.weights={file}/w.index.json",
+                                            "run.tasks=2"},
+                                   .run = "base",
+                                   .file = "shards",
+                                   .make = make_shards,
+                                   .with = &shards[i],
+                                   .word = shards[i].word});
+}
+
 void bad_weights(struct bad_list *list)
 {
     add_npz_cuts(list);
@@ -572,6 +628,7 @@ void bad_weights(struct bad_list *list)
     add_edits(list);
     add_arrays(list);
     add_tensors(list);
+    add_shards(list);
     for (size_t i = 0; i < sizeof others / sizeof *others; i++)
         add(list, others[i].name, others[i].file, write_other, &others[i], others[i].word);
     add(list, "no weight file there", "w.npz", NULL, NULL, "cannot be opened");
@@ -581,8 +638,19 @@ void bad_weights(struct bad_list *list)
     add(list, "a link to nothing as weights", "w.npz", make_link, "/nowhere/w", "cannot be opened");
     add(list, "a backbone with layer scale", "w.safetensors", make_sample,
         "refused-layer-scale.safetensors", "LayerScale: not supported yet");
+    bad_add(list, &(struct bad_case){.name = "heads that nobody knows",
+                                     .args = {"model.weights={file}", "model.heads=null"},
+                                     .make = make_sample,
+                                     .with = SAFE,
+                                     .word = "set model.heads"});
     add(list, "a checkpoint as weights", "w.h5", make_checkpoint, NULL, "lae-checkpoint");
-    static const char *const whole[] = {NPZ, SAFE, OWN, "transformers.safetensors"};
+    static const char *const whole[] = {NPZ,
+                                        SAFE,
+                                        OWN,
+                                        "transformers.safetensors",
+                                        "torch/model.pth",
+                                        "torch/flat-legacy.pth",
+                                        "torch/legacy.bin"};
     for (size_t i = 0; i < sizeof whole / sizeof *whole; i++)
         bad_add(list, &(struct bad_case){.name = bad_text(list, "%s as it is", whole[i]),
                                          .end = BAD_FINE,
