@@ -47,8 +47,9 @@ static bool is_stored_here(hid_t dataset)
     if (!known || external || rank < 0 || element == 0) return false;
     if (rank == 0) return true;
     size_t chunk = lae_shape_count(rank, shape);
-    return chunk <= SIZE_MAX / element &&
-           chunk * element / LAE_HDF5_MAX_COMPRESSION <= H5Dget_storage_size(dataset);
+    hsize_t storage = H5Dget_storage_size(dataset); /* 0: nothing is known yet, no chunk is there */
+    return storage == 0 ||
+           (chunk <= SIZE_MAX / element && chunk * element / LAE_HDF5_MAX_COMPRESSION <= storage);
 }
 
 /* ---- datasets ---- */

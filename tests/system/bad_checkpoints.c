@@ -244,7 +244,7 @@ static bool make_wrong(const struct bad_place *place, const void *with)
 
 static const struct wrong wrongs[] = {
     {"fewer tasks", "task_00.h5", "task", OTHER_TASK},
-    {"more tasks", "task_00.h5", "tasks", OTHER_COUNT},
+    {"more tasks", "task_00.h5", "is wanted", OTHER_COUNT},
     {"another batch size", "task_00.h5", "train.batch_size: 12 there, 11 now", OTHER_KEY},
     {"a configuration that is broken", "task_00.h5", "/config:", BROKEN_CONFIG},
     {"a configuration of unknown keys", "task_00.h5", "batch_syze", STRANGE_CONFIG},
@@ -453,8 +453,8 @@ static const struct resume resumes[] = {
     {"a newer format", "newer version", NEWER},
     {"foreign HDF5", "no lae-checkpoint file", HDF5},
     {"a backbone", "is a lae-weights file", BACKBONE},
-    {"the index", "file", INDEX},
-    {"a directory", "not a regular file", DIRECTORY},
+    {"the index", "has no good task_NN.h5", INDEX},
+    {"a directory", "has no good task_NN.h5", DIRECTORY},
     {"a named pipe", "not a regular file", PIPE},
     {"a link to nothing", "No such file", DANGLING},
     {"a link to itself", "oo many levels", CIRCLE},

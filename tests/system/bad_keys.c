@@ -43,7 +43,6 @@ static const struct row {
     {"data.class_order", "0,0,1", TYPE, "[0, 0, 1]"},
     {"data.class_order", "0,-1", TYPE, "[0, -1]"},
     {"data.class_order", "no_such_order", TYPE, NULL},
-    {"data.class_order", "7", TYPE, NULL},
     {"data.class_order", "[]", TYPE, NULL},
     {"data.classes", "0,0,1", TYPE, "[0, 0, 1]"},
     {"data.classes", "0,-1", TYPE, "[0, -1]"},

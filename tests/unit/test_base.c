@@ -900,6 +900,7 @@ static void texts_of_others_are_shown_as_text(void **state)
 
 int main(void)
 {
+    signal(SIGHUP, SIG_DFL); /* who runs the tests may ignore it, as nohup(1) does */
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(texts_of_others_are_shown_as_text),
         cmocka_unit_test(no_error_is_ok),

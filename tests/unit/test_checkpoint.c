@@ -393,34 +393,37 @@ static double accuracy_of(size_t t, size_t k)
     return (double)((7 * t + 3 * k) % 11) * 10.0;
 }
 
-static void add_triangle(struct lae_checkpoint *c)
+static void add_triangle(struct lae_checkpoint *c, size_t done)
 {
     c->metric_count = 1;
     c->metrics = calloc(1, sizeof *c->metrics);
     c->metrics[0] = (struct lae_metric){
-        .name = strdup("online/accuracy"), .rank = 2, .shape = {MANY, MANY}, .rows = DONE};
+        .name = strdup("online/accuracy"), .rank = 2, .shape = {MANY, MANY}, .rows = done};
     double *value = c->metrics[0].values = calloc(lae_metric_count(&c->metrics[0]), sizeof(double));
-    for (size_t t = 0; t < DONE; t++)
+    for (size_t t = 0; t < done; t++)
         for (size_t k = 0; k <= t; k++)
             *value++ = accuracy_of(t, k);
 }
 
-static void make_many(struct lae_checkpoint *c)
+/* `done` tasks are finished; 0: a state inside the first. */
+static void make_many(struct lae_checkpoint *c, int done)
 {
+    int begun = done > 0 ? done : 1;
     *c = (struct lae_checkpoint){
-        .task = DONE - 1, .task_count = MANY, .classes_seen = DONE, .classes = MANY};
+        .task = begun - 1, .task_count = MANY, .classes_seen = begun, .classes = MANY};
+    c->inside.present = done == 0;
     c->config = strdup("");
     c->class_order = calloc(MANY, sizeof *c->class_order);
     for (int i = 0; i < MANY; i++)
         c->class_order[i] = i;
-    for (int task = 0; task < DONE; task++) {
+    for (int task = 0; task < begun; task++) {
         char name[64];
         snprintf(name, sizeof name, "task_%02d/bias", task);
         add(&c->head, name, 1, 1, 0, 0.5f);
         snprintf(name, sizeof name, "task_%02d/weight", task);
         add(&c->head, name, 2, 1, 4, 0.25f);
     }
-    add_triangle(c);
+    add_triangle(c, (size_t)done);
     c->stats_count = 1;
     c->stats = calloc(1, sizeof *c->stats);
     c->stats[0] = (struct lae_class_stats){.name = strdup("init"),
@@ -430,9 +433,9 @@ static void make_many(struct lae_checkpoint *c)
                                            .count = calloc(MANY, sizeof(int32_t)),
                                            .mean = calloc(MANY * WIDTH, sizeof(float)),
                                            .scatter = calloc(WIDTH * WIDTH, sizeof(float))};
-    for (size_t i = 0; i < DONE; i++)
+    for (int i = 0; i < done; i++)
         c->stats[0].count[i] = 1;
-    for (size_t i = 0; i < DONE * WIDTH; i++)
+    for (size_t i = 0; i < (size_t)done * WIDTH; i++)
         c->stats[0].mean[i] = sinf((float)i);
 }
 
@@ -458,7 +461,7 @@ static void test_many_tasks(void **state)
     struct place *place = *state;
     struct lae_checkpoint many, again;
     size_t size;
-    make_many(&many);
+    make_many(&many, DONE);
     assert_ok(lae_checkpoint_write(place->path, &many));
     assert_ok(lae_checkpoint_read(place->path, NULL, &again));
     assert_same_metrics(&many, &again);
@@ -467,6 +470,20 @@ static void test_many_tasks(void **state)
     assert_square(place->path);
     free(load(place->path, &size));
     assert_in_range(size, 1, 900000); /* the square alone would be 1.3 MB */
+    lae_checkpoint_free(&many);
+}
+
+/* A state saved inside the first task: no row is known yet of anything. */
+static void test_many_tasks_to_come(void **state)
+{
+    struct place *place = *state;
+    struct lae_checkpoint many, again;
+    make_many(&many, 0);
+    assert_ok(lae_checkpoint_write(place->path, &many));
+    assert_ok(lae_checkpoint_read(place->path, NULL, &again));
+    assert_same_metrics(&many, &again);
+    assert_same_stats(&many, &again);
+    lae_checkpoint_free(&again);
     lae_checkpoint_free(&many);
 }
 
@@ -1321,6 +1338,7 @@ int main(void)
         AT_A_PLACE(test_round_trip),
         AT_A_PLACE(test_round_trip_of_little),
         AT_A_PLACE(test_many_tasks),
+        AT_A_PLACE(test_many_tasks_to_come),
         AT_A_PLACE(test_forged),
         AT_A_PLACE(test_large_values),
         AT_A_PLACE(test_equal_contents_equal_files),
