@@ -1,6 +1,9 @@
 #include "sandbox.h"
 
+#include <stdbool.h>
 #include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
@@ -9,7 +12,7 @@
 #include <seccomp.h>
 #endif
 
-#define SECONDS 5                  /* of the processor */
+#define SECONDS 5                   /* of the processor */
 #define BYTES_A_SECOND (16UL << 20) /* and one more for so many bytes of the file */
 #define MEMORY ((size_t)1 << 30)    /* beyond what is there and twice the file */
 
@@ -43,12 +46,20 @@ static void limit_memory(size_t bytes)
 }
 #endif
 
+/* Seconds of the processor; under valgrind everything takes its time. */
+static rlim_t patience(size_t bytes)
+{
+    const char *preloaded = getenv("LD_PRELOAD");
+    bool valgrind = preloaded != NULL && strstr(preloaded, "vgpreload") != NULL;
+    return (SECONDS + bytes / BYTES_A_SECOND) * (valgrind ? 50 : 1);
+}
+
 static void limit_all(size_t bytes)
 {
 #ifndef SANITIZED
     limit_memory(bytes);
 #endif
-    limit(RLIMIT_CPU, SECONDS + bytes / BYTES_A_SECOND);
+    limit(RLIMIT_CPU, patience(bytes));
     limit(RLIMIT_CORE, 0);
     limit(RLIMIT_FSIZE, 0);
     limit(RLIMIT_NPROC, 0);
