@@ -107,8 +107,22 @@ if [ $code -gt 128 ] && [ -z "$asked" ]; then
 fi
 exit $code'
 
-# launch COMMAND...: runs the ranks' launcher, handing signals on to it. Leaves its exit code in `code` and in `asked` what came: nothing, USR1, or
-# (which says more) the first INT, TERM, QUIT or HUP.
+# believe_ranks: makes `code`, the launcher's, 1 where that is 0 though a rank that began on this host
+# did not end with 0. Open MPI 5 has lost the connection to a host then. (Ranks elsewhere do not see
+# the file, but all end well together.)
+believe_ranks() {
+    begun=$(grep -c '^begun$' "$LAE_OUTCOME") || :
+    well=$(grep -c '^ended 0$' "$LAE_OUTCOME") || :
+    rm -f "$LAE_OUTCOME"
+    if [ "$code" -eq 0 ] && [ "$begun" -ne "$well" ]; then
+        code=1
+        echo "$me: the launcher ended as if all were well, but $((begun - well)) of $begun ranks on" \
+            "this host did not; a host or a rank was lost, and the same command goes on" >&2 || :
+    fi
+}
+
+# launch COMMAND...: runs the ranks' launcher, handing signals on to it. Leaves its exit code in `code`
+# and in `asked` what came: nothing, USR1, or (which says more) the first INT, TERM, QUIT or HUP.
 # The shell looks at signals only between commands and in `wait`, so the launcher is not waited for
 # in the foreground; and `wait` is over with a signal, so it is called again. Until the launcher
 # listens, it must not be killed by what asks it to hand on.
@@ -117,6 +131,8 @@ launch() {
         code=75
         return
     fi
+    LAE_OUTCOME=$(mktemp)
+    export LAE_OUTCOME
     (
         trap '' USR1 USR2
         trap - INT TERM HUP QUIT PIPE
@@ -129,5 +145,6 @@ launch() {
         kill -0 "$launcher" 2>/dev/null || break
     done
     [ -z "$repeating" ] || kill "$repeating" 2>/dev/null || :
+    believe_ranks
     trap - INT TERM HUP QUIT USR1 USR2 PIPE
 }

@@ -67,6 +67,18 @@ static lae_status run(int argc, char **argv, const struct lae_arguments *argumen
     return status;
 }
 
+static lae_status begin(int argc, char **argv, const struct lae_arguments *arguments, bool speak)
+{
+    lae_status status = lae_dist_check_limits();
+    if (status == NULL && speak) status = lae_reader_start(); /* a fork: before MPI begins */
+    if (status == NULL)
+        status = run(argc, argv, arguments, speak);
+    else
+        say(status, speak);
+    lae_reader_stop();
+    return status;
+}
+
 static void help(const struct lae_arguments *arguments)
 {
     if (arguments->version)
@@ -100,26 +112,22 @@ int main(int argc, char **argv)
     bool speak = speaks();
     struct lae_arguments arguments;
     lae_status status = lae_arguments_parse(argc, argv, &arguments);
+    bool works = status == NULL && !arguments.help && !arguments.version;
     if (!arguments.command->serial) lae_signals_install();
-    if (status != NULL) {
+    if (works) lae_environment_correct(argv, &arguments);
+    lae_outcome_begin();
+    if (works)
+        status = begin(argc, argv, &arguments, speak);
+    else if (status != NULL)
         refuse(argc, argv, status, speak);
-    } else if (arguments.help || arguments.version) {
-        if (speak) help(&arguments);
-    } else {
-        lae_environment_correct(argv, &arguments);
-        status = lae_dist_check_limits();
-        if (status == NULL && speak) status = lae_reader_start(); /* a fork: before MPI begins */
-        if (status == NULL)
-            status = run(argc, argv, &arguments, speak);
-        else
-            say(status, speak);
-        lae_reader_stop();
-    }
+    else if (speak)
+        help(&arguments);
     lae_status results = flush_results();
     say(results, speak);
     status = lae_status_first(status, results);
     int code = (int)lae_status_code(status);
     lae_status_free(status);
     lae_arguments_free(&arguments);
+    lae_outcome_end(code);
     return code;
 }

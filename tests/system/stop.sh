@@ -61,22 +61,33 @@ for task in task_00.h5 task_01.h5 task_02.h5; do same calm asked $task; done
 echo "ok: stopped on request"
 
 # A launcher that is asked to end gives its ranks a second (Open MPI 4) or a quarter of one (5). What
-# takes longer to write is saved all the same.
-(
-    export LD_PRELOAD="$LAE_SLOW_SAVE_LIBRARY" LAE_SLOW_SAVE=4
-    train 2 slow merge.method=ties train.epochs=400
-) &
-launched=$!
-tries=0
-until grep -q '"step":[0-9]' "$runs/slow/metrics.jsonl" 2>/dev/null; do
-    tries=$((tries + 1))
-    [ $tries -lt 600 ] || fail "slow: does not begin to learn"
-    sleep 0.1
+# takes longer to write is saved all the same, once it is begun; ranks that wait for a core in that
+# time may not begin, and are tried again.
+press() {
+    rm -rf "$runs/slow"
+    (
+        export LD_PRELOAD="$LAE_SLOW_SAVE_LIBRARY" LAE_SLOW_SAVE=4
+        train 2 slow merge.method=ties train.epochs=400
+    ) &
+    launched=$!
+    tries=0
+    until grep -q '"step":[0-9]' "$runs/slow/metrics.jsonl" 2>/dev/null; do
+        tries=$((tries + 1))
+        [ $tries -lt 600 ] || fail "slow: does not begin to learn"
+        sleep 0.1
+    done
+    pkill -TERM -f "$launcher.* run.name=slow "
+    wait $launched
+    while pgrep -f "^$LAE_MPI.* run.name=slow " >/dev/null; do sleep 0.1; done
+}
+presses=0
+until [ -e "$runs/slow/resume.h5" ]; do
+    [ $presses -lt 5 ] || { cat "$work/slow.err"; fail "slow: not saved"; }
+    presses=$((presses + 1))
+    press
+    left=$(find "$runs/slow" -name '*resume*.tmp')
+    [ -z "$left" ] || fail "slow: ended while it saved: $left"
 done
-pkill -TERM -f "$launcher.* run.name=slow "
-wait $launched
-while pgrep -f "^$LAE_MPI.* run.name=slow " >/dev/null; do sleep 0.1; done
-[ -e "$runs/slow/resume.h5" ] || { cat "$work/slow.err"; fail "slow: not saved"; }
 # shellcheck disable=SC2086
 train 1 slow $settings || { cat "$work/slow.err"; fail "slow: going on"; }
 grep -q "^going on in task" "$work/slow.err" || { cat "$work/slow.err"; fail "slow: begun afresh"; }
@@ -118,6 +129,33 @@ done
 train 2 killed $settings || { cat "$work/killed.err"; fail "after kills"; }
 for task in task_00.h5 task_01.h5 task_02.h5; do same calm killed $task; done
 echo "ok: survived $kills kills"
+
+# A launcher whose exit code is 0 whatever its ranks ended with: launch/run.sh asks them, too.
+mkdir "$work/tmp"
+printf '#!/bin/sh\nmpirun "$@"\nexit 0\n' >"$work/lying"
+chmod +x "$work/lying"
+lae() { TMPDIR=$work/tmp MPIRUN=$work/lying "$LAE_TEST_SOURCE/launch/run.sh" "$@"; }
+# not_believed CODE LEFT: what it made of a run that has exited with the code.
+not_believed() {
+    [ "$1" -eq 1 ] && grep -q "^launch/run.sh: the launcher ended as if all were well, but $2 of 2 " \
+        "$work/lied.err" || { cat "$work/lied.err"; fail "a launcher is believed: exit $1"; }
+}
+begin 2 1 lied
+if kill -KILL "$(ranks_of lied | tail -n 1)"; then
+    wait $launched
+    not_believed $? "[12]"
+fi
+train 2 lied train.epoch=3
+not_believed $? 2
+# shellcheck disable=SC2086
+train 2 lied $settings || { cat "$work/lied.err"; fail "a run that is whole is called lost"; }
+for words in --help --version "inspect $runs/lied/task_02.h5"; do
+    # shellcheck disable=SC2086
+    lae 2 $words >"$work/lied.out" 2>"$work/lied.err" && [ ! -s "$work/lied.err" ] ||
+        { cat "$work/lied.err"; fail "$words is called lost"; }
+done
+[ -z "$(find "$work/tmp" -type f)" ] || { ls -lR "$work/tmp"; fail "a file is left behind"; }
+echo "ok: no launcher is believed that lost a rank"
 
 # Nothing of the killed stays in memory: no segment of theirs that no process has mapped.
 for segment in $(find /dev/shm -maxdepth 1 -name '*_segment.*' -newer "$work/begun" 2>/dev/null); do

@@ -98,4 +98,9 @@ void lae_environment_correct(char **argv, const struct lae_arguments *arguments)
 /* What lae_environment_correct changed that a user should know, or NULL. */
 const char *lae_environment_news(void);
 
+/* Tells the script that launched the ranks, where LAE_OUTCOME names a file of its, that this rank
+ * has begun, and that it ended with this exit code: the last that it does. */
+void lae_outcome_begin(void);
+void lae_outcome_end(int code);
+
 #endif
