@@ -28,6 +28,13 @@ need() {
 # How the command line of a launcher begins, for pkill: Open MPI 5's mpirun becomes prterun.
 launcher="^(mpirun|prterun) "
 
+# ranks_of NAME: the processes of its ranks, in the order they were started; without those that ranks
+# start themselves, to read files.
+ranks_of() {
+    all=$(pgrep -d , -f "^$LAE_MPI.* run.name=$1( |\$)") || return 1
+    echo "$all" | tr ',' '\n' | grep -vxF "$(pgrep -P "$all")"
+}
+
 # lae NP ARGUMENTS...: the program with NP ranks.
 lae() {
     ranks=$1

@@ -22,10 +22,6 @@ start() {
     launched=$!
 }
 
-ranks_of() {
-    pgrep -f "^$LAE_MPI.* run.name=$1 "
-}
-
 # Waits until the run has saved a state of its own.
 await_state() {
     tries=0

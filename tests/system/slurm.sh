@@ -79,7 +79,6 @@ was_warned() {
     [ "$(grep -c "warning signal 10 to JobId=$1\$" "$cluster/slurmctld.log")" -ge "$2" ]
 }
 has_no_ranks() { ! ranks_of "$1" >/dev/null; }
-ranks_of() { pgrep -f "^$LAE_MPI.* run.name=$1( |\$)"; }
 
 # freeze NAME: waits until the run learns, in the piece that is at work or will be, and lets its
 # ranks stand still: however fast the machine is, they are not done before what follows.

@@ -27,11 +27,6 @@ begin() {
     sleep "0.$((tries * 37 % 10))"
 }
 
-# ranks_of NAME: the processes of its ranks, in the order they were started.
-ranks_of() {
-    pgrep -f "^$LAE_MPI.* run.name=$1 "
-}
-
 # stopped CODE NAME: waits for the launcher, which must exit with the code or, done already, with 0.
 stopped() {
     wait $launched
