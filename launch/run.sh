@@ -20,7 +20,7 @@ Environment: LAE_MPI    the program (default: build/lae_mpi beside this script, 
              MPIRUN_ARGUMENTS  further arguments for it, say "--hostfile hosts"
 Signals: INT (control-C), TERM, HUP (a closed terminal) and USR1 ask the program to finish its step, save
 and exit 75; the same command then goes on from there. A second INT or TERM ends it at once.
-Exit code: the program's.
+Exit code: the program's; 1 where a rank was lost, whatever mpirun makes of it.
 
 Examples: launch/run.sh 8
           launch/run.sh 2 --config configs/lae_conv_adapter_ties.yaml train.epochs=1

@@ -25,13 +25,13 @@ need() {
     done
 }
 
-# How the command line of a launcher begins, for pkill: Open MPI 5's mpirun becomes prterun.
-launcher="^(mpirun|prterun) "
+# How the command line of this test's launchers begins, for pkill: Open MPI 5's mpirun becomes prterun.
+launcher="^(mpirun|prterun) .*$work/"
 
 # ranks_of NAME: the processes of its ranks, in the order they were started; without those that ranks
 # start themselves, to read files.
 ranks_of() {
-    all=$(pgrep -d , -f "^$LAE_MPI.* run.name=$1( |\$)") || return 1
+    all=$(pgrep -d , -f "^$LAE_MPI.*$work/.* run.name=$1( |\$)") || return 1
     echo "$all" | tr ',' '\n' | grep -vxF "$(pgrep -P "$all")"
 }
 

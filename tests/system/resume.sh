@@ -84,13 +84,13 @@ await_task_1() {
     done
 }
 await_task_1 lone
-pkill -USR1 -f "^$LAE_MPI.* run.name=lone "
+pkill -USR1 -f "^$LAE_MPI.*$work/.* run.name=lone "
 wait
 mkdir "$work/elsewhere"
 mv "$runs/lone/resume.h5" "$work/elsewhere/state.h5"
 train 1 from_state merge.method=ties train.epochs=300 run.resume="$work/elsewhere/state.h5" &
 await_task_1 from_state
-pkill -USR1 -f "^$LAE_MPI.* run.name=from_state "
+pkill -USR1 -f "^$LAE_MPI.*$work/.* run.name=from_state "
 wait
 [ ! -e "$runs/from_state/task_00.h5" ] && [ -e "$runs/from_state/resume.h5" ] ||
     { cat "$work/from_state.err"; fail "going on from a state alone"; }

@@ -37,7 +37,7 @@ gone() {
     tries=0
     while ranks_of "$1" >/dev/null; do
         tries=$((tries + 1))
-        [ $tries -lt 300 ] || { pkill -KILL -f " run.name=$1 "; fail "$1: ranks are left behind"; }
+        [ $tries -lt 300 ] || { pkill -KILL -f "$work/.* run.name=$1 "; fail "$1: ranks are left behind"; }
         sleep 0.1
     done
 }
@@ -94,7 +94,7 @@ start quiet
 await_state quiet
 kill -USR1 $launched
 ended 75 quiet
-pkill -USR1 -f " run.name=piped " || :
+pkill -USR1 -f "$work/.* run.name=piped " || :
 gone piped
 
 for ranks in 100000 99999999999999999999 0 00 -1 1.5 two ""; do

@@ -73,7 +73,7 @@ press() {
     done
     pkill -TERM -f "$launcher.* run.name=slow "
     wait $launched
-    while pgrep -f "^$LAE_MPI.* run.name=slow " >/dev/null; do sleep 0.1; done
+    while pgrep -f "^$LAE_MPI.*$work/.* run.name=slow " >/dev/null; do sleep 0.1; done
 }
 presses=0
 until [ -e "$runs/slow/resume.h5" ]; do
@@ -92,7 +92,7 @@ echo "ok: saved, though the launcher was in haste"
 # Every saved state keeps the one before: a damaged newest one is passed over, aloud.
 begin 2 1 damaged
 while [ ! -e "$runs/damaged/resume-previous.h5" ] && kill -0 $launched 2>/dev/null; do sleep 0.05; done
-pkill -KILL -f "^$LAE_MPI.* run.name=damaged "
+pkill -KILL -f "^$LAE_MPI.*$work/.* run.name=damaged "
 wait $launched
 [ -e "$runs/damaged/resume-previous.h5" ] || fail "no previous state"
 printf 'X' | dd of="$runs/damaged/resume.h5" bs=1 seek=3000 conv=notrunc 2>/dev/null
@@ -111,10 +111,10 @@ while [ $round -lt "$kills" ]; do
     case $((round % 3)) in
     0) kill -KILL "$(ranks_of killed | tail -n 1)" 2>/dev/null ;;
     1) pkill -KILL -f "$launcher.* run.name=killed " ;;
-    2) pkill -KILL -f " run.name=killed " ;;
+    2) pkill -KILL -f "$work/.* run.name=killed " ;;
     esac
     wait $launched
-    while pgrep -f "^$LAE_MPI.* run.name=killed " >/dev/null; do sleep 0.1; done
+    while pgrep -f "^$LAE_MPI.*$work/.* run.name=killed " >/dev/null; do sleep 0.1; done
     if [ -e "$runs/killed/task_02.h5" ]; then
         for task in task_00.h5 task_01.h5 task_02.h5; do same calm killed $task; done
         rm -r "$runs/killed"
