@@ -93,14 +93,10 @@ static lae_status is_alike(const struct lae_grouping *grouping, const struct lae
     return compare_configs(grouping, a, a->config, b, b->config, alike, same);
 }
 
-static bool same_numbers(const double *a, int columns_a, const double *b, int columns_b, int rows)
+static bool same_numbers(const double *a, const double *b, size_t count)
 {
-    int columns = columns_a < columns_b ? columns_a : columns_b;
-    for (int i = 0; i < rows; i++)
-        for (int k = 0; k < columns; k++) {
-            double x = a[i * columns_a + k], y = b[i * columns_b + k];
-            if (x != y && !(isnan(x) && isnan(y))) return false;
-        }
+    for (size_t i = 0; i < count; i++)
+        if (a[i] != b[i] && !(isnan(a[i]) && isnan(b[i]))) return false;
     return true;
 }
 
@@ -111,7 +107,7 @@ static bool same_results(const struct lae_run *a, const struct lae_run *b)
     bool same = true;
     for (size_t i = 0; i < a->scorer_count && same; i++) {
         const struct lae_score *x = &a->scorers[i], *y = lae_run_score(b, x->name);
-        if (y != NULL) same = same_numbers(x->accuracy, a->tasks, y->accuracy, b->tasks, rows);
+        if (y != NULL) same = same_numbers(x->accuracy, y->accuracy, lae_metrics_row(rows));
     }
     return same;
 }
