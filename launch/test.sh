@@ -64,7 +64,8 @@ configure() {
 run_tests() {
     directory=$1
     shift
-    meson test -C "$directory" --print-errorlogs "$@" >"$directory/tests.out" 2>&1 || status=1
+    # Signals do what they usually do, though whoever runs this ignores some, as nohup(1) does.
+    env --default-signal meson test -C "$directory" --print-errorlogs "$@" >"$directory/tests.out" 2>&1 || status=1
     cat "$directory/tests.out"
     before=$passed
     count "$directory/tests.out"
