@@ -453,7 +453,6 @@ static const struct resume resumes[] = {
     {"a newer format", "newer version", NEWER},
     {"foreign HDF5", "no lae-checkpoint file", HDF5},
     {"a backbone", "is a lae-weights file", BACKBONE},
-    {"the index", "has no good task_NN.h5", INDEX},
     {"a directory", "has no good task_NN.h5", DIRECTORY},
     {"a named pipe", "not a regular file", PIPE},
     {"a link to nothing", "No such file", DANGLING},
