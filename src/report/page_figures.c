@@ -332,7 +332,7 @@ static size_t fill_curve(struct lines *lines, size_t i, const struct lae_curve *
         if (k > 0 && point->task != curve->points[k - 1].task)
             set_point(lines, i, count++, x, NAN, NAN); /* a gap between tasks */
         set_point(lines, i, count++, x, y, NAN);
-        known += isfinite(y);
+        if (isfinite(y)) known++;
     }
     return known > 0 ? count : 0;
 }
