@@ -29,10 +29,21 @@ need() {
 launcher="^(mpirun|prterun) .*$work/"
 
 # ranks_of NAME: the processes of its ranks, in the order they were started; without those that ranks
-# start themselves, to read files.
+# start themselves, to read files. (All is seen in one look: such a reader may end at any moment.)
 ranks_of() {
-    all=$(pgrep -d , -f "^$LAE_MPI.*$work/.* run.name=$1( |\$)") || return 1
-    echo "$all" | tr ',' '\n' | grep -vxF "$(pgrep -P "$all")"
+    ps -eo pid=,ppid=,args= | awk -v program="$LAE_MPI " -v place="$work/" -v name=" run.name=$1 " '
+        {
+            pid = $1; parent = $2; line = $0 " "
+            sub(/^ *[0-9]+ +[0-9]+ /, "", line)
+            if (index(line, program) == 1 && index(line, place) && index(line, name)) {
+                parent_of[pid] = parent; order[++count] = pid
+            }
+        }
+        END {
+            for (i = 1; i <= count; i++)
+                if (!(parent_of[order[i]] in parent_of)) { print order[i]; found = 1 }
+            exit !found
+        }'
 }
 
 # lae NP ARGUMENTS...: the program with NP ranks.
