@@ -6,7 +6,7 @@
 #include "lae/learn/step.h"
 #include "lae/vit/flops.h"
 
-#include "memory.h"
+#include "resident.h"
 
 #include <stdlib.h>
 #include <string.h>

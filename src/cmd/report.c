@@ -2,8 +2,8 @@
 #include "lae/cmd/cmd.h"
 #include "lae/files/atomic.h"
 #include "lae/files/map.h"
-#include "lae/report/page.h"
-#include "lae/report/run_list.h"
+#include "lae/page/page.h"
+#include "lae/page/run_list.h"
 
 #include <stdio.h>
 #include <stdlib.h>

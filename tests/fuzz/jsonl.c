@@ -1,7 +1,7 @@
 /* metrics.jsonl: the input is one, read as a page reads it. */
 #include "fuzz.h"
 
-#include "lae/report/curve.h"
+#include "lae/page/curve.h"
 
 #include <float.h>
 #include <math.h>

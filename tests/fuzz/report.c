@@ -6,7 +6,7 @@
  */
 #include "fuzz.h"
 
-#include "lae/report/page.h"
+#include "lae/page/page.h"
 #include "lae/store/checkpoint.h"
 #include "samples.h"
 

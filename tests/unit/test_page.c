@@ -1,10 +1,10 @@
 /* The pieces of the page: texts in HTML and in gnuplot's quotes, curves of training, means over
  * seeds, scripts of figures. Whole pages are read by tests/system/report.sh. */
 #include "lae/config/config.h"
-#include "lae/report/curve.h"
-#include "lae/report/figure.h"
-#include "lae/report/group.h"
-#include "lae/report/html.h"
+#include "lae/page/curve.h"
+#include "lae/page/figure.h"
+#include "lae/page/group.h"
+#include "lae/page/html.h"
 
 #include <math.h>
 #include <setjmp.h>

@@ -1,10 +1,10 @@
 /* A report on runs: one page of HTML that needs no network and no other file, and its figures once
  * more by themselves, as SVG and PDF. */
-#ifndef LAE_REPORT_PAGE_H
-#define LAE_REPORT_PAGE_H
+#ifndef LAE_PAGE_PAGE_H
+#define LAE_PAGE_PAGE_H
 
-#include "lae/report/group.h"
-#include "lae/report/run.h"
+#include "lae/page/group.h"
+#include "lae/page/run.h"
 
 struct lae_page_options {
     const char *path;                    /* of the page */

@@ -3,11 +3,11 @@
  * Figures are embedded as pictures, one for a light and one for a dark screen; what gnuplot wrote
  * is not looked into. Everything else is text and tables, and there is no script.
  */
-#include "lae/report/page.h"
+#include "lae/page/page.h"
 
 #include "lae/files/atomic.h"
-#include "lae/report/html.h"
-#include "page.h"
+#include "lae/page/html.h"
+#include "sections.h"
 
 #include <stdlib.h>
 #include <string.h>

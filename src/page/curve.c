@@ -1,6 +1,6 @@
 /* Lines of metrics.jsonl, taken for nobody's but this program's when they are what it writes: a
  * directory may be another's, and what is drawn is sized by what stands here. */
-#include "lae/report/curve.h"
+#include "lae/page/curve.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -1,6 +1,6 @@
 /* Figures drawn by gnuplot, which is a program of its own: where it is missing, there are none. */
-#ifndef LAE_REPORT_GNUPLOT_H
-#define LAE_REPORT_GNUPLOT_H
+#ifndef LAE_PAGE_GNUPLOT_H
+#define LAE_PAGE_GNUPLOT_H
 
 #include "lae/base/status.h"
 

@@ -1,10 +1,10 @@
 /* Runs of one experiment, which differ in nothing but their seed, or in other keys that are
  * averaged over, taken together: means and deviations. */
-#ifndef LAE_REPORT_GROUP_H
-#define LAE_REPORT_GROUP_H
+#ifndef LAE_PAGE_GROUP_H
+#define LAE_PAGE_GROUP_H
 
 #include "lae/learn/metrics.h"
-#include "lae/report/run.h"
+#include "lae/page/run.h"
 
 /* What is averaged over, and where class orders have their names. */
 struct lae_grouping {

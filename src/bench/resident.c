@@ -1,4 +1,4 @@
-#include "memory.h"
+#include "resident.h"
 
 #include <stdio.h>
 

@@ -1,6 +1,6 @@
 /* Runs by their directories, and those in a directory of runs. */
-#ifndef LAE_REPORT_RUN_LIST_H
-#define LAE_REPORT_RUN_LIST_H
+#ifndef LAE_PAGE_RUN_LIST_H
+#define LAE_PAGE_RUN_LIST_H
 
 #include "lae/base/log.h"
 #include "lae/base/status.h"

@@ -8,8 +8,8 @@
  * and lines differ in their marks, too; what has an order, as blocks have, takes colours of
  * viridis.
  */
-#ifndef LAE_REPORT_FIGURE_H
-#define LAE_REPORT_FIGURE_H
+#ifndef LAE_PAGE_FIGURE_H
+#define LAE_PAGE_FIGURE_H
 
 #include "lae/base/status.h"
 

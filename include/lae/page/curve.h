@@ -1,6 +1,6 @@
 /* How training went, epoch by epoch and step by step: what metrics.jsonl holds of it. */
-#ifndef LAE_REPORT_CURVE_H
-#define LAE_REPORT_CURVE_H
+#ifndef LAE_PAGE_CURVE_H
+#define LAE_PAGE_CURVE_H
 
 #include "lae/base/status.h"
 

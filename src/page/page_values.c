@@ -1,5 +1,5 @@
 /* Numbers that both figures and tables of the page show. */
-#include "page.h"
+#include "sections.h"
 
 #include <math.h>
 #include <stddef.h>

@@ -4,7 +4,7 @@
  * and the same images: by their digests in /provenance, or, as long as no task is finished, by
  * their paths in config.yaml.
  */
-#include "lae/report/group.h"
+#include "lae/page/group.h"
 
 #include "lae/config/config.h"
 #include "lae/learn/metrics.h"

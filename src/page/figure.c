@@ -1,4 +1,4 @@
-#include "lae/report/figure.h"
+#include "lae/page/figure.h"
 
 #include "lae/base/text.h"
 

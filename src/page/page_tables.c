@@ -1,8 +1,8 @@
 /* The tables of the page. */
-#include "page.h"
+#include "sections.h"
 
 #include "lae/config/config.h"
-#include "lae/report/html.h"
+#include "lae/page/html.h"
 #include "lae/report/inspection.h"
 
 #include <math.h>

@@ -1,11 +1,11 @@
 /* What a run's directory tells, read into memory for the page: of a run that is whole, or that is
  * still under way. Nothing is written there and no lock is taken. */
-#ifndef LAE_REPORT_RUN_H
-#define LAE_REPORT_RUN_H
+#ifndef LAE_PAGE_RUN_H
+#define LAE_PAGE_RUN_H
 
 #include "lae/base/log.h"
+#include "lae/page/curve.h"
 #include "lae/report/blocks.h"
-#include "lae/report/curve.h"
 #include "lae/store/checkpoint.h"
 
 /* How a scorer did: online, offline, ensemble, or any other that has its group below /metrics. */

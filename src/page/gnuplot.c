@@ -10,7 +10,7 @@
  * proved whole is put in place; the rest goes.
  */
 #define _GNU_SOURCE /* posix_spawn_file_actions_addchdir_np */
-#include "lae/report/gnuplot.h"
+#include "lae/page/gnuplot.h"
 
 #include "lae/files/atomic.h"
 #include "lae/files/map.h"

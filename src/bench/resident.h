@@ -1,6 +1,6 @@
 /* Memory of the ranks, as the kernel tells it. */
-#ifndef LAE_SRC_BENCH_MEMORY_H
-#define LAE_SRC_BENCH_MEMORY_H
+#ifndef LAE_SRC_BENCH_RESIDENT_H
+#define LAE_SRC_BENCH_RESIDENT_H
 
 #include "lae/dist/dist.h"
 

@@ -1,6 +1,6 @@
 /* Pieces of HTML that is well-formed XML, too. */
-#ifndef LAE_REPORT_HTML_H
-#define LAE_REPORT_HTML_H
+#ifndef LAE_PAGE_HTML_H
+#define LAE_PAGE_HTML_H
 
 #include "lae/base/status.h"
 

@@ -1,4 +1,4 @@
-#include "lae/report/html.h"
+#include "lae/page/html.h"
 
 #include "lae/base/text.h"
 

@@ -1,5 +1,5 @@
 #define _GNU_SOURCE /* versionsort */
-#include "lae/report/run_list.h"
+#include "lae/page/run_list.h"
 
 #include "lae/files/map.h"
 

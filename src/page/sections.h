@@ -1,9 +1,9 @@
 /* What the files page_*.c share. */
-#ifndef LAE_REPORT_PAGE_PRIVATE_H
-#define LAE_REPORT_PAGE_PRIVATE_H
+#ifndef LAE_PAGE_SECTIONS_H
+#define LAE_PAGE_SECTIONS_H
 
-#include "lae/report/gnuplot.h"
-#include "lae/report/page.h"
+#include "lae/page/gnuplot.h"
+#include "lae/page/page.h"
 
 #include <stdio.h>
 

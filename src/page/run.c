@@ -1,5 +1,5 @@
 #define _XOPEN_SOURCE 700 /* realpath */
-#include "lae/report/run.h"
+#include "lae/page/run.h"
 
 #include "lae/config/config.h"
 #include "lae/files/map.h"

@@ -1,7 +1,7 @@
 /* Which figures the page has, and what is drawn in them. */
-#include "page.h"
+#include "sections.h"
 
-#include "lae/report/figure.h"
+#include "lae/page/figure.h"
 
 #include <ctype.h>
 #include <math.h>
