@@ -2,8 +2,8 @@
 
 #include "lae/base/clock.h"
 #include "lae/learn/scoring.h"
-#include "lae/learn/state.h"
 #include "lae/learn/step.h"
+#include "lae/run/state.h"
 #include "lae/vit/flops.h"
 
 #include "resident.h"

@@ -2,7 +2,7 @@
 #include "lae/cmd/cmd.h"
 #include "lae/files/map.h"
 #include "lae/learn/export.h"
-#include "lae/learn/opened.h"
+#include "lae/run/restored.h"
 #include "lae/store/adapters.h"
 #include "lae/store/kind.h"
 #include "lae/store/weights.h"

@@ -1,8 +1,8 @@
 /* The metrics of a checkpoint once more, at any number of ranks, beside those that it stores. */
 #include "lae/cmd/cmd.h"
 #include "lae/learn/evaluator.h"
-#include "lae/learn/opened.h"
 #include "lae/report/tables.h"
+#include "lae/run/restored.h"
 
 static void show_progress(void *log, double share)
 {
@@ -10,7 +10,7 @@ static void show_progress(void *log, double share)
 }
 
 /* [collective] */
-static lae_status count(const struct lae_opened *opened, struct lae_workers *workers,
+static lae_status count(const struct lae_restored *opened, struct lae_workers *workers,
                         struct lae_counts *counts)
 {
     const struct lae_job *job = &opened->job;
@@ -23,13 +23,13 @@ static lae_status count(const struct lae_opened *opened, struct lae_workers *wor
     if (status == NULL)
         status = lae_evaluate(evaluator, &learned, counts,
                               job->dist->rank == 0 ? show_progress : NULL, job->log);
-    status = lae_opened_settle(opened, status); /* before what workers may use is freed */
+    status = lae_restored_settle(opened, status); /* before what workers may use is freed */
     lae_evaluator_free(evaluator);
     return status;
 }
 
 /* Numbers that were made with other values of heads.*, as was asked, beside the file's. */
-static void compare_asked(const struct lae_opened *opened, const struct lae_metrics *metrics,
+static void compare_asked(const struct lae_restored *opened, const struct lae_metrics *metrics,
                           FILE *out)
 {
     fprintf(out, "\nas asked, with %s\n", opened->asked);
@@ -39,7 +39,7 @@ static void compare_asked(const struct lae_opened *opened, const struct lae_metr
 }
 
 /* Whether what was stored is what comes out, where it should. */
-static void compare(const struct lae_opened *opened, const struct lae_metrics *metrics, FILE *out)
+static void compare(const struct lae_restored *opened, const struct lae_metrics *metrics, FILE *out)
 {
     bool asked = opened->asked != NULL;
     if (asked) compare_asked(opened, metrics, out);
@@ -54,7 +54,7 @@ static void compare(const struct lae_opened *opened, const struct lae_metrics *m
                 opened->other_images ? ", whose numbers are of other images" : "");
 }
 
-static void report(const struct lae_opened *opened, const struct lae_metrics *metrics)
+static void report(const struct lae_restored *opened, const struct lae_metrics *metrics)
 {
     const struct lae_sequence *sequence = &opened->job.sequence;
     int task = opened->state.finished - 1;
@@ -67,7 +67,7 @@ static void report(const struct lae_opened *opened, const struct lae_metrics *me
     fflush(out);
 }
 
-static lae_status evaluate(const struct lae_opened *opened)
+static lae_status evaluate(const struct lae_restored *opened)
 {
     struct lae_workers workers = {0};
     struct lae_counts counts = {0};
@@ -91,11 +91,11 @@ static lae_status evaluate(const struct lae_opened *opened)
 static lae_status run(const struct lae_arguments *arguments, const struct lae_dist *dist,
                       struct lae_log *log)
 {
-    struct lae_opened opened;
-    lae_status status = lae_opened_open(arguments->positional[0], arguments->settings,
-                                        arguments->setting_count, dist, log, &opened);
+    struct lae_restored opened;
+    lae_status status = lae_restored_open(arguments->positional[0], arguments->settings,
+                                          arguments->setting_count, dist, log, &opened);
     if (status == NULL) status = evaluate(&opened);
-    lae_opened_close(&opened);
+    lae_restored_close(&opened);
     return status;
 }
 
@@ -105,6 +105,6 @@ const struct lae_command lae_command_evaluate = {
     .help = "measure a task file's accuracies again (or, of a run's directory, its newest's)",
     .example = "lae_mpi evaluate runs/demo eval.heads=lda heads.shrink=0.3",
     .positional = 1,
-    .keys = LAE_OPENED_KEYS,
+    .keys = LAE_RESTORED_KEYS,
     .run = run,
 };

@@ -1,8 +1,8 @@
 /* What a file or a run holds beyond what h5ls shows, and what differs between two files. */
 #include "lae/cmd/cmd.h"
 #include "lae/files/map.h"
-#include "lae/learn/opened.h"
 #include "lae/report/inspection.h"
+#include "lae/run/restored.h"
 #include "lae/store/kind.h"
 
 #include <stdlib.h>

@@ -30,7 +30,7 @@ static const struct lae_option options[] = {
 
 /* A command under way. */
 struct comparing {
-    struct lae_opened *opened;
+    struct lae_restored *opened;
     struct lae_lab *lab;
     const char *json, *write;
     struct lae_sweep sweep;
@@ -121,7 +121,7 @@ static lae_status compute(struct comparing *c)
 
 static lae_status prepare(struct comparing *c, const struct lae_arguments *arguments)
 {
-    struct lae_opened *opened = c->opened;
+    struct lae_restored *opened = c->opened;
     LAE_TRY(
         lae_sweep_create(&opened->config.merge, arguments->options, opened->job.log, &c->sweep));
     c->results = calloc(c->sweep.count, sizeof *c->results);
@@ -134,7 +134,7 @@ static lae_status prepare(struct comparing *c, const struct lae_arguments *argum
 
 static void tell_run(const struct comparing *c)
 {
-    const struct lae_opened *opened = c->opened;
+    const struct lae_restored *opened = c->opened;
     const struct lae_job *job = &opened->job;
     lae_log_info(job->log, "%s: after task %d of %d, %d of %d classes seen, %s images; merges: %zu",
                  opened->path, opened->state.finished - 1, job->sequence.tasks - 1,
@@ -162,7 +162,7 @@ static lae_status report(struct comparing *c, lae_status status)
                           c->comparison.done, c->sweep.count);
 }
 
-static lae_status compare(struct lae_opened *opened, const struct lae_arguments *arguments)
+static lae_status compare(struct lae_restored *opened, const struct lae_arguments *arguments)
 {
     struct comparing c = {.opened = opened,
                           .json = arguments->options[OPTION_JSON],
@@ -190,14 +190,14 @@ static lae_status compare(struct lae_opened *opened, const struct lae_arguments 
 static lae_status run(const struct lae_arguments *arguments, const struct lae_dist *dist,
                       struct lae_log *log)
 {
-    struct lae_opened opened;
+    struct lae_restored opened;
     const char *json = arguments->options[OPTION_JSON];
     lae_status status = json != NULL && dist->rank == 0 ? lae_output_check(json) : NULL;
     LAE_TRY(lae_dist_agree(dist, lae_status_prefix(status, "--json")));
-    status = lae_opened_open_bare(arguments->positional[0], arguments->settings,
-                                  arguments->setting_count, dist, log, &opened);
+    status = lae_restored_open_bare(arguments->positional[0], arguments->settings,
+                                    arguments->setting_count, dist, log, &opened);
     if (status == NULL) status = compare(&opened, arguments);
-    lae_opened_close(&opened);
+    lae_restored_close(&opened);
     return status;
 }
 
@@ -209,6 +209,6 @@ const struct lae_command lae_command_merge = {
     .example = "lae_mpi merge runs/demo --method ties,mean --density 0.1,0.2",
     .positional = 1,
     .options = options,
-    .keys = LAE_OPENED_KEYS,
+    .keys = LAE_RESTORED_KEYS,
     .run = run,
 };

@@ -3,9 +3,9 @@
 #include "lae/cmd/cmd.h"
 #include "lae/data/pictures.h"
 #include "lae/files/map.h"
-#include "lae/learn/opened.h"
 #include "lae/learn/predictor.h"
 #include "lae/report/ranking.h"
+#include "lae/run/restored.h"
 #include "lae/store/kind.h"
 #include "lae/store/predictions.h"
 
@@ -55,8 +55,8 @@ static lae_status check_out(const char *out, const char *checkpoint)
 }
 
 /* Rank 0's. */
-static lae_status write_out(const struct lae_opened *opened, enum lae_split split, const char *out,
-                            struct lae_predictions *predictions)
+static lae_status write_out(const struct lae_restored *opened, enum lae_split split,
+                            const char *out, struct lae_predictions *predictions)
 {
     const struct lae_sequence *sequence = &opened->job.sequence;
     size_t classes = (size_t)sequence->classes;
@@ -84,7 +84,7 @@ static void show_progress(void *log, double share)
     lae_log_live(log, "predicting %.0f %%", 100.0 * share);
 }
 
-static lae_status predict(const struct lae_opened *opened, const char *part, const char *out)
+static lae_status predict(const struct lae_restored *opened, const char *part, const char *out)
 {
     enum lae_split split;
     LAE_TRY(read_split(part, &opened->job.dataset, &split));
@@ -93,9 +93,9 @@ static lae_status predict(const struct lae_opened *opened, const char *part, con
     struct lae_predictions predictions = {0};
     lae_status status = lae_dist_agree(job->dist, first ? check_out(out, opened->path) : NULL);
     if (status == NULL)
-        status = lae_opened_settle(opened, lae_predict(job, &opened->state, split,
-                                                       first ? show_progress : NULL, job->log,
-                                                       &predictions));
+        status = lae_restored_settle(opened, lae_predict(job, &opened->state, split,
+                                                         first ? show_progress : NULL, job->log,
+                                                         &predictions));
     if (status == NULL)
         status =
             lae_dist_agree(job->dist, first ? write_out(opened, split, out, &predictions) : NULL);
@@ -106,12 +106,12 @@ static lae_status predict(const struct lae_opened *opened, const char *part, con
 static lae_status run_dataset(const struct lae_arguments *arguments, const struct lae_dist *dist,
                               struct lae_log *log)
 {
-    struct lae_opened opened;
-    lae_status status = lae_opened_open(arguments->positional[0], arguments->settings,
-                                        arguments->setting_count, dist, log, &opened);
+    struct lae_restored opened;
+    lae_status status = lae_restored_open(arguments->positional[0], arguments->settings,
+                                          arguments->setting_count, dist, log, &opened);
     if (status == NULL)
         status = predict(&opened, arguments->options[OPTION_SPLIT], arguments->positional[1]);
-    lae_opened_close(&opened);
+    lae_restored_close(&opened);
     return status;
 }
 
@@ -148,7 +148,7 @@ static lae_status find_scores(const struct lae_predictions *predictions, const c
 }
 
 /* Rank 0's. */
-static lae_status rank_images(const struct lae_opened *opened,
+static lae_status rank_images(const struct lae_restored *opened,
                               const struct lae_predictions *predictions, size_t by,
                               const char *json)
 {
@@ -173,7 +173,7 @@ static lae_status rank_images(const struct lae_opened *opened,
     return status;
 }
 
-static lae_status predict_images(const struct lae_opened *opened, const char *name,
+static lae_status predict_images(const struct lae_restored *opened, const char *name,
                                  const char *json)
 {
     const struct lae_job *job = &opened->job;
@@ -183,9 +183,9 @@ static lae_status predict_images(const struct lae_opened *opened, const char *na
     lae_status status = first && json != NULL ? check_out(json, opened->path) : NULL;
     status = lae_dist_agree(job->dist, status);
     if (status == NULL)
-        status = lae_opened_settle(opened, lae_predict(job, &opened->state, LAE_TEST,
-                                                       first ? show_progress : NULL, job->log,
-                                                       &predictions));
+        status = lae_restored_settle(opened, lae_predict(job, &opened->state, LAE_TEST,
+                                                         first ? show_progress : NULL, job->log,
+                                                         &predictions));
     if (status == NULL) {
         status = first ? find_scores(&predictions, name, &by) : NULL;
         if (first && status == NULL) status = rank_images(opened, &predictions, by, json);
@@ -201,14 +201,14 @@ static lae_status predict_images(const struct lae_opened *opened, const char *na
 static lae_status run_images(const struct lae_arguments *arguments, const struct lae_dist *dist,
                              struct lae_log *log)
 {
-    struct lae_opened opened;
-    lae_status status =
-        lae_opened_open_pictures(arguments->positional[0], arguments->positional[1],
-                                 arguments->settings, arguments->setting_count, dist, log, &opened);
+    struct lae_restored opened;
+    lae_status status = lae_restored_open_pictures(arguments->positional[0],
+                                                   arguments->positional[1], arguments->settings,
+                                                   arguments->setting_count, dist, log, &opened);
     if (status == NULL)
         status =
             predict_images(&opened, arguments->options[OPTION_BY], arguments->options[OPTION_JSON]);
-    lae_opened_close(&opened);
+    lae_restored_close(&opened);
     return status;
 }
 
@@ -265,6 +265,6 @@ const struct lae_command lae_command_predict = {
     .example = "lae_mpi predict runs/demo photos/ --json classes.json",
     .positional = 2,
     .options = options,
-    .keys = LAE_OPENED_KEYS,
+    .keys = LAE_RESTORED_KEYS,
     .run = run,
 };

@@ -2,13 +2,13 @@
 #include "lae/dist/watchdog.h"
 #include "lae/files/map.h"
 #include "lae/learn/job.h"
-#include "lae/learn/plan.h"
-#include "lae/learn/rundir.h"
-#include "lae/learn/state.h"
 #include "lae/learn/trainer.h"
 #include "lae/report/console.h"
 #include "lae/report/introduction.h"
 #include "lae/report/tables.h"
+#include "lae/run/directory.h"
+#include "lae/run/plan.h"
+#include "lae/run/state.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -37,18 +37,18 @@ static lae_status print_config(const struct lae_config *config)
     return NULL;
 }
 
-static void say_where(const struct lae_rundir *dir, struct lae_log *log)
+static void say_where(const struct lae_run_directory *dir, struct lae_log *log)
 {
     lae_log_info(log, "results in %s; list them with: h5ls -rE \"%s/run.h5\"", dir->path,
                  dir->path);
 }
 
 /* A run that is whole has nothing to learn: its table is shown from its last file. */
-static lae_status show_whole(struct lae_rundir *dir, const struct lae_config *config,
+static lae_status show_whole(struct lae_run_directory *dir, const struct lae_config *config,
                              struct lae_log *log)
 {
     struct lae_metrics metrics;
-    LAE_TRY(lae_rundir_check_whole(dir, config, log));
+    LAE_TRY(lae_run_directory_check_whole(dir, config, log));
     LAE_TRY(lae_status_prefix(lae_metrics_from_checkpoint(&dir->last, &metrics), "%s", dir->path));
     bool all = dir->finished == dir->task_count;
     lae_log_info(log, "%s is whole%s: %d of %d tasks are learned", dir->path,
@@ -59,7 +59,7 @@ static lae_status show_whole(struct lae_rundir *dir, const struct lae_config *co
     return NULL;
 }
 
-static lae_status train(struct lae_job *job, struct lae_rundir *dir, struct lae_state *state)
+static lae_status train(struct lae_job *job, struct lae_run_directory *dir, struct lae_state *state)
 {
     struct lae_console console = {0};
     struct lae_observer observer = {0};
@@ -95,13 +95,13 @@ static void tell_where(const struct lae_job *job, const struct lae_state *state)
         lae_log_info(job->log, "going on after task %d of %d", state->finished, state->tasks);
 }
 
-static lae_status begin_and_train(struct lae_job *job, struct lae_rundir *dir)
+static lae_status begin_and_train(struct lae_job *job, struct lae_run_directory *dir)
 {
     struct lae_state state = {0};
     lae_introduce(job, dir->path);
     if (lae_environment_news() != NULL) lae_log_warn(job->log, "%s", lae_environment_news());
     lae_status status = lae_dist_agree(job->dist, lae_state_create(job, &state));
-    if (status == NULL) status = lae_rundir_restore(dir, job, &state);
+    if (status == NULL) status = lae_run_directory_restore(dir, job, &state);
     if (status == NULL && dir->found) tell_where(job, &state);
     if (status == NULL) status = train(job, dir, &state);
     lae_state_free(&state);
@@ -109,7 +109,7 @@ static lae_status begin_and_train(struct lae_job *job, struct lae_rundir *dir)
 }
 
 static lae_status run_in(const struct lae_config *config, const struct lae_dist *dist,
-                         struct lae_log *log, struct lae_rundir *dir)
+                         struct lae_log *log, struct lae_run_directory *dir)
 {
     bool whole = dir->found && dir->finished >= lae_plan_stop(config, dir->task_count);
     if (whole) return lae_dist_agree(dist, dist->rank == 0 ? show_whole(dir, config, log) : NULL);
@@ -132,11 +132,11 @@ static lae_status run(const struct lae_arguments *arguments, const struct lae_di
     if (status == NULL && arguments->print_config) {
         status = lae_dist_agree(dist, dist->rank == 0 ? print_config(&config) : NULL);
     } else if (status == NULL) {
-        struct lae_rundir dir;
-        status = lae_rundir_open(&config, dist, log, &dir);
+        struct lae_run_directory dir;
+        status = lae_run_directory_open(&config, dist, log, &dir);
         if (status == NULL) status = run_in(&config, dist, log, &dir);
-        if (lae_status_code(status) == LAE_BAD_INPUT) lae_rundir_undo(&dir, log);
-        lae_rundir_close(&dir);
+        if (lae_status_code(status) == LAE_BAD_INPUT) lae_run_directory_undo(&dir, log);
+        lae_run_directory_close(&dir);
     }
     lae_config_free(&config);
     return status;

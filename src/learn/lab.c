@@ -4,14 +4,14 @@
 #include "lae/base/clock.h"
 #include "lae/learn/evaluator.h"
 #include "lae/learn/gatherer.h"
-#include "lae/learn/rundir.h"
+#include "lae/run/directory.h"
 
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
 struct lae_lab {
-    struct lae_opened *opened;
+    struct lae_restored *opened;
     struct lae_lab_result stored; /* of the run's own merge */
     int tasks;                    /* finished */
     float *online;                /* [tasks, P] after each task */
@@ -130,7 +130,7 @@ static void choose_statistics(struct lae_config *config, bool write)
     if (!write) config->stats.modules = linear_alone ? 0 : 1U << LAE_OFFLINE;
 }
 
-lae_status lae_lab_open(struct lae_opened *opened, bool write, struct lae_lab **out)
+lae_status lae_lab_open(struct lae_restored *opened, bool write, struct lae_lab **out)
 {
     struct lae_lab *lab = *out = calloc(1, sizeof *lab);
     LAE_TRY(lae_dist_agree(opened->dist,
@@ -203,7 +203,7 @@ double lae_lab_work(const struct lae_lab *lab, size_t merges)
 struct replay {
     struct lae_lab *lab;
     struct lae_state state;
-    struct lae_rundir dir;
+    struct lae_run_directory dir;
     struct lae_log log; /* the directory's log.txt */
     lae_lab_progress *progress;
     void *context;
@@ -279,12 +279,12 @@ static lae_status replay_task(struct replay *r, bool write)
     LAE_TRY(evaluate(r));
     state->finished++;
     state->at = (struct lae_cursor){0};
-    return write ? lae_rundir_save(&r->dir, job, state) : NULL;
+    return write ? lae_run_directory_save(&r->dir, job, state) : NULL;
 }
 
 static lae_status create_state(struct replay *r)
 {
-    const struct lae_opened *opened = r->lab->opened;
+    const struct lae_restored *opened = r->lab->opened;
     LAE_TRY(lae_state_create(&opened->job, &r->state));
     memcpy(r->state.init, opened->state.init, vector_count(r->lab) * sizeof(float));
     return NULL;
@@ -301,11 +301,11 @@ static lae_status set_text(char **text, const char *value)
 
 static lae_status open_place(struct replay *r, const struct lae_lab_place *place)
 {
-    struct lae_opened *opened = r->lab->opened;
+    struct lae_restored *opened = r->lab->opened;
     lae_status status = set_text(&opened->config.run.root, place->root);
     if (status == NULL) status = set_text(&opened->config.run.name, place->name);
     LAE_TRY(lae_dist_agree(opened->dist, status));
-    LAE_TRY(lae_rundir_open(&opened->config, opened->dist, &r->log, &r->dir));
+    LAE_TRY(lae_run_directory_open(&opened->config, opened->dist, &r->log, &r->dir));
     lae_log_note(&r->log, "offline modules merged anew from %s",
                  opened->path != NULL ? opened->path : "");
     return NULL;
@@ -321,7 +321,7 @@ static struct replay begin(struct lae_lab *lab, const struct lae_merge_options *
 
 static void end(struct replay *r)
 {
-    lae_rundir_close(&r->dir);
+    lae_run_directory_close(&r->dir);
     lae_log_close(&r->log);
     lae_state_free(&r->state);
 }
@@ -331,7 +331,7 @@ lae_status lae_lab_check_place(struct lae_lab *lab, const struct lae_merge_optio
 {
     struct replay r = begin(lab, merge);
     lae_status status = open_place(&r, place);
-    lae_rundir_undo(&r.dir, &r.log);
+    lae_run_directory_undo(&r.dir, &r.log);
     end(&r);
     return status;
 }
@@ -341,7 +341,7 @@ static lae_status replay(struct replay *r, const struct lae_lab_place *place)
     const struct lae_job *job = &r->lab->opened->job;
     LAE_TRY(lae_dist_agree(job->dist, create_state(r)));
     if (place != NULL) LAE_TRY(open_place(r, place));
-    if (place != NULL && !r->dir.found) LAE_TRY(lae_rundir_restore(&r->dir, job, &r->state));
+    if (place != NULL && !r->dir.found) LAE_TRY(lae_run_directory_restore(&r->dir, job, &r->state));
     for (int task = 0; task < r->lab->tasks; task++)
         LAE_TRY(replay_task(r, place != NULL));
     return NULL;
@@ -355,7 +355,7 @@ lae_status lae_lab_merge(struct lae_lab *lab, const struct lae_merge_options *me
     struct replay r = begin(lab, merge);
     r.progress = progress;
     r.context = context;
-    lae_status status = lae_opened_settle(lab->opened, replay(&r, place));
+    lae_status status = lae_restored_settle(lab->opened, replay(&r, place));
     *result = (struct lae_lab_result){.merge = *merge, .seconds = lae_clock_seconds() - began};
     if (status == NULL) {
         result->metrics = r.state.metrics;

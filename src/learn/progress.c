@@ -1,7 +1,7 @@
 #include "lae/learn/progress.h"
 
 #include "lae/base/clock.h"
-#include "lae/learn/plan.h"
+#include "lae/run/plan.h"
 
 #include <math.h>
 #include <stdio.h>

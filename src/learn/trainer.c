@@ -3,9 +3,9 @@
 #include "lae/base/clock.h"
 #include "lae/learn/evaluator.h"
 #include "lae/learn/gatherer.h"
-#include "lae/learn/plan.h"
 #include "lae/learn/step.h"
 #include "lae/optim/adam.h"
+#include "lae/run/plan.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -13,7 +13,7 @@
 struct trainer {
     const struct lae_job *job;
     const struct lae_observer *observer; /* without functions but at rank 0 */
-    struct lae_rundir *dir;
+    struct lae_run_directory *dir;
     struct lae_state *state;
     struct lae_workers workers;
     struct lae_gradient gradient;
@@ -146,7 +146,7 @@ static void note_seconds(struct trainer *t)
 static lae_status save_inside(struct trainer *t)
 {
     note_seconds(t);
-    LAE_TRY(lae_rundir_save_inside(t->dir, t->job, t->state));
+    LAE_TRY(lae_run_directory_save_inside(t->dir, t->job, t->state));
     t->saved = lae_clock_seconds();
     return NULL;
 }
@@ -269,7 +269,7 @@ static lae_status run_task(struct trainer *t)
     t->state->finished++;
     t->state->at = (struct lae_cursor){0};
     note_seconds(t);
-    LAE_TRY(lae_rundir_save(t->dir, t->job, t->state));
+    LAE_TRY(lae_run_directory_save(t->dir, t->job, t->state));
     lae_status status = NULL;
     if (t->observer->task_done != NULL)
         status = t->observer->task_done(t->observer->context, t->job, t->state);
@@ -293,7 +293,7 @@ static _Noreturn void leave(struct trainer *t)
     int code = LAE_STOPPED;
     if (t->job->dist->rank == 0) {
         note_seconds(t);
-        lae_status status = lae_rundir_save_alone(t->dir, t->job, t->state);
+        lae_status status = lae_run_directory_save_alone(t->dir, t->job, t->state);
         if (status == NULL) status = told_where(t, "ended, for a rank does not answer,");
         code = (int)lae_status_code(status);
         lae_log_info(t->job->log, "lae_mpi: %s", lae_status_message(status));
@@ -308,7 +308,7 @@ static lae_status save_at_once(struct trainer *t)
 {
     bool first = t->job->dist->rank == 0;
     note_seconds(t);
-    return agree(t, first ? lae_rundir_save_alone(t->dir, t->job, t->state) : NULL);
+    return agree(t, first ? lae_run_directory_save_alone(t->dir, t->job, t->state) : NULL);
 }
 
 /* A request to stop reached all ranks in the same place: the state is saved as it stands there. */
@@ -363,8 +363,8 @@ static void release(struct trainer *t)
     free(t->batch);
 }
 
-lae_status lae_train(const struct lae_job *job, struct lae_rundir *dir, struct lae_state *state,
-                     const struct lae_observer *observer)
+lae_status lae_train(const struct lae_job *job, struct lae_run_directory *dir,
+                     struct lae_state *state, const struct lae_observer *observer)
 {
     static const struct lae_observer nobody = {0};
     struct trainer t = {

@@ -7,7 +7,7 @@
 #include "lae/page/group.h"
 
 #include "lae/config/config.h"
-#include "lae/learn/metrics.h"
+#include "lae/run/metrics.h"
 
 #include <ctype.h>
 #include <math.h>

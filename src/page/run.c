@@ -3,9 +3,9 @@
 
 #include "lae/config/config.h"
 #include "lae/files/map.h"
-#include "lae/learn/metrics.h"
-#include "lae/learn/opened.h"
-#include "lae/learn/scorers.h"
+#include "lae/run/metrics.h"
+#include "lae/run/restored.h"
+#include "lae/run/scorers.h"
 
 #include <math.h>
 #include <stdio.h>

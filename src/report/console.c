@@ -1,8 +1,8 @@
 #include "lae/report/console.h"
 
 #include "lae/base/clock.h"
-#include "lae/learn/plan.h"
 #include "lae/report/task_table.h"
+#include "lae/run/plan.h"
 
 #include <math.h>
 #include <string.h>

@@ -4,8 +4,8 @@
 #include "lae/report/inspection.h"
 
 #include "lae/files/atomic.h"
-#include "lae/learn/metrics.h"
-#include "lae/learn/rundir.h"
+#include "lae/run/directory.h"
+#include "lae/run/metrics.h"
 
 #include <jansson.h>
 #include <math.h>

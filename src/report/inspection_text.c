@@ -3,8 +3,8 @@
 
 #include "lae/base/terminal.h"
 #include "lae/base/text.h"
-#include "lae/learn/metrics.h"
-#include "lae/learn/rundir.h"
+#include "lae/run/directory.h"
+#include "lae/run/metrics.h"
 
 #include <math.h>
 #include <stdlib.h>

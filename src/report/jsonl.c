@@ -1,7 +1,7 @@
 #include "lae/report/jsonl.h"
 
 #include "lae/files/own.h"
-#include "lae/learn/plan.h"
+#include "lae/run/plan.h"
 
 #include <errno.h>
 #include <jansson.h>

@@ -1,7 +1,7 @@
 #include "lae/report/tensorboard.h"
 
-#include "lae/learn/plan.h"
 #include "lae/report/blocks.h"
+#include "lae/run/plan.h"
 
 #include <stdarg.h>
 #include <stdio.h>

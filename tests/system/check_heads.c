@@ -7,8 +7,8 @@
  * Where two classes' scores are so close that rounding may decide, an image may count either way.
  */
 #include "lae/base/random.h"
-#include "lae/learn/opened.h"
 #include "lae/learn/workers.h"
+#include "lae/run/restored.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -27,7 +27,7 @@ struct gathered {
 };
 
 struct check {
-    struct lae_opened opened;
+    struct lae_restored opened;
     struct lae_checkpoint file;
     struct lae_workers workers;
     struct gathered plain[LAE_MODULES], random[LAE_MODULES]; /* width 0: not gathered */
@@ -423,7 +423,7 @@ static void check_task(struct check *c, const char *run, const struct lae_dist *
 {
     char path[1024];
     snprintf(path, sizeof path, "%s/task_%02d.h5", run, c->task);
-    stop_on(lae_opened_open(path, NULL, 0, dist, log, &c->opened));
+    stop_on(lae_restored_open(path, NULL, 0, dist, log, &c->opened));
     stop_on(lae_checkpoint_read(path, NULL, &c->file));
     stop_on(lae_workers_create(&c->opened.job, &c->workers));
     c->classes = (size_t)c->opened.job.sequence.classes;
@@ -432,7 +432,7 @@ static void check_task(struct check *c, const char *run, const struct lae_dist *
         check_module(c, m);
     lae_workers_free(&c->workers);
     lae_checkpoint_free(&c->file);
-    lae_opened_close(&c->opened);
+    lae_restored_close(&c->opened);
 }
 
 int main(int argc, char **argv)

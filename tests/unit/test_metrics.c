@@ -1,5 +1,5 @@
-/* learn/metrics.h on a run of three tasks worked out by hand; learn/scorers.h. */
-#include "lae/learn/metrics.h"
+/* run/metrics.h on a run of three tasks worked out by hand; run/scorers.h. */
+#include "lae/run/metrics.h"
 
 #include <math.h>
 #include <setjmp.h>

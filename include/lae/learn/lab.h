@@ -8,9 +8,9 @@
 #ifndef LAE_LEARN_LAB_H
 #define LAE_LEARN_LAB_H
 
-#include "lae/learn/metrics.h"
-#include "lae/learn/opened.h"
 #include "lae/merge/merge.h"
+#include "lae/run/metrics.h"
+#include "lae/run/restored.h"
 
 struct lae_lab;
 
@@ -21,12 +21,13 @@ struct lae_lab_result {
     double seconds;             /* of merging and evaluating; NaN: as the run stored it */
 };
 
-/* Opens a lab on a run that lae_opened_open_bare opened. The configuration in it, which must
+/* Opens a lab on a run that lae_restored_open_bare opened. The configuration in it, which must
  * outlive the lab, will be that of the merge at hand; its eval.heads are evaluated. `write`: task
  * files will be written, so that statistics are gathered through all of stats.modules; else through
  * offline alone, the others not depending on the merge. [collective] Errors, the same on all ranks:
  * fewer than two tasks are finished; a task's file is missing; memory. */
-lae_status lae_lab_open(struct lae_opened *opened, bool write, struct lae_lab **lab) LAE_MUST_CHECK;
+lae_status lae_lab_open(struct lae_restored *opened, bool write,
+                        struct lae_lab **lab) LAE_MUST_CHECK;
 void lae_lab_close(struct lae_lab *lab); /* NULL is allowed */
 
 /* What the run itself stored; the metrics are rank 0's. */

@@ -4,7 +4,7 @@
 #define LAE_LEARN_OBSERVER_H
 
 #include "lae/learn/job.h"
-#include "lae/learn/state.h"
+#include "lae/run/state.h"
 
 /* Where training stands. Epochs and steps count from 0. */
 struct lae_position {

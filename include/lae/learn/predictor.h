@@ -4,7 +4,7 @@
 #define LAE_LEARN_PREDICTOR_H
 
 #include "lae/learn/evaluator.h"
-#include "lae/learn/state.h"
+#include "lae/run/state.h"
 #include "lae/store/predictions.h"
 
 /* Fills predictions' items, one for each scorer of the state's metrics, their count and classes,

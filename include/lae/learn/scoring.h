@@ -3,18 +3,8 @@
 #define LAE_LEARN_SCORING_H
 
 #include "lae/heads/head.h"
-#include "lae/learn/scorers.h"
-#include "lae/learn/statistics.h"
 #include "lae/learn/workers.h"
-
-/* What was learned of tasks 0..task, from wherever it comes. Not owned. */
-struct lae_learned {
-    int task;
-    const float *module[LAE_MODULES]; /* [P]; NULL: there is none. Two that are the same vector are
-                                         computed once */
-    float *const *classifiers;        /* [task + 1] each weight [n, D], then bias [n] */
-    const struct lae_statistics *statistics;
-};
+#include "lae/run/state.h"
 
 /* Scorers ready for use by any number of threads. */
 struct lae_scoring {

@@ -5,7 +5,7 @@
 
 #include "lae/data/image.h"
 #include "lae/learn/job.h"
-#include "lae/learn/scorers.h"
+#include "lae/run/scorers.h"
 #include "lae/vit/pass.h"
 
 #include <stdint.h>

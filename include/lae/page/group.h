@@ -3,8 +3,8 @@
 #ifndef LAE_PAGE_GROUP_H
 #define LAE_PAGE_GROUP_H
 
-#include "lae/learn/metrics.h"
 #include "lae/page/run.h"
+#include "lae/run/metrics.h"
 
 /* What is averaged over, and where class orders have their names. */
 struct lae_grouping {

@@ -11,7 +11,7 @@
 /* How a scorer did: online, offline, ensemble, or any other that has its group below /metrics. */
 struct lae_score {
     char *name;
-    double *accuracy; /* a row for each finished task (lae/learn/metrics.h); NaN: not known */
+    double *accuracy; /* a row for each finished task (lae/run/metrics.h); NaN: not known */
     double *seen;     /* [T] */
 };
 

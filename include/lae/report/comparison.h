@@ -10,7 +10,7 @@
 #define LAE_COMPARISON_LABEL 128
 
 struct lae_comparison {
-    const struct lae_opened *opened;
+    const struct lae_restored *opened;
     const struct lae_lab_result *stored;  /* what the run itself stored */
     const struct lae_lab_result *results; /* [count]; all have their merge */
     size_t count;

@@ -2,7 +2,7 @@
 #ifndef LAE_REPORT_TABLES_H
 #define LAE_REPORT_TABLES_H
 
-#include "lae/learn/metrics.h"
+#include "lae/run/metrics.h"
 
 #include <stdio.h>
 

@@ -12,7 +12,7 @@
 #define LAE_REPORT_TASK_TABLE_H
 
 #include "lae/base/terminal.h"
-#include "lae/learn/metrics.h"
+#include "lae/run/metrics.h"
 
 #include <stdio.h>
 

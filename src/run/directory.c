@@ -1,11 +1,11 @@
-#include "lae/learn/rundir.h"
+#include "lae/run/directory.h"
 
+#include "branch.h"
 #include "lae/base/signals.h"
 #include "lae/files/atomic.h"
 #include "lae/files/digest.h"
 #include "lae/files/map.h"
 #include "lae/files/own.h"
-#include "branch.h"
 #include "recovery.h"
 #include "snapshot.h"
 
@@ -15,7 +15,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-static lae_status write_config(const struct lae_config *config, const struct lae_rundir *dir)
+static lae_status write_config(const struct lae_config *config, const struct lae_run_directory *dir)
 {
     char *text = NULL, *path = lae_path_join(dir->path, "config.yaml");
     if (path == NULL) return lae_out_of_memory(64, "a path");
@@ -26,7 +26,7 @@ static lae_status write_config(const struct lae_config *config, const struct lae
     return status;
 }
 
-static lae_status open_log(struct lae_rundir *dir, struct lae_log *log)
+static lae_status open_log(struct lae_run_directory *dir, struct lae_log *log)
 {
     char *path = lae_path_join(dir->path, "log.txt");
     if (path == NULL) return lae_out_of_memory(64, "a path");
@@ -40,7 +40,7 @@ static lae_status open_log(struct lae_rundir *dir, struct lae_log *log)
     return status;
 }
 
-static lae_status take_lock(struct lae_rundir *dir, struct lae_log *log)
+static lae_status take_lock(struct lae_run_directory *dir, struct lae_log *log)
 {
     bool supported = true;
     LAE_TRY(lae_lock_take(&dir->lock, dir->path, &supported));
@@ -54,7 +54,7 @@ static lae_status take_lock(struct lae_rundir *dir, struct lae_log *log)
 
 /* What the run will write must not be found to be impossible after hours, nor be a link to what is
  * not its own. Checkpoints are looked at when they are read. */
-static lae_status check_files(const struct lae_rundir *dir)
+static lae_status check_files(const struct lae_run_directory *dir)
 {
     static const struct {
         const char *name;
@@ -89,7 +89,7 @@ static size_t find_missing(const char *path)
     return missing;
 }
 
-static lae_status open_here(const struct lae_config *config, struct lae_rundir *dir,
+static lae_status open_here(const struct lae_config *config, struct lae_run_directory *dir,
                             struct lae_log *log)
 {
     dir->path = lae_path_join(config->run.root, config->run.name);
@@ -99,13 +99,13 @@ static lae_status open_here(const struct lae_config *config, struct lae_rundir *
     LAE_TRY(check_files(dir));
     LAE_TRY(take_lock(dir, log));
     LAE_TRY(open_log(dir, log));
-    return recovery_find(config, dir, log);
+    return lae_recovery_find(config, dir, log);
 }
 
-lae_status lae_rundir_open(const struct lae_config *config, const struct lae_dist *dist,
-                           struct lae_log *log, struct lae_rundir *dir)
+lae_status lae_run_directory_open(const struct lae_config *config, const struct lae_dist *dist,
+                                  struct lae_log *log, struct lae_run_directory *dir)
 {
-    *dir = (struct lae_rundir){.dist = dist, .lock = {.file = -1}};
+    *dir = (struct lae_run_directory){.dist = dist, .lock = {.file = -1}};
     LAE_TRY(lae_dist_agree(dist, dist->rank == 0 ? open_here(config, dir, log) : NULL));
     struct {
         bool found;
@@ -120,16 +120,16 @@ lae_status lae_rundir_open(const struct lae_config *config, const struct lae_dis
     return NULL;
 }
 
-void lae_rundir_close(struct lae_rundir *dir)
+void lae_run_directory_close(struct lae_run_directory *dir)
 {
     lae_checkpoint_free(&dir->last);
     lae_lock_release(&dir->lock);
     free(dir->path);
     free(dir->from);
-    *dir = (struct lae_rundir){.lock = {.file = -1}};
+    *dir = (struct lae_run_directory){.lock = {.file = -1}};
 }
 
-static void undo_log(const struct lae_rundir *dir)
+static void undo_log(const struct lae_run_directory *dir)
 {
     char *path = lae_path_join(dir->path, "log.txt");
     if (path != NULL && dir->log_size < 0)
@@ -139,7 +139,7 @@ static void undo_log(const struct lae_rundir *dir)
     free(path);
 }
 
-void lae_rundir_undo(struct lae_rundir *dir, struct lae_log *log)
+void lae_run_directory_undo(struct lae_run_directory *dir, struct lae_log *log)
 {
     if (dir->path == NULL || dir->begun) return;
     lae_log_drop_file(log);
@@ -163,7 +163,8 @@ static lae_status set_origin(struct lae_state *state, const char *from)
 }
 
 /* Of a folder the images of the tasks that dir->last has, into text and *learned; else NULL. */
-static lae_status digest_learned(const struct lae_rundir *dir, const struct lae_sequence *sequence,
+static lae_status digest_learned(const struct lae_run_directory *dir,
+                                 const struct lae_sequence *sequence,
                                  const struct lae_dataset *dataset, char text[LAE_DIGEST_TEXT],
                                  const char **learned)
 {
@@ -174,36 +175,37 @@ static lae_status digest_learned(const struct lae_rundir *dir, const struct lae_
 }
 
 /* Rank 0's: what was found, into the state; what is to stay, into the directory. */
-static lae_status restore_here(struct lae_rundir *dir, const struct lae_job *job,
+static lae_status restore_here(struct lae_run_directory *dir, const struct lae_job *job,
                                struct lae_state *state)
 {
     char learned[LAE_DIGEST_TEXT];
-    struct recovery_inputs now = {job->data_digest, job->weights_digest, NULL, job->fingerprint};
+    struct lae_recovery_inputs now = {job->data_digest, job->weights_digest, NULL,
+                                      job->fingerprint};
     const char *place = dir->from != NULL ? dir->from : dir->path;
     if (dir->found)
         LAE_TRY(digest_learned(dir, &job->sequence, &job->dataset, learned, &now.learned));
-    if (dir->found) LAE_TRY(recovery_compare_inputs(dir, &now, job->log));
-    if (dir->branched) LAE_TRY(branch_prepare(job->config, dir, job->log));
+    if (dir->found) LAE_TRY(lae_recovery_compare_inputs(dir, &now, job->log));
+    if (dir->branched) LAE_TRY(lae_branch_prepare(job->config, dir, job->log));
     if (dir->found)
-        LAE_TRY(lae_status_prefix(snapshot_restore(job, &dir->last, state), "%s", place));
+        LAE_TRY(lae_status_prefix(lae_snapshot_restore(job, &dir->last, state), "%s", place));
     if (dir->branched) LAE_TRY(set_origin(state, dir->from));
-    LAE_TRY(recovery_set_aside(dir, job->log));
-    if (dir->from != NULL) LAE_TRY(recovery_copy(dir));
+    LAE_TRY(lae_recovery_set_aside(dir, job->log));
+    if (dir->from != NULL) LAE_TRY(lae_recovery_copy(dir));
     dir->begun = true;
     return write_config(job->config, dir);
 }
 
 /* The first task under the new configuration begins, and is saved as begun: from now on the
  * directory goes on by itself. [collective] */
-static lae_status begin_branch(struct lae_rundir *dir, const struct lae_job *job,
+static lae_status begin_branch(struct lae_run_directory *dir, const struct lae_job *job,
                                struct lae_state *state)
 {
     LAE_TRY(lae_dist_agree(job->dist, lae_state_begin_task(job, state)));
-    return lae_rundir_save_inside(dir, job, state);
+    return lae_run_directory_save_inside(dir, job, state);
 }
 
-lae_status lae_rundir_restore(struct lae_rundir *dir, const struct lae_job *job,
-                              struct lae_state *state)
+lae_status lae_run_directory_restore(struct lae_run_directory *dir, const struct lae_job *job,
+                                     struct lae_state *state)
 {
     bool first = job->dist->rank == 0;
     LAE_TRY(lae_dist_agree(job->dist, first ? restore_here(dir, job, state) : NULL));
@@ -212,9 +214,9 @@ lae_status lae_rundir_restore(struct lae_rundir *dir, const struct lae_job *job,
 }
 
 /* As a job deals the images to tasks. */
-static lae_status digest_learned_of(const struct lae_rundir *dir, const struct lae_config *config,
-                                    struct lae_dataset *dataset, char text[LAE_DIGEST_TEXT],
-                                    const char **learned)
+static lae_status digest_learned_of(const struct lae_run_directory *dir,
+                                    const struct lae_config *config, struct lae_dataset *dataset,
+                                    char text[LAE_DIGEST_TEXT], const char **learned)
 {
     struct lae_sequence sequence;
     if (dataset->kind != LAE_DATASET_FOLDER) return NULL;
@@ -227,11 +229,11 @@ static lae_status digest_learned_of(const struct lae_rundir *dir, const struct l
 }
 
 /* A whole run is not opened again; its inputs are, to see that they are still the same. */
-static lae_status digest_data(const struct lae_rundir *dir, const struct lae_config *config,
+static lae_status digest_data(const struct lae_run_directory *dir, const struct lae_config *config,
                               char data[LAE_DIGEST_TEXT], char text[LAE_DIGEST_TEXT],
                               const char **learned)
 {
-    const struct lae_fact *then = snapshot_fact(&dir->last, "data_digest");
+    const struct lae_fact *then = lae_snapshot_fact(&dir->last, "data_digest");
     struct lae_dataset dataset;
     LAE_TRY(lae_dataset_open(&config->data, &dataset));
     lae_status status = lae_dataset_digest(&dataset, data);
@@ -241,15 +243,15 @@ static lae_status digest_data(const struct lae_rundir *dir, const struct lae_con
     return status;
 }
 
-lae_status lae_rundir_check_whole(struct lae_rundir *dir, const struct lae_config *config,
-                                  struct lae_log *log)
+lae_status lae_run_directory_check_whole(struct lae_run_directory *dir,
+                                         const struct lae_config *config, struct lae_log *log)
 {
     char data[LAE_DIGEST_TEXT], weights[LAE_DIGEST_TEXT], learned[LAE_DIGEST_TEXT];
-    struct recovery_inputs now = {.data = data, .weights = weights};
+    struct lae_recovery_inputs now = {.data = data, .weights = weights};
     LAE_TRY(digest_data(dir, config, data, learned, &now.learned));
     LAE_TRY(lae_digest_file(config->model.weights, 0, weights));
-    LAE_TRY(recovery_compare_inputs(dir, &now, log));
-    if (dir->from != NULL) LAE_TRY(recovery_copy(dir));
+    LAE_TRY(lae_recovery_compare_inputs(dir, &now, log));
+    if (dir->from != NULL) LAE_TRY(lae_recovery_copy(dir));
     dir->begun = true;
     return NULL;
 }
@@ -260,7 +262,7 @@ static lae_status write_proven(const char *path, const struct lae_job *job,
                                const struct lae_state *state, const char *hosts)
 {
     struct lae_checkpoint checkpoint = {0}, again = {0};
-    lae_status status = snapshot_take(job, state, hosts, &checkpoint);
+    lae_status status = lae_snapshot_take(job, state, hosts, &checkpoint);
     if (status == NULL) status = lae_checkpoint_write(path, &checkpoint);
     lae_checkpoint_free(&checkpoint);
     if (status != NULL) return status;
@@ -274,7 +276,7 @@ struct inside_paths {
     char *newest, *previous, *coming;
 };
 
-static lae_status name_inside(const struct lae_rundir *dir, struct inside_paths *paths)
+static lae_status name_inside(const struct lae_run_directory *dir, struct inside_paths *paths)
 {
     *paths = (struct inside_paths){
         .newest = lae_path_join(dir->path, RESUME),
@@ -293,12 +295,12 @@ static void free_inside(struct inside_paths *paths)
 }
 
 /* A finished task's file makes the states inside the task superfluous. */
-static lae_status write_task(const struct lae_rundir *dir, const struct lae_job *job,
+static lae_status write_task(const struct lae_run_directory *dir, const struct lae_job *job,
                              const struct lae_state *state, const char *hosts)
 {
     struct inside_paths inside;
     lae_status status = name_inside(dir, &inside);
-    char *path = recovery_task_path(dir->path, state->finished - 1);
+    char *path = lae_recovery_task_path(dir->path, state->finished - 1);
     char *index = lae_path_join(dir->path, "run.h5");
     if (status == NULL && (path == NULL || index == NULL)) status = lae_out_of_memory(64, "a path");
     if (status == NULL) status = write_proven(path, job, state, hosts);
@@ -316,7 +318,7 @@ static lae_status write_task(const struct lae_rundir *dir, const struct lae_job 
 
 /* The newest state becomes the previous one when the coming one is whole: there is a good one at
  * any moment. */
-static lae_status write_inside(const struct lae_rundir *dir, const struct lae_job *job,
+static lae_status write_inside(const struct lae_run_directory *dir, const struct lae_job *job,
                                const struct lae_state *state, const char *hosts)
 {
     struct inside_paths paths;
@@ -329,7 +331,7 @@ static lae_status write_inside(const struct lae_rundir *dir, const struct lae_jo
     return status;
 }
 
-typedef lae_status write_function(const struct lae_rundir *dir, const struct lae_job *job,
+typedef lae_status write_function(const struct lae_run_directory *dir, const struct lae_job *job,
                                   const struct lae_state *state, const char *hosts);
 
 /* The input was good when the run began: that its directory is gone, say, is no fault of that. */
@@ -342,7 +344,7 @@ static lae_status as_failure(lae_status status)
 }
 
 /* What every checkpoint does: ranks compare a hash of the parameters, rank 0 writes. */
-static lae_status save(struct lae_rundir *dir, const struct lae_job *job,
+static lae_status save(struct lae_run_directory *dir, const struct lae_job *job,
                        const struct lae_state *state, write_function *write)
 {
     char digest[65];
@@ -354,20 +356,20 @@ static lae_status save(struct lae_rundir *dir, const struct lae_job *job,
     return lae_dist_agree(job->dist, as_failure(status));
 }
 
-lae_status lae_rundir_save(struct lae_rundir *dir, const struct lae_job *job,
-                           const struct lae_state *state)
+lae_status lae_run_directory_save(struct lae_run_directory *dir, const struct lae_job *job,
+                                  const struct lae_state *state)
 {
     return save(dir, job, state, write_task);
 }
 
-lae_status lae_rundir_save_inside(struct lae_rundir *dir, const struct lae_job *job,
-                                  const struct lae_state *state)
+lae_status lae_run_directory_save_inside(struct lae_run_directory *dir, const struct lae_job *job,
+                                         const struct lae_state *state)
 {
     return save(dir, job, state, write_inside);
 }
 
 struct saving {
-    const struct lae_rundir *dir;
+    const struct lae_run_directory *dir;
     const struct lae_job *job;
     const struct lae_state *state;
 };
@@ -383,8 +385,8 @@ static bool write_alone(void *context)
 
 /* By a process that is out of the launcher's reach. Should it fail, this one tries, and says why.
  */
-lae_status lae_rundir_save_alone(struct lae_rundir *dir, const struct lae_job *job,
-                                 const struct lae_state *state)
+lae_status lae_run_directory_save_alone(struct lae_run_directory *dir, const struct lae_job *job,
+                                        const struct lae_state *state)
 {
     struct saving saving = {dir, job, state};
     if (lae_outlive(write_alone, &saving)) return NULL;

@@ -11,7 +11,7 @@
 #include "lae/files/atomic.h"
 #include "lae/files/map.h"
 #include "lae/files/own.h"
-#include "lae/learn/opened.h"
+#include "lae/run/restored.h"
 #include "snapshot.h"
 
 #include <dirent.h>
@@ -21,7 +21,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
-char *recovery_task_path(const char *directory, int task)
+char *lae_recovery_task_path(const char *directory, int task)
 {
     char name[32];
     snprintf(name, sizeof name, "task_%02d.h5", task);
@@ -89,18 +89,18 @@ static lae_status set_aside_if(bool damaged, char *path, struct lae_log *log)
     return status;
 }
 
-lae_status recovery_set_aside(const struct lae_rundir *dir, struct lae_log *log)
+lae_status lae_recovery_set_aside(const struct lae_run_directory *dir, struct lae_log *log)
 {
     int highest;
     LAE_TRY(highest_task(dir->path, &highest));
     /* A task's file that is whole would have been found. */
     for (int task = dir->found ? dir->finished : 0; task <= highest; task++)
-        LAE_TRY(set_aside_if(true, recovery_task_path(dir->path, task), log));
+        LAE_TRY(set_aside_if(true, lae_recovery_task_path(dir->path, task), log));
     LAE_TRY(set_aside_if(false, lae_path_join(dir->path, RESUME), log));
     return set_aside_if(false, lae_path_join(dir->path, RESUME_PREVIOUS), log);
 }
 
-static void take(struct lae_rundir *dir, const struct lae_checkpoint *checkpoint)
+static void take(struct lae_run_directory *dir, const struct lae_checkpoint *checkpoint)
 {
     lae_checkpoint_free(&dir->last);
     dir->last = *checkpoint;
@@ -109,11 +109,11 @@ static void take(struct lae_rundir *dir, const struct lae_checkpoint *checkpoint
     dir->task_count = checkpoint->task_count;
 }
 
-static lae_status find_task(struct lae_rundir *dir, int task, struct lae_log *log)
+static lae_status find_task(struct lae_run_directory *dir, int task, struct lae_log *log)
 {
     struct lae_checkpoint checkpoint;
     bool read = false;
-    char *path = recovery_task_path(dir->path, task);
+    char *path = lae_recovery_task_path(dir->path, task);
     if (path == NULL) return lae_out_of_memory(64, "a path");
     lae_status status = read_if_whole(path, log, &checkpoint, &read);
     if (read && (checkpoint.task != task || checkpoint.inside.present)) {
@@ -126,7 +126,7 @@ static lae_status find_task(struct lae_rundir *dir, int task, struct lae_log *lo
     return status;
 }
 
-static lae_status find_inside(struct lae_rundir *dir, const char *name, struct lae_log *log)
+static lae_status find_inside(struct lae_run_directory *dir, const char *name, struct lae_log *log)
 {
     struct lae_checkpoint checkpoint;
     bool read = false;
@@ -143,7 +143,7 @@ static lae_status find_inside(struct lae_rundir *dir, const char *name, struct l
     return NULL;
 }
 
-lae_status recovery_find_task(struct lae_rundir *dir, struct lae_log *log)
+lae_status lae_recovery_find_task(struct lae_run_directory *dir, struct lae_log *log)
 {
     int highest;
     LAE_TRY(highest_task(dir->path, &highest));
@@ -152,16 +152,16 @@ lae_status recovery_find_task(struct lae_rundir *dir, struct lae_log *log)
     return NULL;
 }
 
-static lae_status find_newest(struct lae_rundir *dir, struct lae_log *log)
+static lae_status find_newest(struct lae_run_directory *dir, struct lae_log *log)
 {
-    LAE_TRY(recovery_find_task(dir, log));
+    LAE_TRY(lae_recovery_find_task(dir, log));
     LAE_TRY(find_inside(dir, RESUME, log));
     if (dir->found && dir->last.inside.present) return NULL;
     return find_inside(dir, RESUME_PREVIOUS, log);
 }
 
-lae_status recovery_differences(const struct lae_config *config, const char *path, const char *then,
-                                struct lae_config_differences *differences)
+lae_status lae_recovery_differences(const struct lae_config *config, const char *path,
+                                    const char *then, struct lae_config_differences *differences)
 {
     char *now = NULL, *stored = lae_path_join(path, "/config"); /* as a message names it */
     lae_status status = stored == NULL ? lae_out_of_memory(strlen(path), "a path")
@@ -178,7 +178,7 @@ static lae_status compare_config(const struct lae_config *config, const char *pa
                                  const char *then)
 {
     struct lae_config_differences differences = {0};
-    LAE_TRY(recovery_differences(config, path, then, &differences));
+    LAE_TRY(lae_recovery_differences(config, path, then, &differences));
     char list[2048] = "";
     size_t used = 0;
     for (size_t i = 0; i < differences.count && used < sizeof list - 1; i++) {
@@ -207,7 +207,7 @@ static lae_status copy_file(const char *from, const char *to, bool optional)
     return status;
 }
 
-lae_status recovery_copy(const struct lae_rundir *dir)
+lae_status lae_recovery_copy(const struct lae_run_directory *dir)
 {
     const struct lae_checkpoint *last = &dir->last;
     char *source = lae_path_directory(dir->from);
@@ -215,8 +215,9 @@ lae_status recovery_copy(const struct lae_rundir *dir)
     /* The newest first: a copy that is killed is gone on from there, and never from less. */
     for (int task = last->task; task >= 0 && status == NULL; task--) {
         bool own = task == last->task, inside = own && last->inside.present;
-        char *from = own ? strdup(dir->from) : recovery_task_path(source, task);
-        char *to = inside ? lae_path_join(dir->path, RESUME) : recovery_task_path(dir->path, task);
+        char *from = own ? strdup(dir->from) : lae_recovery_task_path(source, task);
+        char *to =
+            inside ? lae_path_join(dir->path, RESUME) : lae_recovery_task_path(dir->path, task);
         status = from == NULL || to == NULL ? lae_out_of_memory(64, "a path")
                                             : copy_file(from, to, !own);
         free(from);
@@ -227,7 +228,7 @@ lae_status recovery_copy(const struct lae_rundir *dir)
 }
 
 /* run.resume is the path of a task file, of a state inside one, or of a run. */
-static lae_status start_from_file(const struct lae_config *config, struct lae_rundir *dir,
+static lae_status start_from_file(const struct lae_config *config, struct lae_run_directory *dir,
                                   struct lae_log *log)
 {
     struct lae_checkpoint checkpoint;
@@ -235,14 +236,14 @@ static lae_status start_from_file(const struct lae_config *config, struct lae_ru
     LAE_TRY(lae_status_prefix(lae_checkpoint_find(config->run.resume, log, &dir->from, &checkpoint),
                               "run.resume"));
     take(dir, &checkpoint);
-    LAE_TRY(branch_check(config, dir, log));
+    LAE_TRY(lae_branch_check(config, dir, log));
     if (!dir->branched) lae_log_info(log, "starting from %s", dir->from);
     return NULL;
 }
 
 /* Whether all that is there are copies of run.resume's file and those before it: a branch that was
  * stopped before it began. */
-static lae_status is_copy(const struct lae_config *config, const struct lae_rundir *dir,
+static lae_status is_copy(const struct lae_config *config, const struct lae_run_directory *dir,
                           struct lae_log *log, bool *copy)
 {
     char *metrics = lae_path_join(dir->path, "metrics.jsonl"), *path;
@@ -258,8 +259,8 @@ static lae_status is_copy(const struct lae_config *config, const struct lae_rund
     return NULL;
 }
 
-lae_status recovery_find(const struct lae_config *config, struct lae_rundir *dir,
-                         struct lae_log *log)
+lae_status lae_recovery_find(const struct lae_config *config, struct lae_run_directory *dir,
+                             struct lae_log *log)
 {
     LAE_TRY(find_newest(dir, log));
     bool never = strcmp(config->run.resume, "never") == 0;
@@ -285,11 +286,11 @@ static bool differs(const struct lae_fact *then, const char *now)
 }
 
 /* The images of tasks to come may be others, mended or added; those learned from may not. */
-static lae_status compare_data(const struct lae_rundir *dir, const struct recovery_inputs *now,
-                               struct lae_log *log)
+static lae_status compare_data(const struct lae_run_directory *dir,
+                               const struct lae_recovery_inputs *now, struct lae_log *log)
 {
-    const struct lae_fact *data = snapshot_fact(&dir->last, "data_digest");
-    const struct lae_fact *learned = snapshot_fact(&dir->last, "learned_digest");
+    const struct lae_fact *data = lae_snapshot_fact(&dir->last, "data_digest");
+    const struct lae_fact *learned = lae_snapshot_fact(&dir->last, "learned_digest");
     int next = dir->last.task + 1;
     if (!differs(data, now->data)) return NULL;
     bool same = learned != NULL && now->learned != NULL && !differs(learned, now->learned);
@@ -309,11 +310,11 @@ static lae_status compare_data(const struct lae_rundir *dir, const struct recove
     return NULL;
 }
 
-lae_status recovery_compare_inputs(const struct lae_rundir *dir, const struct recovery_inputs *now,
-                                   struct lae_log *log)
+lae_status lae_recovery_compare_inputs(const struct lae_run_directory *dir,
+                                       const struct lae_recovery_inputs *now, struct lae_log *log)
 {
-    const struct lae_fact *weights = snapshot_fact(&dir->last, "weights_digest");
-    const struct lae_fact *software = snapshot_fact(&dir->last, "fingerprint");
+    const struct lae_fact *weights = lae_snapshot_fact(&dir->last, "weights_digest");
+    const struct lae_fact *software = lae_snapshot_fact(&dir->last, "fingerprint");
     LAE_TRY(compare_data(dir, now, log));
     if (differs(weights, now->weights))
         return lae_bad_input("%s was begun with another model.weights (SHA-256 %.12s... there, "

@@ -1,4 +1,4 @@
-#include "lae/learn/statistics.h"
+#include "lae/run/statistics.h"
 
 #include <stddef.h>
 

@@ -1,12 +1,12 @@
 /* What learning changes: parameters, moments, where it stands, what was measured. The same bits on
  * every rank. */
-#ifndef LAE_LEARN_STATE_H
-#define LAE_LEARN_STATE_H
+#ifndef LAE_RUN_STATE_H
+#define LAE_RUN_STATE_H
 
 #include "lae/learn/job.h"
-#include "lae/learn/metrics.h"
-#include "lae/learn/scoring.h"
 #include "lae/optim/adam.h"
+#include "lae/run/metrics.h"
+#include "lae/run/statistics.h"
 #include "lae/store/checkpoint.h"
 
 /* Where training stands inside task number `finished`. */
@@ -42,6 +42,15 @@ struct lae_state {
     size_t earlier_count;
     char *branched_from; /* rank 0: the file that the run branched from; NULL: none */
     double seconds;      /* of training so far, over restarts */
+};
+
+/* What was learned of tasks 0..task, from wherever it comes. Not owned. */
+struct lae_learned {
+    int task;
+    const float *module[LAE_MODULES]; /* [P]; NULL: there is none. Two that are the same vector are
+                                         computed once */
+    float *const *classifiers;        /* [task + 1] each weight [n, D], then bias [n] */
+    const struct lae_statistics *statistics;
 };
 
 /* A fresh start: initial values, no task finished. Errors: memory. Not collective. */

@@ -3,21 +3,21 @@
  * The configuration is the one inside the file. Where images and weights are is not part of it, as
  * files are compared by digest: the paths are those of /provenance unless given anew.
  */
-#ifndef LAE_LEARN_OPENED_H
-#define LAE_LEARN_OPENED_H
+#ifndef LAE_RUN_RESTORED_H
+#define LAE_RUN_RESTORED_H
 
 #include "lae/base/log.h"
 #include "lae/config/config.h"
 #include "lae/dist/dist.h"
 #include "lae/dist/watchdog.h"
 #include "lae/learn/job.h"
-#include "lae/learn/state.h"
+#include "lae/run/state.h"
 #include "lae/store/checkpoint.h"
 
-/* What lae_opened_open lets the caller set. */
-#define LAE_OPENED_KEYS "data.path, model.weights, eval.heads, heads.* and compute.*"
+/* What lae_restored_open lets the caller set. */
+#define LAE_RESTORED_KEYS "data.path, model.weights, eval.heads, heads.* and compute.*"
 
-struct lae_opened {
+struct lae_restored {
     const struct lae_dist *dist;
     char *path;        /* rank 0: of the file */
     char digest[65];   /* rank 0: SHA-256 of the whole file */
@@ -49,25 +49,26 @@ lae_status lae_checkpoint_beside(const char *path, const struct lae_checkpoint *
  * or other software than those it was learned with are a warning. [collective] Errors, the same on
  * all ranks: a key that would change the result, other weights, a state inside a task. The struct
  * can then be closed. */
-lae_status lae_opened_open(const char *place, char *const *settings, int count,
-                           const struct lae_dist *dist, struct lae_log *log,
-                           struct lae_opened *opened) LAE_MUST_CHECK;
+lae_status lae_restored_open(const char *place, char *const *settings, int count,
+                             const struct lae_dist *dist, struct lae_log *log,
+                             struct lae_restored *opened) LAE_MUST_CHECK;
 
 /* The same without the file's class statistics, and without metrics of the heads made from them:
  * for who gathers statistics anew. So eval.heads may name any. */
-lae_status lae_opened_open_bare(const char *place, char *const *settings, int count,
-                                const struct lae_dist *dist, struct lae_log *log,
-                                struct lae_opened *opened) LAE_MUST_CHECK;
+lae_status lae_restored_open_bare(const char *place, char *const *settings, int count,
+                                  const struct lae_dist *dist, struct lae_log *log,
+                                  struct lae_restored *opened) LAE_MUST_CHECK;
 
 /* The same for images that are not labelled, in the folder or file `pictures`: the test images of
  * the job are then those, and the dataset it was learned with is not looked for. */
-lae_status lae_opened_open_pictures(const char *place, const char *pictures, char *const *settings,
-                                    int count, const struct lae_dist *dist, struct lae_log *log,
-                                    struct lae_opened *opened) LAE_MUST_CHECK;
-void lae_opened_close(struct lae_opened *opened); /* [collective] */
+lae_status lae_restored_open_pictures(const char *place, const char *pictures,
+                                      char *const *settings, int count, const struct lae_dist *dist,
+                                      struct lae_log *log,
+                                      struct lae_restored *opened) LAE_MUST_CHECK;
+void lae_restored_close(struct lae_restored *opened); /* [collective] */
 
 /* To be called with what a computation on the job returned. Where that was LAE_STOPPED, waits for
  * what is still being computed (or leaves, where a rank has died) and says so in the message. */
-lae_status lae_opened_settle(const struct lae_opened *opened, lae_status status) LAE_MUST_CHECK;
+lae_status lae_restored_settle(const struct lae_restored *opened, lae_status status) LAE_MUST_CHECK;
 
 #endif

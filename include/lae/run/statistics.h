@@ -1,7 +1,7 @@
 /* Class statistics of a run's tasks so far (see lae/heads/stats.h), and what else is needed to make
  * heads from them. */
-#ifndef LAE_LEARN_STATISTICS_H
-#define LAE_LEARN_STATISTICS_H
+#ifndef LAE_RUN_STATISTICS_H
+#define LAE_RUN_STATISTICS_H
 
 #include "lae/heads/lift.h"
 #include "lae/heads/stats.h"

@@ -2,9 +2,9 @@
 
 #include "lae/files/digest.h"
 
-#include "lae/learn/plan.h"
-#include "lae/learn/rundir.h"
 #include "lae/learn/workers.h"
+#include "lae/run/directory.h"
+#include "lae/run/plan.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -284,8 +284,8 @@ static lae_status take_class_names(const struct lae_dataset *dataset, char **tex
     return NULL;
 }
 
-lae_status snapshot_take(const struct lae_job *job, const struct lae_state *state,
-                         const char *hosts, struct lae_checkpoint *checkpoint)
+lae_status lae_snapshot_take(const struct lae_job *job, const struct lae_state *state,
+                             const char *hosts, struct lae_checkpoint *checkpoint)
 {
     const struct lae_sequence *sequence = &job->sequence;
     size_t classes = (size_t)sequence->classes;
@@ -645,8 +645,8 @@ static lae_status restore_earlier(const struct lae_checkpoint *checkpoint, const
                                   const char *before, const char *now, const char *remark,
                                   char **earlier)
 {
-    const struct lae_fact *own = snapshot_fact(checkpoint, name);
-    const struct lae_fact *list = snapshot_fact(checkpoint, before);
+    const struct lae_fact *own = lae_snapshot_fact(checkpoint, name);
+    const struct lae_fact *list = lae_snapshot_fact(checkpoint, before);
     const char *first = list != NULL && list->text != NULL ? list->text : "";
     const char *second = "";
     if (own != NULL && own->text != NULL && strcmp(own->text, now) != 0) second = own->text;
@@ -662,7 +662,7 @@ static lae_status restore_earlier(const struct lae_checkpoint *checkpoint, const
 
 static lae_status restore_origin(const struct lae_checkpoint *checkpoint, struct lae_state *state)
 {
-    const struct lae_fact *from = snapshot_fact(checkpoint, "branched_from");
+    const struct lae_fact *from = lae_snapshot_fact(checkpoint, "branched_from");
     if (from == NULL || from->text == NULL) return NULL;
     state->branched_from = strdup(from->text);
     return state->branched_from == NULL ? lae_out_of_memory(strlen(from->text), "a path") : NULL;
@@ -680,8 +680,8 @@ static lae_status restore_provenance(const struct lae_job *job,
                            until, &state->earlier_data);
 }
 
-lae_status snapshot_restore(const struct lae_job *job, const struct lae_checkpoint *checkpoint,
-                            struct lae_state *state)
+lae_status lae_snapshot_restore(const struct lae_job *job, const struct lae_checkpoint *checkpoint,
+                                struct lae_state *state)
 {
     LAE_TRY(check_sequence(job, checkpoint));
     LAE_TRY(check_numbers(checkpoint));
@@ -696,12 +696,12 @@ lae_status snapshot_restore(const struct lae_job *job, const struct lae_checkpoi
     LAE_TRY(restore_statistics(job, checkpoint, state));
     LAE_TRY(restore_metrics(checkpoint, state));
     state->finished = checkpoint->task + (checkpoint->inside.present ? 0 : 1);
-    const struct lae_fact *seconds = snapshot_fact(checkpoint, "seconds");
+    const struct lae_fact *seconds = lae_snapshot_fact(checkpoint, "seconds");
     state->seconds = seconds != NULL && seconds->text == NULL ? seconds->number : 0.0;
     return NULL;
 }
 
-const struct lae_fact *snapshot_fact(const struct lae_checkpoint *checkpoint, const char *name)
+const struct lae_fact *lae_snapshot_fact(const struct lae_checkpoint *checkpoint, const char *name)
 {
     for (size_t i = 0; i < checkpoint->fact_count; i++)
         if (strcmp(checkpoint->provenance[i].name, name) == 0) return &checkpoint->provenance[i];

@@ -1,4 +1,4 @@
-#include "lae/learn/metrics.h"
+#include "lae/run/metrics.h"
 
 #include <math.h>
 #include <stdlib.h>

@@ -1,6 +1,6 @@
 /* How long a run is: tasks, epochs, steps (METHOD section 6). */
-#ifndef LAE_LEARN_PLAN_H
-#define LAE_LEARN_PLAN_H
+#ifndef LAE_RUN_PLAN_H
+#define LAE_RUN_PLAN_H
 
 #include "lae/config/config.h"
 #include "lae/data/sequence.h"

@@ -1,9 +1,9 @@
 /* Accuracies after each task and what is made of them (METHOD section 8). All in percent. */
-#ifndef LAE_LEARN_METRICS_H
-#define LAE_LEARN_METRICS_H
+#ifndef LAE_RUN_METRICS_H
+#define LAE_RUN_METRICS_H
 
 #include "lae/base/status.h"
-#include "lae/learn/scorers.h"
+#include "lae/run/scorers.h"
 
 #include <stddef.h>
 #include <stdint.h>

@@ -1,6 +1,6 @@
 #include "branch.h"
 
-#include "lae/learn/opened.h"
+#include "lae/run/restored.h"
 #include "recovery.h"
 
 #include <stdio.h>
@@ -9,7 +9,7 @@
 
 /* ---- may it be? */
 
-static lae_status no_task_to_come(const struct lae_rundir *dir, const char *keys)
+static lae_status no_task_to_come(const struct lae_run_directory *dir, const char *keys)
 {
     return lae_bad_input(
         "run.resume: %s: all %d tasks are learned, so that nothing is to come for other keys; "
@@ -17,7 +17,7 @@ static lae_status no_task_to_come(const struct lae_rundir *dir, const char *keys
         dir->from, dir->task_count, keys);
 }
 
-static lae_status no_offline(const struct lae_rundir *dir, const struct lae_config *config)
+static lae_status no_offline(const struct lae_run_directory *dir, const struct lae_config *config)
 {
     return lae_bad_input("run.resume: %s: has no offline module for merge.method %s to go on with; "
                          "a run of merge.method none can branch to other keys, but not to a merge",
@@ -39,8 +39,8 @@ static void list_keys(const struct lae_config_differences *keys, bool fixed_alon
     }
 }
 
-static lae_status judge(const struct lae_config *config, struct lae_rundir *dir, const char *all,
-                        const char *fixed)
+static lae_status judge(const struct lae_config *config, struct lae_run_directory *dir,
+                        const char *all, const char *fixed)
 {
     const struct lae_checkpoint *last = &dir->last;
     if (fixed[0] != '\0')
@@ -59,12 +59,12 @@ static lae_status judge(const struct lae_config *config, struct lae_rundir *dir,
     return NULL;
 }
 
-lae_status branch_check(const struct lae_config *config, struct lae_rundir *dir,
-                        struct lae_log *log)
+lae_status lae_branch_check(const struct lae_config *config, struct lae_run_directory *dir,
+                            struct lae_log *log)
 {
     struct lae_config_differences keys = {0};
     char all[2048], fixed[2048];
-    LAE_TRY(recovery_differences(config, dir->from, dir->last.config, &keys));
+    LAE_TRY(lae_recovery_differences(config, dir->from, dir->last.config, &keys));
     list_keys(&keys, false, all, sizeof all);
     list_keys(&keys, true, fixed, sizeof fixed);
     dir->branched = keys.count > 0;
@@ -89,7 +89,7 @@ static lae_status note_config(struct lae_checkpoint *last, const struct lae_conf
     return lae_config_print_result(config, &last->config);
 }
 
-static lae_status take_history(struct lae_rundir *dir, int task, struct lae_log *log)
+static lae_status take_history(struct lae_run_directory *dir, int task, struct lae_log *log)
 {
     struct lae_checkpoint beside;
     bool found = false;
@@ -106,7 +106,7 @@ static lae_status take_history(struct lae_rundir *dir, int task, struct lae_log 
 }
 
 /* Online after earlier tasks, where the run before had no use for it. */
-static lae_status complete_history(const struct lae_config *config, struct lae_rundir *dir,
+static lae_status complete_history(const struct lae_config *config, struct lae_run_directory *dir,
                                    struct lae_log *log)
 {
     struct lae_checkpoint *last = &dir->last;
@@ -138,8 +138,8 @@ static void leave_offline_out(struct lae_checkpoint *last)
     last->metric_count = kept;
 }
 
-lae_status branch_prepare(const struct lae_config *config, struct lae_rundir *dir,
-                          struct lae_log *log)
+lae_status lae_branch_prepare(const struct lae_config *config, struct lae_run_directory *dir,
+                              struct lae_log *log)
 {
     LAE_TRY(complete_history(config, dir, log));
     if (!config->merge.method->has_offline) leave_offline_out(&dir->last);

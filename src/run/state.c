@@ -1,4 +1,4 @@
-#include "lae/learn/state.h"
+#include "lae/run/state.h"
 
 #include "lae/base/arena.h"
 #include "lae/base/random.h"

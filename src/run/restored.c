@@ -6,7 +6,7 @@
  * The weights are looked at before anything is made of them: another backbone may have other
  * shapes, and what failed then would not say why.
  */
-#include "lae/learn/opened.h"
+#include "lae/run/restored.h"
 
 #include "lae/files/digest.h"
 #include "lae/files/map.h"
@@ -23,20 +23,20 @@
 static lae_status find_in_directory(const char *directory, struct lae_log *log, char **path,
                                     struct lae_checkpoint *checkpoint)
 {
-    struct lae_rundir dir = {.path = strdup(directory), .lock = {.file = -1}};
+    struct lae_run_directory dir = {.path = strdup(directory), .lock = {.file = -1}};
     if (dir.path == NULL) return lae_out_of_memory(strlen(directory), "a path");
-    lae_status status = recovery_find_task(&dir, log);
+    lae_status status = lae_recovery_find_task(&dir, log);
     if (status == NULL && !dir.found)
         status = lae_bad_input("%s: has no good task_NN.h5: no task of it is finished", directory);
     if (status == NULL) {
-        *path = recovery_task_path(directory, dir.last.task);
+        *path = lae_recovery_task_path(directory, dir.last.task);
         if (*path == NULL) status = lae_out_of_memory(strlen(directory), "a path");
     }
     if (status == NULL) {
         *checkpoint = dir.last;
         dir.last = (struct lae_checkpoint){0};
     }
-    lae_rundir_close(&dir);
+    lae_run_directory_close(&dir);
     return status;
 }
 
@@ -108,7 +108,7 @@ lae_status lae_checkpoint_beside(const char *path, const struct lae_checkpoint *
     *found = false;
     *beside = (struct lae_checkpoint){0};
     char *directory = lae_path_directory(path);
-    char *name = directory != NULL ? recovery_task_path(directory, task) : NULL;
+    char *name = directory != NULL ? lae_recovery_task_path(directory, task) : NULL;
     lae_status status = name == NULL ? lae_out_of_memory(strlen(path), "a path")
                                      : read_beside(name, checkpoint, task, log, beside, found);
     free(directory);
@@ -134,14 +134,14 @@ static lae_status set(struct lae_config *config, const char *setting)
     LAE_TRY(lae_config_set(config, setting)); /* first, as it knows what is no key at all */
     if (may_be_set(setting)) return NULL;
     return lae_bad_input("command line: %.*s cannot be set: the checkpoint is used as it was "
-                         "learned; only " LAE_OPENED_KEYS " may be given",
+                         "learned; only " LAE_RESTORED_KEYS " may be given",
                          (int)strcspn(setting, "="), setting);
 }
 
 /* A path of /provenance as a new string; NULL: it is not there. */
 static lae_status take_path(const struct lae_checkpoint *checkpoint, const char *name, char **path)
 {
-    const struct lae_fact *fact = snapshot_fact(checkpoint, name);
+    const struct lae_fact *fact = lae_snapshot_fact(checkpoint, name);
     *path = NULL;
     if (fact == NULL || fact->text == NULL) return NULL;
     *path = strdup(fact->text);
@@ -185,7 +185,7 @@ static lae_status check_weights(const char *path, const struct lae_checkpoint *c
                                 const struct lae_config *config)
 {
     char now[LAE_DIGEST_TEXT];
-    const struct lae_fact *then = snapshot_fact(checkpoint, "weights_digest");
+    const struct lae_fact *then = lae_snapshot_fact(checkpoint, "weights_digest");
     LAE_TRY(lae_status_prefix(lae_digest_file(config->model.weights, 0, now),
                               "model.weights, where %s was learned or as given", path));
     if (!differs(then, now)) return NULL;
@@ -195,7 +195,7 @@ static lae_status check_weights(const char *path, const struct lae_checkpoint *c
 }
 
 /* Notes for `asked` that KEY is VALUE here, OTHER there. */
-static lae_status note_asked(struct lae_opened *opened, const char *key, const char *here,
+static lae_status note_asked(struct lae_restored *opened, const char *key, const char *here,
                              const char *there)
 {
     const char *before = opened->asked != NULL ? opened->asked : "";
@@ -210,7 +210,7 @@ static lae_status note_asked(struct lae_opened *opened, const char *key, const c
 }
 
 /* The keys of heads.* that were given other values than those the file's numbers were made with. */
-static lae_status find_asked(struct lae_opened *opened, const struct lae_checkpoint *checkpoint)
+static lae_status find_asked(struct lae_restored *opened, const struct lae_checkpoint *checkpoint)
 {
     struct lae_config_differences keys = {0};
     char *now = NULL;
@@ -225,11 +225,11 @@ static lae_status find_asked(struct lae_opened *opened, const struct lae_checkpo
 }
 
 /* Other images are a legal question to ask a model, and other software seldom matters. */
-static void warn_of_others(struct lae_opened *opened, const struct lae_checkpoint *checkpoint)
+static void warn_of_others(struct lae_restored *opened, const struct lae_checkpoint *checkpoint)
 {
     const struct lae_job *job = &opened->job;
-    const struct lae_fact *data = snapshot_fact(checkpoint, "data_digest");
-    const struct lae_fact *software = snapshot_fact(checkpoint, "fingerprint");
+    const struct lae_fact *data = lae_snapshot_fact(checkpoint, "data_digest");
+    const struct lae_fact *software = lae_snapshot_fact(checkpoint, "fingerprint");
     opened->other_images = !job->dataset.unlabelled && differs(data, job->data_digest);
     if (opened->other_images)
         lae_log_warn(job->log,
@@ -247,7 +247,7 @@ static void warn_of_others(struct lae_opened *opened, const struct lae_checkpoin
 
 /* Rank 0's part, before there is a job. */
 static lae_status read_place(const char *place, char *const *settings, int count,
-                             struct lae_log *log, struct lae_opened *opened,
+                             struct lae_log *log, struct lae_restored *opened,
                              struct lae_checkpoint *checkpoint)
 {
     LAE_TRY(lae_checkpoint_find(place, log, &opened->path, checkpoint));
@@ -263,7 +263,7 @@ static lae_status read_place(const char *place, char *const *settings, int count
 }
 
 /* Heads that were asked for by name need statistics. */
-static lae_status check_heads(const struct lae_opened *opened, char *const *settings, int count)
+static lae_status check_heads(const struct lae_restored *opened, char *const *settings, int count)
 {
     bool linear = opened->config.eval.heads == LAE_LINEAR_HEADS;
     for (int i = 0; i < count && !linear && opened->state.statistics.modules == 0; i++)
@@ -285,7 +285,7 @@ struct opening {
 };
 
 /* [collective] */
-static lae_status open_state(struct lae_opened *opened, const struct lae_checkpoint *checkpoint,
+static lae_status open_state(struct lae_restored *opened, const struct lae_checkpoint *checkpoint,
                              const struct opening *how)
 {
     const struct lae_job *job = &opened->job;
@@ -294,7 +294,7 @@ static lae_status open_state(struct lae_opened *opened, const struct lae_checkpo
     LAE_TRY(lae_dist_agree(job->dist, status));
     if (job->dist->rank == 0) {
         warn_of_others(opened, checkpoint);
-        status = lae_status_prefix(snapshot_restore(job, checkpoint, &opened->state), "%s",
+        status = lae_status_prefix(lae_snapshot_restore(job, checkpoint, &opened->state), "%s",
                                    opened->path);
         if (status == NULL && !how->bare) status = check_heads(opened, how->settings, how->count);
     }
@@ -312,7 +312,7 @@ static int labels_of(const struct lae_checkpoint *checkpoint)
 }
 
 /* [collective] */
-static lae_status open_all(struct lae_opened *opened, const struct lae_checkpoint *checkpoint,
+static lae_status open_all(struct lae_restored *opened, const struct lae_checkpoint *checkpoint,
                            const struct opening *how, struct lae_log *log)
 {
     const struct lae_dist *dist = opened->dist;
@@ -328,10 +328,10 @@ static lae_status open_all(struct lae_opened *opened, const struct lae_checkpoin
 }
 
 static lae_status open_place(const struct opening *how, const struct lae_dist *dist,
-                             struct lae_log *log, struct lae_opened *opened)
+                             struct lae_log *log, struct lae_restored *opened)
 {
     struct lae_checkpoint checkpoint = {0};
-    *opened = (struct lae_opened){.dist = dist};
+    *opened = (struct lae_restored){.dist = dist};
     lae_status status = NULL;
     if (dist->rank == 0)
         status = read_place(how->place, how->settings, how->count, log, opened, &checkpoint);
@@ -343,32 +343,32 @@ static lae_status open_place(const struct opening *how, const struct lae_dist *d
     return status;
 }
 
-lae_status lae_opened_open(const char *place, char *const *settings, int count,
-                           const struct lae_dist *dist, struct lae_log *log,
-                           struct lae_opened *opened)
+lae_status lae_restored_open(const char *place, char *const *settings, int count,
+                             const struct lae_dist *dist, struct lae_log *log,
+                             struct lae_restored *opened)
 {
     struct opening how = {.place = place, .settings = settings, .count = count};
     return open_place(&how, dist, log, opened);
 }
 
-lae_status lae_opened_open_bare(const char *place, char *const *settings, int count,
-                                const struct lae_dist *dist, struct lae_log *log,
-                                struct lae_opened *opened)
+lae_status lae_restored_open_bare(const char *place, char *const *settings, int count,
+                                  const struct lae_dist *dist, struct lae_log *log,
+                                  struct lae_restored *opened)
 {
     struct opening how = {.place = place, .bare = true, .settings = settings, .count = count};
     return open_place(&how, dist, log, opened);
 }
 
-lae_status lae_opened_open_pictures(const char *place, const char *pictures, char *const *settings,
-                                    int count, const struct lae_dist *dist, struct lae_log *log,
-                                    struct lae_opened *opened)
+lae_status lae_restored_open_pictures(const char *place, const char *pictures,
+                                      char *const *settings, int count, const struct lae_dist *dist,
+                                      struct lae_log *log, struct lae_restored *opened)
 {
     struct opening how = {
         .place = place, .pictures = pictures, .settings = settings, .count = count};
     return open_place(&how, dist, log, opened);
 }
 
-void lae_opened_close(struct lae_opened *opened)
+void lae_restored_close(struct lae_restored *opened)
 {
     lae_state_free(&opened->state);
     if (opened->begun) lae_job_close(&opened->job);
@@ -377,10 +377,10 @@ void lae_opened_close(struct lae_opened *opened)
     free(opened->path);
     free(opened->asked);
     free(opened->class_names);
-    *opened = (struct lae_opened){0};
+    *opened = (struct lae_restored){0};
 }
 
-lae_status lae_opened_settle(const struct lae_opened *opened, lae_status status)
+lae_status lae_restored_settle(const struct lae_restored *opened, lae_status status)
 {
     if (lae_status_code(status) != LAE_STOPPED) return status;
     if (lae_dist_is_broken(opened->dist)) lae_dist_leave(opened->dist, LAE_STOPPED);

@@ -1,4 +1,4 @@
-#include "lae/learn/plan.h"
+#include "lae/run/plan.h"
 
 int lae_plan_stop(const struct lae_config *config, int tasks)
 {

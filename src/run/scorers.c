@@ -1,4 +1,4 @@
-#include "lae/learn/scorers.h"
+#include "lae/run/scorers.h"
 
 #include <stdio.h>
 #include <string.h>
