@@ -3,9 +3,9 @@
 #include "lae/files/map.h"
 #include "lae/learn/export.h"
 #include "lae/run/restored.h"
-#include "lae/store/adapters.h"
 #include "lae/store/kind.h"
-#include "lae/store/weights.h"
+#include "lae/weights/adapters.h"
+#include "lae/weights/weights.h"
 
 #include <stdio.h>
 #include <stdlib.h>

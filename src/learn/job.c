@@ -2,7 +2,7 @@
 
 #include "lae/base/random.h"
 #include "lae/nn/linear.h"
-#include "lae/store/weights.h"
+#include "lae/weights/weights.h"
 #include "pictures.h"
 
 #include <errno.h>

@@ -16,9 +16,9 @@
 #define LAE_TEST_FUZZ_H
 
 #include "lae/base/status.h"
-#include "lae/store/weights.h"
+#include "lae/weights/weights.h"
 
-#include "../../src/store/weights_raw.h"
+#include "../../src/weights/raw.h"
 
 #include <stddef.h>
 #include <stdint.h>

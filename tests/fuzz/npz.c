@@ -1,7 +1,7 @@
 /* Google's .npz: the input is the file, its zip's checksums put right; or, when it begins as a .npy
  * array does, only that. */
-#include "../../src/store/npz.h"
-#include "../../src/store/npy.h"
+#include "../../src/weights/npz.h"
+#include "../../src/weights/npy.h"
 #include "fuzz.h"
 
 #include <stdlib.h>

@@ -1,6 +1,6 @@
 /* .safetensors: the input is the file, or, when it begins with "{", the header up to a newline and
  * the data behind that; then the header's length is put in front. */
-#include "../../src/store/safetensors.h"
+#include "../../src/weights/safetensors.h"
 #include "fuzz.h"
 
 #include <stdlib.h>

@@ -3,7 +3,7 @@
 #define LAE_TEST_FUZZ_SAMPLES_H
 
 #include "lae/store/checkpoint.h"
-#include "lae/store/weights.h"
+#include "lae/weights/weights.h"
 
 /* As little as a checkpoint can have; `full`: and something of everything besides. */
 void lae_sample_checkpoint(bool full, struct lae_checkpoint *checkpoint);

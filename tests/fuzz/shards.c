@@ -1,5 +1,5 @@
 /* The index of a sharded model: the input is its JSON; the two shards beside it are whole. */
-#include "../../src/store/safetensors.h"
+#include "../../src/weights/safetensors.h"
 #include "fuzz.h"
 #include "samples.h"
 

@@ -1,6 +1,6 @@
 /* PyTorch's files: the input is the file, a zip's checksums put right; or, when it begins as a
  * pickle does and not as the legacy format, the data.pkl of a zip that has two storages. */
-#include "../../src/store/torch.h"
+#include "../../src/weights/torch.h"
 #include "fuzz.h"
 
 #include <archive.h>

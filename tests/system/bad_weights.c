@@ -3,7 +3,7 @@
 #include "bad.h"
 
 #include "lae/files/archive.h"
-#include "lae/store/weights.h"
+#include "lae/weights/weights.h"
 
 #include <archive.h>
 #include <archive_entry.h>

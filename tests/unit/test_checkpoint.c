@@ -2,7 +2,7 @@
  * nothing of HDF5 is left open. Each test works in a directory of its own. */
 #define _GNU_SOURCE /* nftw, mkdtemp */
 #include "lae/store/checkpoint.h"
-#include "lae/store/weights.h"
+#include "lae/weights/weights.h"
 
 #include "../../src/store/hdf5_file.h"
 #include "../../src/store/seal.h"

@@ -4,7 +4,7 @@
 #define LAE_TEST_WEIGHT_FILES_H
 
 #include "lae/files/digest.h"
-#include "lae/store/weights.h"
+#include "lae/weights/weights.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

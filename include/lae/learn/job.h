@@ -14,8 +14,8 @@
 #include "lae/dist/dist.h"
 #include "lae/objective/objective.h"
 #include "lae/pet/pet.h"
-#include "lae/store/weights.h"
 #include "lae/vit/model.h"
+#include "lae/weights/weights.h"
 
 struct lae_job {
     const struct lae_config *config;

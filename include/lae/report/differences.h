@@ -3,7 +3,7 @@
 #define LAE_REPORT_DIFFERENCES_H
 
 #include "lae/store/checkpoint.h"
-#include "lae/store/weights.h"
+#include "lae/weights/weights.h"
 
 /* A dataset (or a group's attributes) whose bits are not the same in both. */
 struct lae_difference {

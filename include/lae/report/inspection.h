@@ -19,7 +19,7 @@
 #include "lae/config/config.h"
 #include "lae/report/differences.h"
 #include "lae/store/checkpoint.h"
-#include "lae/store/weights.h"
+#include "lae/weights/weights.h"
 
 #include <stdio.h>
 

@@ -1,9 +1,9 @@
 /* From a file's tensors to ours. */
-#ifndef LAE_STORE_WEIGHTS_ASSEMBLE_H
-#define LAE_STORE_WEIGHTS_ASSEMBLE_H
+#ifndef LAE_WEIGHTS_ASSEMBLE_H
+#define LAE_WEIGHTS_ASSEMBLE_H
 
-#include "lae/store/weights.h"
-#include "weights_raw.h"
+#include "lae/weights/weights.h"
+#include "raw.h"
 
 /* Makes weights->tensors, format, eps, heads and pixels, as far as these can be seen in the sorted
  * tensors of `file`, whose own memory it gives back on the way. Errors name the tensor as the file

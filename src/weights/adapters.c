@@ -1,4 +1,4 @@
-#include "lae/store/adapters.h"
+#include "lae/weights/adapters.h"
 
 #include "safetensors.h"
 

@@ -9,8 +9,8 @@
  * label, as JSON), "task", "weights_digest" (SHA-256 of the backbone's file) and "modules", and
  * what the caller adds: how its images are made, in which precision its features are.
  */
-#ifndef LAE_STORE_ADAPTERS_H
-#define LAE_STORE_ADAPTERS_H
+#ifndef LAE_WEIGHTS_ADAPTERS_H
+#define LAE_WEIGHTS_ADAPTERS_H
 
 #include "lae/store/checkpoint.h"
 

@@ -4,7 +4,7 @@
  *                                     "weight_map": {TENSOR: "model-00001-of-00002.safetensors",
  * ...}}
  */
-#include "weights_place.h"
+#include "place.h"
 
 #include "lae/files/map.h"
 

@@ -7,8 +7,8 @@
  *
  * Names use '/' where timm writes '.': blocks/0/attn/qkv/weight [3D, D].
  */
-#ifndef LAE_STORE_WEIGHTS_H
-#define LAE_STORE_WEIGHTS_H
+#ifndef LAE_WEIGHTS_WEIGHTS_H
+#define LAE_WEIGHTS_WEIGHTS_H
 
 #include "lae/base/log.h"
 #include "lae/base/status.h"

@@ -1,8 +1,8 @@
 /* NumPy's array files. */
-#ifndef LAE_STORE_NPY_H
-#define LAE_STORE_NPY_H
+#ifndef LAE_WEIGHTS_NPY_H
+#define LAE_WEIGHTS_NPY_H
 
-#include "weights_raw.h"
+#include "raw.h"
 
 /* Reads the .npy file in data [size] into `raw` (all but name and owned; raw->bytes points into
  * data). '<f4' and '<f2' in either order of axes; other types are refused by name. Errors name the

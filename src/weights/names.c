@@ -10,7 +10,7 @@
  * prefix a file has is found by counting: whatever stands in front of a name that ends as a
  * naming's does is a candidate, and the one with the most names has it.
  */
-#include "weights_names.h"
+#include "names.h"
 
 #include "strangers.h"
 

@@ -1,9 +1,9 @@
 /* How the world names the tensors of a Vision Transformer, and how ours are made of them. */
-#ifndef LAE_STORE_WEIGHTS_NAMES_H
-#define LAE_STORE_WEIGHTS_NAMES_H
+#ifndef LAE_WEIGHTS_NAMES_H
+#define LAE_WEIGHTS_NAMES_H
 
-#include "lae/store/weights.h"
-#include "weights_raw.h"
+#include "lae/weights/weights.h"
+#include "raw.h"
 
 enum {
     LAE_TENSOR_NAME = 384, /* bytes for any name made here */

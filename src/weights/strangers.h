@@ -1,9 +1,9 @@
 /* Tensors of a weight file that are no part of a plain Vision Transformer: passed over where that
  * changes nothing, else refused by what they are. */
-#ifndef LAE_STORE_STRANGERS_H
-#define LAE_STORE_STRANGERS_H
+#ifndef LAE_WEIGHTS_STRANGERS_H
+#define LAE_WEIGHTS_STRANGERS_H
 
-#include "weights_names.h"
+#include "names.h"
 
 enum { LAE_STRANGER_GROUPS = 16 };
 

@@ -1,9 +1,9 @@
 /* Hugging Face's tensor files. */
-#ifndef LAE_STORE_SAFETENSORS_H
-#define LAE_STORE_SAFETENSORS_H
+#ifndef LAE_WEIGHTS_SAFETENSORS_H
+#define LAE_WEIGHTS_SAFETENSORS_H
 
 #include "lae/params/set.h"
-#include "weights_raw.h"
+#include "raw.h"
 
 /* Appends all tensors of the file mapped at data [size] to `file`; their bytes stay where they are.
  * Errors name tensors and offsets, but not the path. */

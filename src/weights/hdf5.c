@@ -1,7 +1,7 @@
-#include "weights_hdf5.h"
+#include "hdf5.h"
 
-#include "hdf5_file.h"
 #include "lae/base/arena.h"
+#include "lae/store/hdf5.h"
 
 #include <stdlib.h>
 

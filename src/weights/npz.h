@@ -1,8 +1,8 @@
 /* NumPy's archives of arrays: zip files whose entries are NAME.npy. */
-#ifndef LAE_STORE_NPZ_H
-#define LAE_STORE_NPZ_H
+#ifndef LAE_WEIGHTS_NPZ_H
+#define LAE_WEIGHTS_NPZ_H
 
-#include "weights_raw.h"
+#include "raw.h"
 
 /* Appends all arrays of the archive to `file`. Errors name the path and the array. */
 lae_status lae_npz_read(const char *path, struct lae_raw_file *file) LAE_MUST_CHECK;

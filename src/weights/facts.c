@@ -1,4 +1,4 @@
-#include "weights_facts.h"
+#include "facts.h"
 
 #include "lae/files/map.h"
 

@@ -1,4 +1,4 @@
-#include "weights_raw.h"
+#include "raw.h"
 
 #include <stdio.h>
 #include <stdlib.h>

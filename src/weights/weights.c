@@ -1,21 +1,21 @@
 /* Weight files: one reader a container, one way from there on.
  *
  *     path -> which files? -> what is each? -> npz.c          -> lae_raw_file -> lae_weights
- *             weights_place.c                  safetensors.c                     weights_assemble.c
- *                                              torch.c                           weights_facts.c
- *                                              weights_hdf5.c
+ *             place.c                          safetensors.c                     assemble.c
+ *                                              torch.c                           facts.c
+ *                                              hdf5.c
  */
-#include "lae/store/weights.h"
+#include "lae/weights/weights.h"
 
+#include "assemble.h"
+#include "facts.h"
+#include "hdf5.h"
 #include "lae/files/digest.h"
 #include "lae/files/map.h"
 #include "npz.h"
+#include "place.h"
 #include "safetensors.h"
 #include "torch.h"
-#include "weights_assemble.h"
-#include "weights_facts.h"
-#include "weights_hdf5.h"
-#include "weights_place.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -1,10 +1,10 @@
 /* Files that PyTorch wrote with torch.save: tensors in a pickle, and their numbers beside it.
  * Nothing in them is called; see lae/files/pickle.h. */
-#ifndef LAE_STORE_TORCH_H
-#define LAE_STORE_TORCH_H
+#ifndef LAE_WEIGHTS_TORCH_H
+#define LAE_WEIGHTS_TORCH_H
 
 #include "lae/base/log.h"
-#include "weights_raw.h"
+#include "raw.h"
 
 #include <stdbool.h>
 

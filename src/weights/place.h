@@ -1,10 +1,10 @@
 /* Where a backbone's tensors lie: in one file, in the shards of an index, in a folder. */
-#ifndef LAE_STORE_WEIGHTS_PLACE_H
-#define LAE_STORE_WEIGHTS_PLACE_H
+#ifndef LAE_WEIGHTS_PLACE_H
+#define LAE_WEIGHTS_PLACE_H
 
 #include "lae/base/log.h"
 #include "lae/base/status.h"
-#include "weights_raw.h"
+#include "raw.h"
 
 #include <jansson.h>
 

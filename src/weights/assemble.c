@@ -1,13 +1,13 @@
-/* Follows the recipes of weights_names.c. The sizes of the network are not looked for beforehand:
+/* Follows the recipes of names.c. The sizes of the network are not looked for beforehand:
  * each is unknown until a tensor has it, and from then on binds all others.
  *
  *     cls_token [1, 1, D]   any D: 192, say
  *     pos_embed [1, 1 + g*g, 192]   any g
  */
-#include "weights_assemble.h"
+#include "assemble.h"
 
 #include "lae/base/arena.h"
-#include "weights_names.h"
+#include "names.h"
 
 #include <limits.h>
 #include <math.h>

@@ -1,14 +1,14 @@
 /* A weight file's tensors as the file holds them, before anybody knows what they mean.
  *
  *     npz, safetensors, HDF5, PyTorch  ->  lae_raw_file  ->  lae_weights
- *     (one reader each)                    (this)            (weights_assemble)
+ *     (one reader each)                    (this)            (assemble)
  */
-#ifndef LAE_STORE_WEIGHTS_RAW_H
-#define LAE_STORE_WEIGHTS_RAW_H
+#ifndef LAE_WEIGHTS_RAW_H
+#define LAE_WEIGHTS_RAW_H
 
+#include "facts.h"
 #include "lae/base/status.h"
 #include "lae/params/table.h"
-#include "weights_facts.h"
 
 #include <stdbool.h>
 #include <stddef.h>

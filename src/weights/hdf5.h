@@ -1,12 +1,12 @@
 /* Weights in this program's own HDF5: timm's names as paths, float32 datasets; the root's
  * attributes layer_norm_eps (double), heads (int, 0: unknown) and, where known, pixels (JSON);
- * sealed (seal.h). */
-#ifndef LAE_STORE_WEIGHTS_HDF5_H
-#define LAE_STORE_WEIGHTS_HDF5_H
+ * sealed. */
+#ifndef LAE_WEIGHTS_HDF5_H
+#define LAE_WEIGHTS_HDF5_H
 
 #include "lae/base/log.h"
 #include "lae/params/set.h"
-#include "weights_raw.h"
+#include "raw.h"
 
 /* Appends all datasets to `file`. Errors name path and object. */
 lae_status lae_weights_hdf5_read(const char *path, struct lae_log *log,

@@ -1,11 +1,11 @@
 /* What cannot be seen in a backbone's tensors, and who says it: the file itself, or a config.json
  * beside it, as transformers and timm leave it. */
-#ifndef LAE_STORE_WEIGHTS_FACTS_H
-#define LAE_STORE_WEIGHTS_FACTS_H
+#ifndef LAE_WEIGHTS_FACTS_H
+#define LAE_WEIGHTS_FACTS_H
 
 #include "lae/base/log.h"
 #include "lae/base/status.h"
-#include "lae/store/weights.h"
+#include "lae/weights/weights.h"
 
 #include <jansson.h>
 #include <stdint.h>
