@@ -38,12 +38,13 @@ start_ranks() {
         *) binding="--bind-to none" ;;
         esac
         # shellcheck disable=SC2086
-        launch $deaf "${MPIRUN:-mpirun}" $binding ${MPIRUN_ARGUMENTS:-} "$program" "$@"
+        launch $deaf "${MPIRUN:-mpirun}" $binding ${MPIRUN_ARGUMENTS:-} \
+            sh -c "$watched_rank" lae_rank "$program" "$@"
         ;;
     srun) # which does not take --cpus-per-task from the job any more (since SLURM 22.05)
         # shellcheck disable=SC2086
         launch srun --mpi=pmix --kill-on-bad-exit=1 ${SLURM_CPUS_PER_TASK:+--cpus-per-task="$SLURM_CPUS_PER_TASK"} \
-            ${SRUN_ARGUMENTS:-} "$program" "$@"
+            ${SRUN_ARGUMENTS:-} sh -c "$watched_rank" lae_rank "$program" "$@"
         ;;
     *)
         echo "$me: LAE_LAUNCHER is mpirun or srun, not \"$LAE_LAUNCHER\"" >&2

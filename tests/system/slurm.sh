@@ -222,6 +222,28 @@ lae 1 train --config "$work/tiny.yaml" compute.threads=1 run.seed=2 merge.method
 whole $second alone_study
 echo "ok: two cells of the study"
 
+# A rank that a signal ends is named, once; the job has failed, and is not tried again.
+lost() { # LAUNCHER SIGNAL
+    export LAE_LAUNCHER="$1"
+    run=lost_$1_$2
+    submit "$lae_job" "$run" -- run.name="$run" train.epochs=4000
+    freeze "$run"
+    kill "-$2" "$(ranks_of "$run" | tail -n 1)" || { show "$run"; fail "$run: no rank to end"; }
+    thaw "$run"
+    await 90 "$run" "does not end" is_over "$job"
+    [ "$(job_field "$job" JobState) $(job_field "$job" Restarts)" = "FAILED 0" ] ||
+        { show "$run"; fail "$run: not failed"; }
+    [ "$(grep -c "^lae_mpi: rank [01] on $(uname -n) was ended by signal $2" "$work/$run.job")" -eq 1 ] &&
+        [ "$(grep -c "was ended by signal" "$work/$run.job")" -eq 1 ] ||
+        { show "$run"; fail "$run: not said which rank was ended, and by what"; }
+    await 60 "$run" "leaves ranks" has_no_ranks "$run"
+    unset LAE_LAUNCHER
+    echo "ok: a rank ended by $2, with $1"
+}
+lost mpirun KILL
+lost srun KILL
+lost srun ABRT
+
 # What fails is not tried again, and says why.
 submit "$lae_job" bad -- run.name=bad train.epoch=3
 ended bad FAILED 2 0
