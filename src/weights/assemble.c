@@ -22,6 +22,7 @@ struct assembly {
     struct lae_spelling spelling;
     size_t prefix_rows;          /* tokens before the patches: P */
     size_t extents[LAE_EXTENTS]; /* 0: not known yet */
+    size_t doubles;              /* tensors of F64 so far */
     struct lae_weights *weights;
 };
 
@@ -123,7 +124,8 @@ static lae_status fetch(struct assembly *assembly, const struct lae_recipe *reci
                              name);
     if (!bind_shape(assembly, recipe, *raw)) return refuse_shape(assembly, recipe, *raw);
     if ((*raw)->element != LAE_OTHER_ELEMENT) return NULL;
-    return lae_bad_input("tensor %s is of type %s; F32, F16 or BF16 is wanted", name, (*raw)->type);
+    return lae_bad_input("tensor %s is of type %s; F32, F16, BF16 or F64 is wanted", name,
+                         (*raw)->type);
 }
 
 /* Element `at` of the decoded values is which one of the file's own, counted row by row? */
@@ -154,15 +156,18 @@ static lae_status check_finite(const struct lae_recipe *recipe, const struct lae
     size_t i = 0;
     while (isfinite(values[i]))
         i++;
-    return lae_bad_input("tensor %s: element %zu is %g; only finite numbers are weights", raw->name,
-                         place_in_file(recipe, raw, i), (double)values[i]);
+    return lae_bad_input("tensor %s: element %zu is %g%s; only finite numbers are weights",
+                         raw->name, place_in_file(recipe, raw, i), (double)values[i],
+                         raw->element == LAE_F64 ? " as float32" : "");
 }
 
 /* The tensor's values in our layout, to out [raw->count]. */
-static lae_status convert(const struct lae_recipe *recipe, struct lae_raw *raw, float *out)
+static lae_status convert(struct assembly *assembly, const struct lae_recipe *recipe,
+                          struct lae_raw *raw, float *out)
 {
     lae_raw_decode(raw, recipe->order, out);
     lae_raw_release(raw);
+    assembly->doubles += raw->element == LAE_F64;
     return check_finite(recipe, raw, out);
 }
 
@@ -182,20 +187,67 @@ static lae_status add_tensor(struct assembly *assembly, enum lae_part part, size
     return NULL;
 }
 
+/* Whether the file has that source of a part for no block at all. */
+static bool is_nowhere(const struct assembly *assembly, const char *source)
+{
+    char name[LAE_TENSOR_NAME];
+    for (size_t block = 0; block < assembly->spelling.depth; block++) {
+        lae_naming_spell(&assembly->spelling, source, block, name);
+        if (lae_raw_find(assembly->file, name) != NULL) return false;
+    }
+    return true;
+}
+
+/* Networks are trained without biases of these two, which then are zero. Where some blocks have
+ * one, the file is incomplete. */
+static bool is_zero(const struct assembly *assembly, enum lae_part part, const char *source)
+{
+    return (part == LAE_PATCH_BIAS || part == LAE_QKV_BIAS) && is_nowhere(assembly, source);
+}
+
+static void tell_zero(const struct assembly *assembly, const char *source)
+{
+    char name[LAE_TENSOR_NAME];
+    lae_naming_spell(&assembly->spelling, source, 0, name);
+    lae_log_info(assembly->log, "%s: there is no %s%s; zeros are used", assembly->path, name,
+                 strchr(source, '#') != NULL ? ", nor that of any other block" : "");
+}
+
+/* How many values a source of that recipe has. */
+static size_t values_of(const struct assembly *assembly, const struct lae_recipe *recipe)
+{
+    size_t count = 1;
+    for (int axis = 0; axis < recipe->rank; axis++)
+        count *= assembly->extents[recipe->shape[axis]];
+    return count;
+}
+
+/* The file's tensors for a part; NULL for what is zero. Returns how many in *count. */
+static lae_status fetch_all(struct assembly *assembly, enum lae_part part, size_t block,
+                            struct lae_raw *raws[LAE_MAX_SOURCES], int *count)
+{
+    const struct lae_recipe *recipe = &assembly->spelling.naming->recipes[part];
+    for (*count = 0; *count < LAE_MAX_SOURCES && recipe->sources[*count] != NULL; (*count)++) {
+        const char *source = recipe->sources[*count];
+        raws[*count] = NULL;
+        if (!is_zero(assembly, part, source))
+            LAE_TRY(fetch(assembly, recipe, *count, block, &raws[*count]));
+        else if (block == 0)
+            tell_zero(assembly, source);
+    }
+    return NULL;
+}
+
 static lae_status add_part(struct assembly *assembly, enum lae_part part, size_t block)
 {
     const struct lae_recipe *recipe = &assembly->spelling.naming->recipes[part];
     struct lae_raw *raws[LAE_MAX_SOURCES];
     int count = 0;
-    for (; count < LAE_MAX_SOURCES && recipe->sources[count] != NULL; count++)
-        LAE_TRY(fetch(assembly, recipe, count, block, &raws[count]));
     float *out;
-    LAE_TRY(add_tensor(assembly, part, block, &out));
-    for (int i = 0; i < count; i++) {
-        size_t values = raws[i]->count;
-        LAE_TRY(convert(recipe, raws[i], out));
-        out += values;
-    }
+    LAE_TRY(fetch_all(assembly, part, block, raws, &count));
+    LAE_TRY(add_tensor(assembly, part, block, &out)); /* zeros */
+    for (int i = 0; i < count; i++, out += values_of(assembly, recipe))
+        if (raws[i] != NULL) LAE_TRY(convert(assembly, recipe, raws[i], out));
     return NULL;
 }
 
@@ -234,7 +286,7 @@ static lae_status add_positions(struct assembly *assembly)
     lae_status status = add_tensor(assembly, LAE_POS_EMBED, 0, &out);
     assembly->extents[LAE_TOKENS] = rows; /* the file's, which all else must go with */
     LAE_TRY(status);
-    LAE_TRY(convert(recipe, raw, out + missing * width));
+    LAE_TRY(convert(assembly, recipe, raw, out + missing * width));
     memmove(out, out + missing * width, covered * width * sizeof *out);
     if (missing > 0) memset(out + covered * width, 0, missing * width * sizeof *out);
     return NULL;
@@ -296,5 +348,7 @@ lae_status lae_weights_assemble(const char *path, struct lae_raw_file *file, str
     LAE_TRY(add_part(&assembly, LAE_NORM_WEIGHT, 0));
     LAE_TRY(add_part(&assembly, LAE_NORM_BIAS, 0));
     add_facts(&assembly);
+    if (assembly.doubles > 0)
+        lae_log_info(log, "%s: F64 is rounded to float32 (%zu tensors)", path, assembly.doubles);
     return NULL;
 }

@@ -70,14 +70,15 @@ static lae_status parse_string(struct cursor *cursor, char text[TYPE_TEXT])
 static const struct {
     const char *text;
     enum lae_element element;
-} types[] = {{"<f4", LAE_F32}, {"<f2", LAE_F16}, {"|V2", LAE_BF16}, {"<V2", LAE_BF16}};
+} types[] = {
+    {"<f4", LAE_F32}, {"<f2", LAE_F16}, {"|V2", LAE_BF16}, {"<V2", LAE_BF16}, {"<f8", LAE_F64}};
 
 static lae_status parse_type(struct cursor *cursor, struct header *header)
 {
     struct lae_raw *raw = header->raw;
     char type[TYPE_TEXT];
     if (accept(cursor, "["))
-        return lae_bad_input("is an array of records; an array of '<f4' or '<f2' is wanted");
+        return lae_bad_input("is an array of records; an array of '<f4', '<f2' or '<f8' is wanted");
     LAE_TRY(parse_string(cursor, type));
     raw->element = LAE_OTHER_ELEMENT;
     for (size_t i = 0; i < sizeof types / sizeof *types; i++)

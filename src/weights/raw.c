@@ -13,7 +13,7 @@ _Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__ && sizeof(float) == 4,
 size_t lae_raw_element_size(enum lae_element element)
 {
     static const size_t sizes[] = {
-        [LAE_F32] = 4, [LAE_F16] = 2, [LAE_BF16] = 2, [LAE_OTHER_ELEMENT] = 0};
+        [LAE_F32] = 4, [LAE_F16] = 2, [LAE_BF16] = 2, [LAE_F64] = 8, [LAE_OTHER_ELEMENT] = 0};
     return sizes[element];
 }
 
@@ -215,6 +215,24 @@ static float from_half(uint32_t half)
     return sign != 0 ? -value : value;
 }
 
+static float decode_one(enum lae_element element, const unsigned char *bytes)
+{
+    double wide = 0.0;
+    float value = 0.0F;
+    uint16_t bits = 0;
+    switch (element) {
+    case LAE_F32:
+        memcpy(&value, bytes, sizeof value);
+        return value;
+    case LAE_F64:
+        memcpy(&wide, bytes, sizeof wide);
+        return (float)wide;
+    default:
+        memcpy(&bits, bytes, sizeof bits);
+    }
+    return element == LAE_F16 ? from_half(bits) : from_bits((uint32_t)bits << 16);
+}
+
 /* `count` elements, `stride` apart. */
 static void decode_row(enum lae_element element, const unsigned char *bytes, size_t stride,
                        size_t count, float *out)
@@ -224,15 +242,8 @@ static void decode_row(enum lae_element element, const unsigned char *bytes, siz
         return;
     }
     size_t step = stride * lae_raw_element_size(element);
-    for (size_t i = 0; i < count; i++, bytes += step) {
-        uint16_t bits;
-        if (element == LAE_F32) {
-            memcpy(&out[i], bytes, sizeof *out);
-            continue;
-        }
-        memcpy(&bits, bytes, sizeof bits);
-        out[i] = element == LAE_F16 ? from_half(bits) : from_bits((uint32_t)bits << 16);
-    }
+    for (size_t i = 0; i < count; i++, bytes += step)
+        out[i] = decode_one(element, bytes);
 }
 
 /* Whether the elements follow each other in the order asked for. */

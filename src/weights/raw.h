@@ -23,7 +23,7 @@ enum lae_container {
 };
 
 /* Others may be in a file, as long as nobody wants their numbers. */
-enum lae_element { LAE_F32, LAE_F16, LAE_BF16, LAE_OTHER_ELEMENT };
+enum lae_element { LAE_F32, LAE_F16, LAE_BF16, LAE_F64, LAE_OTHER_ELEMENT };
 
 enum { LAE_TYPE_TEXT = 24 };
 
@@ -87,7 +87,7 @@ void lae_raw_release(struct lae_raw *raw);
 void lae_raw_free(struct lae_raw_file *file);
 
 /* raw->count floats, row-major, with axis i being the file's axis order[i]. F16 and BF16 are exact
- * in float32. At most LAE_RAW_AXES axes; the element is not LAE_OTHER_ELEMENT. */
+ * in float32, F64 is rounded to it. At most LAE_RAW_AXES axes; the element is not LAE_OTHER_ELEMENT. */
 enum { LAE_RAW_AXES = 4 };
 void lae_raw_decode(const struct lae_raw *raw, const unsigned char order[LAE_RAW_AXES], float *out);
 

@@ -41,7 +41,8 @@ struct reader {
 
 static lae_status read_element(const char *name, const json_t *entry, struct lae_raw *raw)
 {
-    static const char *const names[] = {[LAE_F32] = "F32", [LAE_F16] = "F16", [LAE_BF16] = "BF16"};
+    static const char *const names[] = {
+        [LAE_F32] = "F32", [LAE_F16] = "F16", [LAE_BF16] = "BF16", [LAE_F64] = "F64"};
     const char *type = json_string_value(json_object_get(entry, "dtype"));
     if (type == NULL) return lae_bad_input("tensor %s: its header has no dtype", name);
     for (size_t i = 0; i < sizeof names / sizeof *names; i++) {

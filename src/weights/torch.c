@@ -101,7 +101,7 @@ static const struct {
     [FLOAT_STORAGE] = {"float32", LAE_F32, 4},
     [HALF_STORAGE] = {"float16", LAE_F16, 2},
     [BFLOAT16_STORAGE] = {"bfloat16", LAE_BF16, 2},
-    [DOUBLE_STORAGE] = {"float64", LAE_OTHER_ELEMENT, 8},
+    [DOUBLE_STORAGE] = {"float64", LAE_F64, 8},
     [LONG_STORAGE] = {"int64", LAE_OTHER_ELEMENT, 8},
     [INT_STORAGE] = {"int32", LAE_OTHER_ELEMENT, 4},
     [SHORT_STORAGE] = {"int16", LAE_OTHER_ELEMENT, 2},

@@ -46,6 +46,8 @@ def main():
     save("model.pth", {"model": parameters, "epoch": 3, "lr": 0.5, "best": np.float64(0.25), "size": torch.Size([3, 4]),
                        "args": argparse.Namespace(name="x"), "scaler": None})
     save("half.pth", {name: value.half() for name, value in plain.items()})
+    save("double.pth", {name: value.double() * (1 - 2.0 ** -40) for name, value in plain.items()})
+    save("double-legacy.bin", {name: value.double() for name, value in theirs.items()}, _use_new_zipfile_serialization=False)
     save("bfloat16.pt", {"state_dict": {name: value.bfloat16() for name, value in plain.items()}}, pickle_protocol=4)
     save("legacy.bin", theirs, _use_new_zipfile_serialization=False)
     save("flat.pth", flat(tensors))

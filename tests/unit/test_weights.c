@@ -344,6 +344,8 @@ static void test_fixtures(void **state)
         {"torch/model.pth", "timm PyTorch", 1e-6, 0},
         {"torch/half.pth", "timm PyTorch", 1e-6, 0},
         {"torch/bfloat16.pt", "timm PyTorch", 1e-6, 0},
+        {"torch/double.pth", "timm PyTorch", 1e-6, 0},
+        {"torch/double-legacy.bin", "transformers PyTorch", 1e-12, 0},
         {"torch/flat.pth", "timm PyTorch", 1e-6, 0},
         {"torch/flat-legacy.pth", "timm PyTorch", 1e-6, 0},
         {"torch/legacy.bin", "transformers PyTorch", 1e-12, 0},

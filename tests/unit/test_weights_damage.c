@@ -34,6 +34,16 @@ static void save_network(const char *path, const struct network *network)
         save_safetensors(path, network, "F32", "");
 }
 
+/* Whether a file without it is whole: patches then have no bias. */
+static bool may_be_missing(const char *name)
+{
+    static const char *const names[] = {"patch_embed.proj.bias", "patch_embeddings.projection.bias",
+                                        "embedding/bias"};
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+        if (strstr(name, names[i]) != NULL) return true;
+    return false;
+}
+
 /* Each tensor in turn is left out. */
 static void test_missing(void **state)
 {
@@ -41,7 +51,7 @@ static void test_missing(void **state)
         for (int i = 0;; i++) {
             struct network *network = namings[n].make(namings[n].prefix);
             bool done = i == network->count;
-            if (!done) {
+            if (!done && !may_be_missing(network->items[i].name)) {
                 char wanted[2 * NAME_SIZE];
                 const char *path = at(state, namings[n].file);
                 snprintf(wanted, sizeof wanted, ": tensor %s is missing", network->items[i].name);
@@ -96,6 +106,27 @@ static void test_not_finite(void **state)
         }
         free_network(network);
     }
+}
+
+/* Doubles that no float can be. */
+static void test_too_large(void **state)
+{
+    static const struct {
+        double value;
+        const char *wanted;
+    } cases[] = {{1e39, " inf as float32"}, {-1e300, " -inf as float32"}, {NAN, " nan as float32"}};
+    const char *path = at(state, "large.safetensors");
+    struct network *network = timm();
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct bytes file = safetensors(network, "F64", "");
+        size_t length = file.data[0] | (size_t)file.data[1] << 8;
+        memcpy(file.data + 8 + length + 2 * sizeof(double), &cases[i].value, sizeof(double));
+        save_bytes(path, file.data, file.size);
+        assert_refused(path, ": tensor cls_token: element 2 is ");
+        assert_refused(path, cases[i].wanted);
+        free_bytes(&file);
+    }
+    free_network(network);
 }
 
 /* A classifier's numbers are never used. */
@@ -292,9 +323,9 @@ static void test_headers(void **state)
     static const struct {
         const char *from, *to, *wanted;
     } cases[] = {
-        {"\"F32\"", "\"I64\"", "tensor cls_token is of type I64; F32, F16 or BF16 is wanted"},
+        {"\"F32\"", "\"I64\"", "tensor cls_token is of type I64; F32, F16, BF16 or F64 is wanted"},
         {"\"F32\"", "\"f32\"", "tensor cls_token is of type f32"},
-        {"\"F32\"", "\"F64\"", "tensor cls_token is of type F64"},
+        {"\"F32\"", "\"I32\"", "tensor cls_token is of type I32"},
         {"\"F32\"", "32", "tensor cls_token: its header has no dtype"},
         {"\"dtype\":\"F32\",", "", "tensor cls_token: its header has no dtype"},
         {"\"shape\":[1,1,8],", "", "tensor cls_token: its header has no shape"},
@@ -486,7 +517,7 @@ static void test_npy_headers(void **state)
         {"{'descr': '<f4', 'fortran_order': False, 'shape': (1, 1, 8), }\n", NULL},
         {"{\"shape\":(1,1,8),\"fortran_order\":True,\"descr\":\"<f4\"}", NULL},
         {"  { 'shape' : ( 1 , 1 , 8 ,) , 'descr':'<f4','fortran_order' : False , } \n\n", NULL},
-        {"{'descr': '<f8', 'fortran_order': False, 'shape': (1, 1, 4), }", "is of type '<f8'"},
+        {"{'descr': '>f8', 'fortran_order': False, 'shape': (1, 1, 4), }", "is of type '>f8'"},
         {"{'descr': '>f4', 'fortran_order': False, 'shape': (1, 1, 8), }", "is of type '>f4'"},
         {"{'descr': '|V4', 'fortran_order': False, 'shape': (1, 1, 8), }", "is of type '|V4'"},
         {"{'descr': '|O', 'fortran_order': False, 'shape': (1, 1, 8), }", "is of type '|O'"},
@@ -825,16 +856,27 @@ static void test_strangers(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(test_missing),        TEST(test_ranks),
-        TEST(test_not_finite),     TEST(test_not_finite_head),
-        TEST(test_shapes),         TEST(test_unknown),
-        TEST(test_other_networks), TEST(test_two_backbones),
-        TEST(test_headers),        TEST(test_metadata),
-        TEST(test_header_lengths), TEST(test_cut_safetensors),
-        TEST(test_flipped_header), TEST(test_npy_headers),
-        TEST(test_cut_npy),        TEST(test_zips),
-        TEST(test_damaged_zip),    TEST(test_damaged_own),
-        TEST(test_odd_hdf5),       TEST(test_strangers),
+        TEST(test_missing),
+        TEST(test_ranks),
+        TEST(test_not_finite),
+        TEST(test_too_large),
+        TEST(test_not_finite_head),
+        TEST(test_shapes),
+        TEST(test_unknown),
+        TEST(test_other_networks),
+        TEST(test_two_backbones),
+        TEST(test_headers),
+        TEST(test_metadata),
+        TEST(test_header_lengths),
+        TEST(test_cut_safetensors),
+        TEST(test_flipped_header),
+        TEST(test_npy_headers),
+        TEST(test_cut_npy),
+        TEST(test_zips),
+        TEST(test_damaged_zip),
+        TEST(test_damaged_own),
+        TEST(test_odd_hdf5),
+        TEST(test_strangers),
     };
     return cmocka_run_group_tests_name("weights_damage", tests, NULL, NULL);
 }

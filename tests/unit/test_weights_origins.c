@@ -305,6 +305,142 @@ static void test_other_types(void **state)
     free_network(network);
 }
 
+/* Doubles become the floats nearest to them, straight, turned and column by column. */
+static void test_doubles(void **state)
+{
+    const char *path = at(state, "doubles.safetensors");
+    struct network *network = timm();
+    save_safetensors(path, network, "F64", "");
+    assert_reads_as(path, "timm safetensors", 1e-6, 0);
+    assert_tells(path, "F64 is rounded to float32 (30 tensors)");
+    free_network(network);
+
+    path = at(state, "doubles.npz");
+    network = google("");
+    for (int columns = 0; columns < 2; columns++) {
+        for (int i = 0; i < network->count; i++)
+            network->items[i].column_major = columns == 1 && network->items[i].rank == 2;
+        save_npz(path, network, "<f8", 1, columns == 1);
+        assert_reads_as(path, "Google npz", 1e-6, HEADS);
+    }
+    free_network(network);
+}
+
+/* ---- biases that are not there -------------------------------------------------------------- */
+
+static struct network *plain(const char *prefix)
+{
+    (void)prefix;
+    return timm();
+}
+
+static struct network *of_torchvision(const char *prefix)
+{
+    (void)prefix;
+    return renamed(timm(), torchvision);
+}
+
+enum { OF_PATCHES = 3, BIASES = 4 }; /* before it queries, keys, values, as far as they are apart */
+
+static const struct unbiased {
+    struct network *(*make)(const char *prefix);
+    const char *prefix, *file, *biases[BIASES];
+} unbiased[] = {
+    {plain, "", "a.safetensors", {"attn.qkv.bias", NULL, NULL, "patch_embed.proj.bias"}},
+    {of_torchvision, "", "a.safetensors", {"in_proj_bias", NULL, NULL, "conv_proj.bias"}},
+    {transformers,
+     "vit.",
+     "a.safetensors",
+     {"query.bias", "key.bias", "value.bias", "projection.bias"}},
+    {transformers_5,
+     "",
+     "a.safetensors",
+     {"q_proj.bias", "k_proj.bias", "v_proj.bias", "projection.bias"}},
+    {google, "opt/target/", "a.npz", {"query/bias", "key/bias", "value/bias", "embedding/bias"}},
+    {big_vision, "", "a.npz", {"query/bias", "key/bias", "value/bias", "embedding/bias"}},
+};
+
+static bool is_unbiased(const struct unbiased *naming, unsigned which, const char *name)
+{
+    for (int bias = 0; bias < BIASES; bias++)
+        if ((which >> bias & 1) != 0 && naming->biases[bias] != NULL &&
+            strstr(name, naming->biases[bias]) != NULL)
+            return true;
+    return false;
+}
+
+/* The naming's network, whose biases with a bit in `which` are zero: in the file or not there. */
+static void save_unbiased(const char *path, const struct unbiased *naming, unsigned which,
+                          bool there)
+{
+    struct network *network = naming->make(naming->prefix);
+    for (int i = network->count - 1; i >= 0; i--) {
+        struct item *item = &network->items[i];
+        if (!is_unbiased(naming, which, item->name)) continue;
+        memset(item->data, 0, item->count * sizeof *item->data);
+        if (!there) drop_tensor(network, item->name);
+    }
+    if (strstr(path, ".npz") != NULL)
+        save_npz(path, network, "<f4", 1, false);
+    else
+        save_safetensors(path, network, "F32", "");
+    free_network(network);
+}
+
+static void assert_told_zero(const char *text, const char *name, bool in_blocks)
+{
+    char wanted[2 * NAME_SIZE];
+    snprintf(wanted, sizeof wanted, "%s%s; zeros are used", name,
+             in_blocks ? ", nor that of any other block" : "");
+    if (strstr(text, wanted) == NULL) fail_msg("\"%s\" is not told: %s", wanted, text);
+}
+
+/* A file without biases is read as one with zeros; and says so. */
+static void assert_zeros(const char *path, const struct unbiased *naming, unsigned which)
+{
+    struct lae_weights with, without;
+    save_unbiased(path, naming, which, true);
+    read_well(path, &with);
+    save_unbiased(path, naming, which, false);
+    char *text = told(path, &without);
+    assert_same_sets(&with.tensors, &without.tensors);
+    assert_int_equal(with.heads, without.heads);
+    for (int bias = 0; bias < BIASES; bias++)
+        if ((which >> bias & 1) != 0 && naming->biases[bias] != NULL)
+            assert_told_zero(text, naming->biases[bias], bias < OF_PATCHES);
+    free(text);
+    lae_weights_free(&with);
+    lae_weights_free(&without);
+}
+
+static void test_unbiased(void **state)
+{
+    /* queries, keys and values; of patches, too; of patches alone; of keys alone */
+    static const unsigned which[] = {7, 15, 8, 2};
+    for (size_t n = 0; n < sizeof unbiased / sizeof *unbiased; n++)
+        for (size_t i = 0; i < sizeof which / sizeof *which; i++)
+            assert_zeros(at(state, unbiased[n].file), &unbiased[n], which[i]);
+}
+
+/* What is written of such a file has the zeros. */
+static void test_unbiased_written(void **state)
+{
+    static const char *const names[] = {"b.h5", "b.safetensors"};
+    const char *path = at(state, "a.safetensors");
+    struct lae_weights first, second;
+    save_unbiased(path, &unbiased[0], 15, false);
+    read_well(path, &first);
+    for (int i = 0; i < 2; i++) {
+        const char *copy = at(state, names[i]);
+        write_well(copy, &first);
+        assert_tells(copy, "");
+        read_well(copy, &second);
+        assert_same_sets(&first.tensors, &second.tensors);
+        lae_weights_free(&second);
+    }
+    lae_weights_free(&first);
+}
+
 /* ---- tokens before the patches -------------------------------------------------------------- */
 
 /* timm() with further tokens, and a position embedding with `rows` rows before the patches'. */
@@ -691,6 +827,9 @@ int main(void)
         TEST(test_prefixes),
         TEST(test_passed_over),
         TEST(test_other_types),
+        TEST(test_doubles),
+        TEST(test_unbiased),
+        TEST(test_unbiased_written),
         TEST(test_tokens),
         TEST(test_positions_that_could_be_either),
         TEST(test_distilled_of_transformers),

@@ -456,12 +456,21 @@ static inline uint16_t half_of(float value)
     return (uint16_t)((bits >> 16 & 0x8000u) | exponent << 10 | (bits >> 13 & 0x3ffu));
 }
 
+/* A double whose nearest float is the value, but which is a little nearer to 0. */
+static inline void append_double(struct bytes *bytes, float value)
+{
+    double near = value * (1.0 - 0x1p-40);
+    append_bytes(bytes, &near, sizeof near);
+}
+
 static inline void append_value(struct bytes *bytes, const char *type, float value)
 {
     if (strcmp(type, "F16") == 0 || strcmp(type, "<f2") == 0)
         append_number(bytes, half_of(value), 2);
     else if (strcmp(type, "BF16") == 0 || strcmp(type, "|V2") == 0)
         append_number(bytes, bits_of(value) >> 16, 2);
+    else if (strcmp(type, "F64") == 0 || strcmp(type, "<f8") == 0)
+        append_double(bytes, value);
     else
         append_number(bytes, bits_of(value), 4);
 }

@@ -1,6 +1,6 @@
 /* Weight files of backbones, whatever their format, as one set in timm's names.
  *
- * Read: NumPy's .npz, .safetensors, PyTorch's .pth and .bin (F32, F16, BF16), this program's HDF5;
+ * Read: NumPy's .npz, .safetensors, PyTorch's .pth and .bin (F32, F16, BF16, F64), this program's HDF5;
  * one file, or several shards with an index or in a folder. Files are told apart by content, names
  * by themselves: Google's, big_vision's, timm's, transformers', torchvision's (METHOD sections 3
  * and 11). Written: HDF5 and timm .safetensors.
