@@ -72,7 +72,7 @@ static lae_status write_with(const char *out, const struct lae_checkpoint *check
         {"attention_heads", attention}, /* 0: as the backbone's file says */
     };
     const struct lae_adapters_more more = {texts, sizeof texts / sizeof texts[0], heads};
-    return lae_adapters_write(out, checkpoint, module, &more);
+    return lae_weights_write_adapters(out, checkpoint, module, &more);
 }
 
 static lae_status write_all(const char *out, const struct lae_checkpoint *checkpoint,

@@ -128,13 +128,13 @@ static lae_status write_set(const char *path, const struct lae_set *set,
     size_t count = 5;
     for (size_t i = 0; i < more->count && count < MOST_TEXTS; i++)
         texts[count++] = (struct lae_text){more->texts[i][0], more->texts[i][1]};
-    lae_status status = lae_safetensors_write(path, set, texts, count);
+    lae_status status = lae_weights_safetensors_write(path, set, texts, count);
     free(order);
     return status;
 }
 
-lae_status lae_adapters_write(const char *path, const struct lae_checkpoint *checkpoint,
-                              const char *module, const struct lae_adapters_more *more)
+lae_status lae_weights_write_adapters(const char *path, const struct lae_checkpoint *checkpoint,
+                                      const char *module, const struct lae_adapters_more *more)
 {
     struct lae_set set = {0};
     lae_status status = collect(&set, checkpoint, module, more->tensors);

@@ -116,8 +116,8 @@ static lae_status fetch(struct assembly *assembly, const struct lae_recipe *reci
                         size_t block, struct lae_raw **raw)
 {
     char name[LAE_TENSOR_NAME];
-    lae_naming_spell(&assembly->spelling, recipe->sources[index], block, name);
-    *raw = lae_raw_find(assembly->file, name);
+    lae_weights_naming_spell(&assembly->spelling, recipe->sources[index], block, name);
+    *raw = lae_weights_raw_find(assembly->file, name);
     if (*raw == NULL)
         return lae_bad_input("tensor %s is missing: the file is incomplete, or of a kind of Vision "
                              "Transformer that is not supported",
@@ -165,8 +165,8 @@ static lae_status check_finite(const struct lae_recipe *recipe, const struct lae
 static lae_status convert(struct assembly *assembly, const struct lae_recipe *recipe,
                           struct lae_raw *raw, float *out)
 {
-    lae_raw_decode(raw, recipe->order, out);
-    lae_raw_release(raw);
+    lae_weights_raw_decode(raw, recipe->order, out);
+    lae_weights_raw_release(raw);
     assembly->doubles += raw->element == LAE_F64;
     return check_finite(recipe, raw, out);
 }
@@ -175,14 +175,14 @@ static lae_status convert(struct assembly *assembly, const struct lae_recipe *re
 static lae_status add_tensor(struct assembly *assembly, enum lae_part part, size_t block,
                              float **out)
 {
-    const struct lae_recipe *recipe = &lae_own_tensors[part];
+    const struct lae_recipe *recipe = &lae_weights_own_tensors[part];
     size_t shape[LAE_MAX_AXES];
     char name[LAE_TENSOR_NAME];
     struct lae_named *tensor = NULL;
     for (int axis = 0; axis < recipe->rank; axis++)
         shape[axis] = assembly->extents[recipe->shape[axis]];
-    LAE_TRY(lae_set_add(&assembly->weights->tensors, lae_own_name(part, block, name), recipe->rank,
-                        shape, &tensor));
+    LAE_TRY(lae_set_add(&assembly->weights->tensors, lae_weights_own_name(part, block, name),
+                        recipe->rank, shape, &tensor));
     *out = tensor->data;
     return NULL;
 }
@@ -192,8 +192,8 @@ static bool is_nowhere(const struct assembly *assembly, const char *source)
 {
     char name[LAE_TENSOR_NAME];
     for (size_t block = 0; block < assembly->spelling.depth; block++) {
-        lae_naming_spell(&assembly->spelling, source, block, name);
-        if (lae_raw_find(assembly->file, name) != NULL) return false;
+        lae_weights_naming_spell(&assembly->spelling, source, block, name);
+        if (lae_weights_raw_find(assembly->file, name) != NULL) return false;
     }
     return true;
 }
@@ -208,7 +208,7 @@ static bool is_zero(const struct assembly *assembly, enum lae_part part, const c
 static void tell_zero(const struct assembly *assembly, const char *source)
 {
     char name[LAE_TENSOR_NAME];
-    lae_naming_spell(&assembly->spelling, source, 0, name);
+    lae_weights_naming_spell(&assembly->spelling, source, 0, name);
     lae_log_info(assembly->log, "%s: there is no %s%s; zeros are used", assembly->path, name,
                  strchr(source, '#') != NULL ? ", nor that of any other block" : "");
 }
@@ -257,8 +257,8 @@ static lae_status add_token(struct assembly *assembly, enum lae_part part)
     const char *source = assembly->spelling.naming->recipes[part].sources[0];
     char name[LAE_TENSOR_NAME];
     if (source == NULL) return NULL;
-    lae_naming_spell(&assembly->spelling, source, 0, name);
-    return lae_raw_find(assembly->file, name) == NULL ? NULL : add_part(assembly, part, 0);
+    lae_weights_naming_spell(&assembly->spelling, source, 0, name);
+    return lae_weights_raw_find(assembly->file, name) == NULL ? NULL : add_part(assembly, part, 0);
 }
 
 static size_t rows_of(const struct assembly *assembly, const char *name)
@@ -342,7 +342,7 @@ lae_status lae_weights_assemble(const char *path, struct lae_raw_file *file, str
         .path = path, .log = log, .file = file, .weights = weights, .prefix_rows = 1};
     assembly.extents[LAE_ONE] = 1;
     assembly.extents[LAE_COLOURS] = 3;
-    LAE_TRY(lae_naming_find(path, file, log, &assembly.spelling));
+    LAE_TRY(lae_weights_naming_find(path, file, log, &assembly.spelling));
     LAE_TRY(add_stem(&assembly));
     LAE_TRY(add_blocks(&assembly));
     LAE_TRY(add_part(&assembly, LAE_NORM_WEIGHT, 0));

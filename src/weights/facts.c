@@ -77,8 +77,8 @@ static bool take_three(const json_t *list, double three[3], double least)
     return true;
 }
 
-void lae_pixels_take(struct lae_pixels *pixels, const json_t *mean, const json_t *std,
-                     const char *from)
+void lae_weights_pixels_take(struct lae_pixels *pixels, const json_t *mean, const json_t *std,
+                             const char *from)
 {
     struct lae_pixels found = {.known = true};
     if (!take_three(mean, found.mean, -1e3) || !take_three(std, found.std, 1e-6)) return;
@@ -105,8 +105,8 @@ static void take_timm(struct lae_facts *facts, const json_t *object, const char 
 {
     const char *architecture = json_string_value(json_object_get(object, "architecture"));
     int heads = count_of(json_object_get(object, "model_args"), "num_heads");
-    lae_pixels_take(&facts->pixels, json_object_get(object, "mean"), json_object_get(object, "std"),
-                    from);
+    lae_weights_pixels_take(&facts->pixels, json_object_get(object, "mean"),
+                            json_object_get(object, "std"), from);
     take_tag(facts, object, "tag", from);
     take_tag(facts, object, "architecture", from);
     if (facts->heads == 0) facts->heads = heads;
@@ -126,7 +126,7 @@ static void take_transformers(struct lae_facts *facts, const json_t *object)
         snprintf(facts->activation, sizeof facts->activation, "%.31s", activation);
 }
 
-void lae_facts_take(struct lae_facts *facts, const json_t *object, const char *from)
+void lae_weights_facts_take(struct lae_facts *facts, const json_t *object, const char *from)
 {
     *facts = (struct lae_facts){0};
     snprintf(facts->from, sizeof facts->from, "%s", from);
@@ -158,20 +158,21 @@ static lae_status read_json(const char *directory, const char *name, struct lae_
     return NULL;
 }
 
-lae_status lae_facts_beside(const char *directory, struct lae_log *log, struct lae_facts *facts)
+lae_status lae_weights_facts_beside(const char *directory, struct lae_log *log,
+                                    struct lae_facts *facts)
 {
     json_t *config, *processor;
     LAE_TRY(read_json(directory, "config.json", log, &config));
-    lae_facts_take(facts, config, "config.json");
+    lae_weights_facts_take(facts, config, "config.json");
     json_decref(config);
     LAE_TRY(read_json(directory, "preprocessor_config.json", log, &processor));
-    lae_pixels_take(&facts->pixels, json_object_get(processor, "image_mean"),
-                    json_object_get(processor, "image_std"), "preprocessor_config.json");
+    lae_weights_pixels_take(&facts->pixels, json_object_get(processor, "image_mean"),
+                            json_object_get(processor, "image_std"), "preprocessor_config.json");
     json_decref(processor);
     return NULL;
 }
 
-char *lae_pixels_text(const struct lae_pixels *pixels)
+char *lae_weights_pixels_text(const struct lae_pixels *pixels)
 {
     const double *m = pixels->mean, *s = pixels->std;
     json_t *object =
@@ -183,7 +184,7 @@ char *lae_pixels_text(const struct lae_pixels *pixels)
 
 /* ---- our own files */
 
-lae_status lae_facts_set(struct lae_facts *facts, double eps, int64_t heads)
+lae_status lae_weights_facts_set(struct lae_facts *facts, double eps, int64_t heads)
 {
     if (!(isfinite(eps) && eps > 0.0))
         return lae_bad_input("layer_norm_eps is %g; a number above 0 is wanted", eps);
@@ -280,9 +281,9 @@ static lae_status check_own(const struct lae_facts *own, const struct shape *sha
     return NULL;
 }
 
-lae_status lae_facts_apply(const char *path, const struct lae_facts *own,
-                           const struct lae_facts *beside, struct lae_log *log,
-                           struct lae_weights *weights)
+lae_status lae_weights_facts_apply(const char *path, const struct lae_facts *own,
+                                   const struct lae_facts *beside, struct lae_log *log,
+                                   struct lae_weights *weights)
 {
     struct shape shape = shape_of(weights);
     bool ours = own->layer_norm_eps > 0.0;

@@ -16,13 +16,14 @@ static lae_status read_object(struct lae_hdf5 *hdf5, const char *name, bool is_g
     struct lae_raw raw = {.name = (char *)name, .element = LAE_F32};
     size_t bytes = 0;
     LAE_TRY(lae_hdf5_shape(hdf5, name, LAE_HDF5_FLOAT, &raw.rank, raw.shape));
-    LAE_TRY(lae_status_prefix(lae_raw_measure(&raw, &bytes), "%s: tensor %s", hdf5->path, name));
+    LAE_TRY(lae_status_prefix(lae_weights_raw_measure(&raw, &bytes), "%s: tensor %s", hdf5->path,
+                              name));
     float *values = lae_aligned_calloc(raw.count, sizeof *values);
     if (values == NULL) return lae_out_of_memory(bytes, name);
-    LAE_TRY(lae_raw_own(&raw, values));
+    LAE_TRY(lae_weights_raw_own(&raw, values));
     lae_status status = lae_hdf5_read(hdf5, name, LAE_HDF5_FLOAT, raw.count, values);
-    if (status == NULL) return lae_raw_add(file, &raw);
-    lae_raw_release(&raw);
+    if (status == NULL) return lae_weights_raw_add(file, &raw);
+    lae_weights_raw_release(&raw);
     return status;
 }
 
@@ -32,8 +33,8 @@ static lae_status read_pixels(struct lae_hdf5 *hdf5, struct lae_pixels *pixels)
     if (!lae_hdf5_has_attribute(hdf5, "", "pixels")) return NULL;
     LAE_TRY(lae_hdf5_get_text(hdf5, "", "pixels", &text));
     json_t *object = json_loads(text, 0, NULL);
-    lae_pixels_take(pixels, json_object_get(object, "mean"), json_object_get(object, "std"),
-                    "the file");
+    lae_weights_pixels_take(pixels, json_object_get(object, "mean"), json_object_get(object, "std"),
+                            "the file");
     json_decref(object);
     free(text);
     return NULL;
@@ -46,7 +47,7 @@ static lae_status read_facts(struct lae_hdf5 *hdf5, struct lae_facts *facts)
     LAE_TRY(lae_hdf5_get_double(hdf5, "", "layer_norm_eps", &eps));
     LAE_TRY(lae_hdf5_get_int(hdf5, "", "heads", &heads));
     LAE_TRY(read_pixels(hdf5, &facts->pixels));
-    return lae_status_prefix(lae_facts_set(facts, eps, heads), "%s", hdf5->path);
+    return lae_status_prefix(lae_weights_facts_set(facts, eps, heads), "%s", hdf5->path);
 }
 
 lae_status lae_weights_hdf5_read(const char *path, struct lae_log *log, struct lae_raw_file *file)
@@ -62,7 +63,7 @@ lae_status lae_weights_hdf5_read(const char *path, struct lae_log *log, struct l
 static lae_status write_pixels(struct lae_hdf5 *hdf5, const struct lae_pixels *pixels)
 {
     if (!pixels->known) return NULL;
-    char *text = lae_pixels_text(pixels);
+    char *text = lae_weights_pixels_text(pixels);
     if (text == NULL) return lae_out_of_memory(256, "an attribute");
     lae_status status = lae_hdf5_put_text(hdf5, "", "pixels", text);
     free(text);

@@ -32,7 +32,7 @@ enum { ONE = LAE_ONE, COLOURS = LAE_COLOURS, WIDTH = LAE_WIDTH, WIDTHS = LAE_WID
 #define PATCHES(name) {{name}, 4, {WIDTH, COLOURS, PATCH, PATCH}, SAME}
 #define SQUARE(name) {{name}, 2, {WIDTH, WIDTH}, SAME}
 
-const struct lae_recipe lae_own_tensors[LAE_PARTS] = {
+const struct lae_recipe lae_weights_own_tensors[LAE_PARTS] = {
     [LAE_CLS_TOKEN] = TOKEN("cls_token"),
     [LAE_DIST_TOKEN] = TOKEN("dist_token"),
     [LAE_REG_TOKEN] = ROWS("reg_token"),
@@ -153,17 +153,17 @@ static const struct lae_recipe big_vision[LAE_PARTS] =
 /* clang-format on */
 
 static const struct lae_naming namings[] = {
-    {"timm", '.', 1e-6, lae_own_tensors},           {"transformers", '.', 1e-12, transformers_4},
+    {"timm", '.', 1e-6, lae_weights_own_tensors},   {"transformers", '.', 1e-12, transformers_4},
     {"transformers 5", '.', 1e-12, transformers_5}, {"torchvision", '.', 1e-6, torchvision},
     {"torchvision", '.', 1e-6, torchvision_old},    {"Google", '/', 1e-6, google},
     {"big_vision", '/', 1e-6, big_vision},
 };
-static const struct lae_naming own = {"own", '/', 1e-6, lae_own_tensors};
+static const struct lae_naming own = {"own", '/', 1e-6, lae_weights_own_tensors};
 
 /* ---- names from patterns */
 
-const char *lae_naming_spell(const struct lae_spelling *spelling, const char *pattern, size_t block,
-                             char text[LAE_TENSOR_NAME])
+const char *lae_weights_naming_spell(const struct lae_spelling *spelling, const char *pattern,
+                                     size_t block, char text[LAE_TENSOR_NAME])
 {
     const char *number = strchr(pattern, '#');
     size_t start = (size_t)snprintf(text, LAE_TENSOR_NAME, "%s", spelling->prefix);
@@ -178,10 +178,11 @@ const char *lae_naming_spell(const struct lae_spelling *spelling, const char *pa
     return text;
 }
 
-const char *lae_own_name(enum lae_part part, size_t block, char text[LAE_TENSOR_NAME])
+const char *lae_weights_own_name(enum lae_part part, size_t block, char text[LAE_TENSOR_NAME])
 {
     static const struct lae_spelling spelling = {&own, "", 0};
-    return lae_naming_spell(&spelling, lae_own_tensors[part].sources[0], block, text);
+    return lae_weights_naming_spell(&spelling, lae_weights_own_tensors[part].sources[0], block,
+                                    text);
 }
 
 /* ---- patterns from names */
@@ -330,14 +331,14 @@ static lae_status search_best(struct search *search, const struct lae_raw_file *
         count_known(&search->items[i], file);
         if (best == NULL || search->items[i].known > best->known) best = &search->items[i];
     }
-    if (best == NULL || best->known == 0) return lae_strangers_refuse(file);
+    if (best == NULL || best->known == 0) return lae_weights_strangers_refuse(file);
     LAE_TRY(check_alone(search, best));
     *spelling = best->spelling;
     return NULL;
 }
 
-lae_status lae_naming_find(const char *path, const struct lae_raw_file *file, struct lae_log *log,
-                           struct lae_spelling *spelling)
+lae_status lae_weights_naming_find(const char *path, const struct lae_raw_file *file,
+                                   struct lae_log *log, struct lae_spelling *spelling)
 {
     if (file->count == 0) return lae_bad_input("holds no tensors");
     struct search *search = calloc(1, sizeof *search);
@@ -349,11 +350,11 @@ lae_status lae_naming_find(const char *path, const struct lae_raw_file *file, st
     size_t unused = 0;
     for (size_t i = 0; i < file->count; i++)
         if (!knows(spelling, file->items[i].name, &unused))
-            LAE_TRY(lae_strangers_add(&strangers, &file->items[i], spelling));
-    LAE_TRY(lae_strangers_check(&strangers, spelling));
+            LAE_TRY(lae_weights_strangers_add(&strangers, &file->items[i], spelling));
+    LAE_TRY(lae_weights_strangers_check(&strangers, spelling));
     if (spelling->prefix[0] != '\0')
         lae_log_info(log, "%s: the names begin with %s, which is taken off", path,
                      spelling->prefix);
-    lae_strangers_tell(&strangers, path, log);
+    lae_weights_strangers_tell(&strangers, path, log);
     return NULL;
 }

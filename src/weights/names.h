@@ -79,19 +79,20 @@ struct lae_spelling {
 };
 
 /* Our own names, shapes and layouts, which are timm's. */
-extern const struct lae_recipe lae_own_tensors[LAE_PARTS];
+extern const struct lae_recipe lae_weights_own_tensors[LAE_PARTS];
 
 /* The naming that most of the file's names follow. What is no part of a backbone and known by name
  * (classifiers, decoders, ...) is passed over, and told in the log with the prefix. Errors: none
  * follows any; two backbones; a name that is neither; `path` is for the log. */
-lae_status lae_naming_find(const char *path, const struct lae_raw_file *file, struct lae_log *log,
-                           struct lae_spelling *spelling) LAE_MUST_CHECK;
+lae_status lae_weights_naming_find(const char *path, const struct lae_raw_file *file,
+                                   struct lae_log *log,
+                                   struct lae_spelling *spelling) LAE_MUST_CHECK;
 
 /* Writes the name that the pattern of a recipe stands for. Returns text. */
-const char *lae_naming_spell(const struct lae_spelling *spelling, const char *pattern, size_t block,
-                             char text[LAE_TENSOR_NAME]);
+const char *lae_weights_naming_spell(const struct lae_spelling *spelling, const char *pattern,
+                                     size_t block, char text[LAE_TENSOR_NAME]);
 
 /* The same for our own tensors: "blocks/3/norm1/weight". */
-const char *lae_own_name(enum lae_part part, size_t block, char text[LAE_TENSOR_NAME]);
+const char *lae_weights_own_name(enum lae_part part, size_t block, char text[LAE_TENSOR_NAME]);
 
 #endif

@@ -180,16 +180,16 @@ static lae_status find_header(const unsigned char *data, size_t size, struct cur
     return NULL;
 }
 
-lae_status lae_npy_parse(const unsigned char *data, size_t size, struct lae_raw *raw)
+lae_status lae_weights_npy_parse(const unsigned char *data, size_t size, struct lae_raw *raw)
 {
     struct cursor cursor;
     struct header header = {.raw = raw};
     size_t bytes = 0;
     LAE_TRY(find_header(data, size, &cursor));
     LAE_TRY(parse_header(&cursor, &header));
-    LAE_TRY(lae_raw_measure(raw, &bytes));
+    LAE_TRY(lae_weights_raw_measure(raw, &bytes));
     size_t found = (size_t)(data + size - cursor.end);
-    if (header.by_columns) lae_raw_by_columns(raw);
+    if (header.by_columns) lae_weights_raw_by_columns(raw);
     if (bytes != found && raw->element != LAE_OTHER_ELEMENT) {
         char shape[LAE_SHAPE_TEXT];
         return lae_bad_input("holds %zu bytes of data; shape %s needs %zu", found,

@@ -33,10 +33,10 @@ static lae_status read_entry(struct lae_archive *archive, const char *path, char
     LAE_TRY(lae_archive_read(archive, *budget, &data, &size));
     *budget -= size;
     struct lae_raw raw = {.name = name};
-    LAE_TRY(lae_raw_own(&raw, data));
-    lae_status status = lae_npy_parse(data, size, &raw);
-    if (status == NULL) return lae_raw_add(file, &raw);
-    lae_raw_release(&raw);
+    LAE_TRY(lae_weights_raw_own(&raw, data));
+    lae_status status = lae_weights_npy_parse(data, size, &raw);
+    if (status == NULL) return lae_weights_raw_add(file, &raw);
+    lae_weights_raw_release(&raw);
     return lae_status_prefix(status, "%s: tensor %s", path, name);
 }
 
@@ -56,7 +56,7 @@ static lae_status read_entries(struct lae_archive *archive, const char *path,
     }
 }
 
-lae_status lae_npz_read(const char *path, struct lae_raw_file *file)
+lae_status lae_weights_npz_read(const char *path, struct lae_raw_file *file)
 {
     struct lae_archive *archive = NULL;
     LAE_TRY(lae_archive_open(path, &archive));

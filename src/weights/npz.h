@@ -5,6 +5,6 @@
 #include "raw.h"
 
 /* Appends all arrays of the archive to `file`. Errors name the path and the array. */
-lae_status lae_npz_read(const char *path, struct lae_raw_file *file) LAE_MUST_CHECK;
+lae_status lae_weights_npz_read(const char *path, struct lae_raw_file *file) LAE_MUST_CHECK;
 
 #endif

@@ -20,7 +20,7 @@ enum { MAX_FILES = 4096, MAX_INDEX = 1 << 28 /* bytes */ };
 static const char *const endings[] = {".safetensors", ".npz", ".bin",  ".pth",
                                       ".pt",          ".h5",  ".hdf5", NULL};
 
-void lae_place_free(struct lae_place *place)
+void lae_weights_place_free(struct lae_place *place)
 {
     for (size_t i = 0; i < place->count; i++)
         free(place->names[i]);
@@ -350,7 +350,7 @@ static lae_status find_file(const char *path, struct lae_place *place)
     return NULL;
 }
 
-lae_status lae_place_find(const char *path, struct lae_log *log, struct lae_place *place)
+lae_status lae_weights_place_find(const char *path, struct lae_log *log, struct lae_place *place)
 {
     *place = (struct lae_place){0};
     lae_status status;
@@ -361,18 +361,18 @@ lae_status lae_place_find(const char *path, struct lae_log *log, struct lae_plac
     } else {
         status = find_file(path, place);
     }
-    if (status != NULL) lae_place_free(place);
+    if (status != NULL) lae_weights_place_free(place);
     return status;
 }
 
-lae_status lae_place_check(const struct lae_place *place, const struct lae_raw_file *file)
+lae_status lae_weights_place_check(const struct lae_place *place, const struct lae_raw_file *file)
 {
     const char *tensor;
     json_t *value;
     json_object_foreach(place->map, tensor, value)
     {
         const char *wanted = json_string_value(value);
-        const struct lae_raw *raw = lae_raw_find(file, tensor);
+        const struct lae_raw *raw = lae_weights_raw_find(file, tensor);
         if (raw == NULL)
             return lae_bad_input("%s: tensor %s is missing: it should be in %s", place->index,
                                  tensor, wanted);

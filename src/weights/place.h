@@ -18,12 +18,12 @@ struct lae_place {
 
 /* Finds the files. Errors: nothing there, several models in a folder, an index that is damaged or
  * names files outside its folder, a shard that is missing. */
-lae_status lae_place_find(const char *path, struct lae_log *log,
-                          struct lae_place *place) LAE_MUST_CHECK;
-void lae_place_free(struct lae_place *place);
+lae_status lae_weights_place_find(const char *path, struct lae_log *log,
+                                  struct lae_place *place) LAE_MUST_CHECK;
+void lae_weights_place_free(struct lae_place *place);
 
 /* Whether each tensor is in the file that the index says. */
-lae_status lae_place_check(const struct lae_place *place,
-                           const struct lae_raw_file *file) LAE_MUST_CHECK;
+lae_status lae_weights_place_check(const struct lae_place *place,
+                                   const struct lae_raw_file *file) LAE_MUST_CHECK;
 
 #endif

@@ -10,7 +10,7 @@ enum { MAX_STACKED = 999 }; /* blocks */
 _Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__ && sizeof(float) == 4,
                "weight files are little-endian and are copied as they are");
 
-size_t lae_raw_element_size(enum lae_element element)
+size_t lae_weights_raw_element_size(enum lae_element element)
 {
     static const size_t sizes[] = {
         [LAE_F32] = 4, [LAE_F16] = 2, [LAE_BF16] = 2, [LAE_F64] = 8, [LAE_OTHER_ELEMENT] = 0};
@@ -29,14 +29,14 @@ static void set_strides(struct lae_raw *raw, bool by_columns)
     }
 }
 
-void lae_raw_by_columns(struct lae_raw *raw)
+void lae_weights_raw_by_columns(struct lae_raw *raw)
 {
     set_strides(raw, true);
 }
 
-lae_status lae_raw_measure(struct lae_raw *raw, size_t *bytes)
+lae_status lae_weights_raw_measure(struct lae_raw *raw, size_t *bytes)
 {
-    size_t size = lae_raw_element_size(raw->element);
+    size_t size = lae_weights_raw_element_size(raw->element);
     raw->count = lae_shape_count(raw->rank, raw->shape);
     if (raw->count > PTRDIFF_MAX / 8) {
         char shape[LAE_SHAPE_TEXT];
@@ -50,7 +50,7 @@ lae_status lae_raw_measure(struct lae_raw *raw, size_t *bytes)
 
 /* ---- memory */
 
-lae_status lae_raw_own(struct lae_raw *raw, void *data)
+lae_status lae_weights_raw_own(struct lae_raw *raw, void *data)
 {
     raw->memory = malloc(sizeof *raw->memory);
     if (raw->memory == NULL) {
@@ -62,7 +62,7 @@ lae_status lae_raw_own(struct lae_raw *raw, void *data)
     return NULL;
 }
 
-void lae_raw_release(struct lae_raw *raw)
+void lae_weights_raw_release(struct lae_raw *raw)
 {
     struct lae_raw_memory *memory = raw->memory;
     raw->memory = NULL;
@@ -73,11 +73,11 @@ void lae_raw_release(struct lae_raw *raw)
     free(memory);
 }
 
-void lae_raw_free(struct lae_raw_file *file)
+void lae_weights_raw_free(struct lae_raw_file *file)
 {
     for (size_t i = 0; i < file->count; i++) {
         free(file->items[i].name);
-        lae_raw_release(&file->items[i]);
+        lae_weights_raw_release(&file->items[i]);
     }
     free(file->items);
     *file = (struct lae_raw_file){0};
@@ -102,11 +102,11 @@ static lae_status append(struct lae_raw_file *file, const struct lae_raw *item)
     return NULL;
 }
 
-lae_status lae_raw_add(struct lae_raw_file *file, const struct lae_raw *item)
+lae_status lae_weights_raw_add(struct lae_raw_file *file, const struct lae_raw *item)
 {
     struct lae_raw own = *item;
     lae_status status = append(file, item);
-    if (status != NULL) lae_raw_release(&own);
+    if (status != NULL) lae_weights_raw_release(&own);
     return status;
 }
 
@@ -115,7 +115,7 @@ static int by_name(const void *a, const void *b)
     return strcmp(((const struct lae_raw *)a)->name, ((const struct lae_raw *)b)->name);
 }
 
-lae_status lae_raw_sort(struct lae_raw_file *file)
+lae_status lae_weights_raw_sort(struct lae_raw_file *file)
 {
     if (file->count > 0) qsort(file->items, file->count, sizeof *file->items, by_name);
     for (size_t i = 1; i < file->count; i++) {
@@ -128,7 +128,7 @@ lae_status lae_raw_sort(struct lae_raw_file *file)
     return NULL;
 }
 
-struct lae_raw *lae_raw_find(const struct lae_raw_file *file, const char *name)
+struct lae_raw *lae_weights_raw_find(const struct lae_raw_file *file, const char *name)
 {
     struct lae_raw wanted = {.name = (char *)name};
     if (file->count == 0) return NULL;
@@ -158,9 +158,9 @@ static lae_status add_slice(struct lae_raw_file *file, const struct lae_raw *who
     memmove(slice.shape, whole->shape + 1, (size_t)slice.rank * sizeof *slice.shape);
     memmove(slice.stride, whole->stride + 1, (size_t)slice.rank * sizeof *slice.stride);
     slice.count = whole->count / whole->shape[0];
-    slice.bytes += block * whole->stride[0] * lae_raw_element_size(whole->element);
+    slice.bytes += block * whole->stride[0] * lae_weights_raw_element_size(whole->element);
     if (slice.memory != NULL) slice.memory->users++;
-    lae_status status = lae_raw_add(file, &slice);
+    lae_status status = lae_weights_raw_add(file, &slice);
     free(name);
     return status;
 }
@@ -178,12 +178,12 @@ static lae_status unstack(struct lae_raw_file *file, size_t place)
         status = add_slice(file, &whole, block);
     LAE_TRY(status);
     free(whole.name);
-    lae_raw_release(&whole);
+    lae_weights_raw_release(&whole);
     file->items[place] = file->items[--file->count];
     return NULL;
 }
 
-lae_status lae_raw_unstack(struct lae_raw_file *file)
+lae_status lae_weights_raw_unstack(struct lae_raw_file *file)
 {
     bool found = false;
     for (size_t i = file->count; i-- > 0;) {
@@ -191,7 +191,7 @@ lae_status lae_raw_unstack(struct lae_raw_file *file)
         LAE_TRY(unstack(file, i));
         found = true;
     }
-    return found ? lae_raw_sort(file) : NULL;
+    return found ? lae_weights_raw_sort(file) : NULL;
 }
 
 /* ---- numbers */
@@ -241,7 +241,7 @@ static void decode_row(enum lae_element element, const unsigned char *bytes, siz
         memcpy(out, bytes, count * sizeof *out);
         return;
     }
-    size_t step = stride * lae_raw_element_size(element);
+    size_t step = stride * lae_weights_raw_element_size(element);
     for (size_t i = 0; i < count; i++, bytes += step)
         out[i] = decode_one(element, bytes);
 }
@@ -257,10 +257,11 @@ static bool is_straight(const struct lae_raw *raw, const unsigned char order[LAE
     return true;
 }
 
-void lae_raw_decode(const struct lae_raw *raw, const unsigned char order[LAE_RAW_AXES], float *out)
+void lae_weights_raw_decode(const struct lae_raw *raw, const unsigned char order[LAE_RAW_AXES],
+                            float *out)
 {
     size_t extent[LAE_RAW_AXES] = {1, 1, 1, 1}, step[LAE_RAW_AXES] = {0};
-    size_t size = lae_raw_element_size(raw->element);
+    size_t size = lae_weights_raw_element_size(raw->element);
     if (raw->count == 0) return;
     if (is_straight(raw, order)) {
         decode_row(raw->element, raw->bytes, 1, raw->count, out);

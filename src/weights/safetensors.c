@@ -99,7 +99,7 @@ static lae_status read_tensor(struct reader *reader, const char *name, const jso
     size_t bytes = 0;
     LAE_TRY(read_element(name, entry, &raw));
     LAE_TRY(read_shape(name, entry, &raw));
-    LAE_TRY(lae_status_prefix(lae_raw_measure(&raw, &bytes), "tensor %s", name));
+    LAE_TRY(lae_status_prefix(lae_weights_raw_measure(&raw, &bytes), "tensor %s", name));
     LAE_TRY(read_range(reader, name, entry, range));
     if (bytes != range->end - range->begin && raw.element != LAE_OTHER_ELEMENT) {
         char shape[LAE_SHAPE_TEXT];
@@ -110,7 +110,7 @@ static lae_status read_tensor(struct reader *reader, const char *name, const jso
     }
     raw.bytes = reader->data + range->begin;
     reader->count++;
-    return lae_raw_add(reader->file, &raw);
+    return lae_weights_raw_add(reader->file, &raw);
 }
 
 /* What is JSON inside the text of an entry, or NULL. */
@@ -128,13 +128,13 @@ static lae_status read_own(const json_t *metadata, struct lae_facts *facts)
     json_t *pixels = inner_json(metadata, "pixels");
     lae_status status;
     if (json_is_number(eps) && json_is_integer(heads))
-        status = lae_facts_set(facts, json_number_value(eps), json_integer_value(heads));
+        status = lae_weights_facts_set(facts, json_number_value(eps), json_integer_value(heads));
     else
         status = lae_bad_input("layer_norm_eps is \"%s\" and heads \"%s\"; numbers are wanted",
                                json_string_value(json_object_get(metadata, "layer_norm_eps")),
                                json_string_value(json_object_get(metadata, "heads")));
-    lae_pixels_take(&facts->pixels, json_object_get(pixels, "mean"), json_object_get(pixels, "std"),
-                    "the file");
+    lae_weights_pixels_take(&facts->pixels, json_object_get(pixels, "mean"),
+                            json_object_get(pixels, "std"), "the file");
     json_decref(eps);
     json_decref(heads);
     json_decref(pixels);
@@ -149,7 +149,8 @@ static lae_status read_metadata(const json_t *metadata, struct lae_raw_file *fil
                json_is_string(json_object_get(metadata, "heads"));
     if (own) return read_own(metadata, &file->facts);
     json_t *timm = inner_json(metadata, "pretrained_cfg");
-    if (json_is_object(timm)) lae_facts_take(&file->facts, timm, "the file's pretrained_cfg");
+    if (json_is_object(timm))
+        lae_weights_facts_take(&file->facts, timm, "the file's pretrained_cfg");
     json_decref(timm);
     return NULL;
 }
@@ -213,7 +214,8 @@ static lae_status find_header(const unsigned char *data, size_t size, size_t *le
     return NULL;
 }
 
-lae_status lae_safetensors_read(const unsigned char *data, size_t size, struct lae_raw_file *file)
+lae_status lae_weights_safetensors_read(const unsigned char *data, size_t size,
+                                        struct lae_raw_file *file)
 {
     size_t length = 0;
     LAE_TRY(find_header(data, size, &length));
@@ -326,8 +328,8 @@ static lae_status write_file(const char *path, const char *header, const struct 
     return lae_failed("%s: cannot be written: %s", path, strerror(error));
 }
 
-lae_status lae_safetensors_write(const char *path, const struct lae_set *tensors,
-                                 const struct lae_text *metadata, size_t count)
+lae_status lae_weights_safetensors_write(const char *path, const struct lae_set *tensors,
+                                         const struct lae_text *metadata, size_t count)
 {
     char *header = header_of(tensors, metadata, count);
     if (header == NULL)
@@ -347,19 +349,21 @@ static char *number_text(json_t *number)
     return text;
 }
 
-lae_status lae_safetensors_write_weights(const char *path, const struct lae_weights *weights)
+lae_status lae_weights_safetensors_write_weights(const char *path,
+                                                 const struct lae_weights *weights)
 {
     bool known = weights->pixels.known;
     char *eps = number_text(json_real(weights->layer_norm_eps));
     char *heads = number_text(json_integer(weights->heads));
-    char *pixels = known ? lae_pixels_text(&weights->pixels) : NULL;
+    char *pixels = known ? lae_weights_pixels_text(&weights->pixels) : NULL;
     const struct lae_text texts[] = {{"layer_norm_eps", eps},
                                      {"heads", heads},
                                      {"source_sha256", weights->digest},
                                      {"pixels", pixels}};
-    lae_status status = eps == NULL || heads == NULL || (known && pixels == NULL)
-                            ? lae_out_of_memory(0, "a .safetensors header")
-                            : lae_safetensors_write(path, &weights->tensors, texts, known ? 4 : 3);
+    lae_status status =
+        eps == NULL || heads == NULL || (known && pixels == NULL)
+            ? lae_out_of_memory(0, "a .safetensors header")
+            : lae_weights_safetensors_write(path, &weights->tensors, texts, known ? 4 : 3);
     free(eps);
     free(heads);
     free(pixels);

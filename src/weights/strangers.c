@@ -157,8 +157,8 @@ static lae_status refuse_sign(const char *name, const char *what)
                          what);
 }
 
-lae_status lae_strangers_add(struct lae_strangers *strangers, const struct lae_raw *raw,
-                             const struct lae_spelling *spelling)
+lae_status lae_weights_strangers_add(struct lae_strangers *strangers, const struct lae_raw *raw,
+                                     const struct lae_spelling *spelling)
 {
     const char *name = bare(raw->name, spelling->prefix);
     if (is_passed(name)) {
@@ -171,8 +171,8 @@ lae_status lae_strangers_add(struct lae_strangers *strangers, const struct lae_r
     return NULL;
 }
 
-lae_status lae_strangers_check(const struct lae_strangers *strangers,
-                               const struct lae_spelling *spelling)
+lae_status lae_weights_strangers_check(const struct lae_strangers *strangers,
+                                       const struct lae_spelling *spelling)
 {
     if (strangers->unknown == NULL) return NULL;
     return lae_bad_input("tensor %s is not known: a plain Vision Transformer with %s's names has "
@@ -180,8 +180,8 @@ lae_status lae_strangers_check(const struct lae_strangers *strangers,
                          strangers->unknown, spelling->naming->name);
 }
 
-void lae_strangers_tell(const struct lae_strangers *strangers, const char *path,
-                        struct lae_log *log)
+void lae_weights_strangers_tell(const struct lae_strangers *strangers, const char *path,
+                                struct lae_log *log)
 {
     char text[LAE_STRANGER_GROUPS * 90];
     size_t used = 0;
@@ -197,7 +197,7 @@ void lae_strangers_tell(const struct lae_strangers *strangers, const char *path,
         lae_log_info(log, "%s: passed over: %s", path, text);
 }
 
-lae_status lae_strangers_refuse(const struct lae_raw_file *file)
+lae_status lae_weights_strangers_refuse(const struct lae_raw_file *file)
 {
     for (size_t i = 0; i < sizeof signs / sizeof *signs; i++)
         for (size_t k = 0; k < file->count; k++)

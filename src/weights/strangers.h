@@ -18,18 +18,18 @@ struct lae_strangers {
 };
 
 /* A tensor that the naming does not know. Errors: it is a sign of another network. */
-lae_status lae_strangers_add(struct lae_strangers *strangers, const struct lae_raw *raw,
-                             const struct lae_spelling *spelling) LAE_MUST_CHECK;
+lae_status lae_weights_strangers_add(struct lae_strangers *strangers, const struct lae_raw *raw,
+                                     const struct lae_spelling *spelling) LAE_MUST_CHECK;
 
 /* After all of them. Errors: one is unknown. */
-lae_status lae_strangers_check(const struct lae_strangers *strangers,
-                               const struct lae_spelling *spelling) LAE_MUST_CHECK;
+lae_status lae_weights_strangers_check(const struct lae_strangers *strangers,
+                                       const struct lae_spelling *spelling) LAE_MUST_CHECK;
 
 /* One line about them. */
-void lae_strangers_tell(const struct lae_strangers *strangers, const char *path,
-                        struct lae_log *log);
+void lae_weights_strangers_tell(const struct lae_strangers *strangers, const char *path,
+                                struct lae_log *log);
 
 /* Of a file in which no name is known: what it is, as far as its names say so. */
-lae_status lae_strangers_refuse(const struct lae_raw_file *file) LAE_MUST_CHECK;
+lae_status lae_weights_strangers_refuse(const struct lae_raw_file *file) LAE_MUST_CHECK;
 
 #endif

@@ -135,7 +135,7 @@ static int by_key(const void *a, const void *b)
 static void give_back(struct lae_raw_memory *memory)
 {
     struct lae_raw one = {.memory = memory};
-    lae_raw_release(&one);
+    lae_weights_raw_release(&one);
 }
 
 static void free_source(struct source *s)
@@ -259,7 +259,8 @@ static lae_status read_extents(const struct source *s, const char *name,
         raw->shape[i] = (size_t)extent[i]->number;
     }
     size_t unused;
-    LAE_TRY(lae_status_prefix(lae_raw_measure(raw, &unused), "%s: tensor %s", s->path, name));
+    LAE_TRY(
+        lae_status_prefix(lae_weights_raw_measure(raw, &unused), "%s: tensor %s", s->path, name));
     for (int i = 0; i < raw->rank; i++)
         raw->stride[i] = (size_t)stride[i]->number;
     return NULL;
@@ -300,7 +301,7 @@ static lae_status add_tensor(struct source *s, const char *name,
     raw.bytes = storage.blob->bytes + (size_t)item[1]->number * size;
     raw.memory = storage.blob->memory;
     if (raw.memory != NULL) raw.memory->users++;
-    return lae_raw_add(s->file, &raw);
+    return lae_weights_raw_add(s->file, &raw);
 }
 
 /* The first `count` items of a call's arguments; false: it has fewer. */
@@ -498,7 +499,7 @@ static bool is_inner(const char *entry, const char *name)
     return inner != NULL && strcmp(inner, name) == 0;
 }
 
-lae_status lae_torch_is_zip(const char *path, bool *is)
+lae_status lae_weights_torch_is_zip(const char *path, bool *is)
 {
     struct lae_archive *archive = NULL;
     const char *entry = NULL;
@@ -522,7 +523,7 @@ static lae_status take_entry(struct source *s, struct lae_archive *archive, cons
     struct lae_raw raw = {0};
     char *copy = strdup(key);
     lae_status status = lae_archive_read(archive, *budget, &data, &size);
-    if (status == NULL) status = lae_raw_own(&raw, data);
+    if (status == NULL) status = lae_weights_raw_own(&raw, data);
     if (status != NULL) {
         free(copy);
         return status;
@@ -581,7 +582,8 @@ static lae_status read_zip(struct source *s, struct lae_archive *archive, struct
     return add_tensors(s, log);
 }
 
-lae_status lae_torch_read_zip(const char *path, struct lae_log *log, struct lae_raw_file *file)
+lae_status lae_weights_torch_read_zip(const char *path, struct lae_log *log,
+                                      struct lae_raw_file *file)
 {
     struct source s = {.path = path, .file = file}, pickle = {.path = path};
     struct lae_archive *archive = NULL;
@@ -595,7 +597,7 @@ lae_status lae_torch_read_zip(const char *path, struct lae_log *log, struct lae_
 
 /* ---- before there were zips */
 
-bool lae_torch_is_legacy(const unsigned char *data, size_t size)
+bool lae_weights_torch_is_legacy(const unsigned char *data, size_t size)
 {
     return size > 2 + sizeof LEGACY - 1 && data[0] == 0x80 &&
            memcmp(data + 2, LEGACY, sizeof LEGACY - 1) == 0;
@@ -628,7 +630,8 @@ static bool is_little(const struct lae_pickle *p)
 static lae_status read_front(struct reader *reader)
 {
     struct lae_pickle *pickle;
-    LAE_TRY(next_pickle(reader, &pickle)); /* the number that lae_torch_is_legacy has seen */
+    LAE_TRY(
+        next_pickle(reader, &pickle)); /* the number that lae_weights_torch_is_legacy has seen */
     lae_pickle_free(pickle);
     LAE_TRY(next_pickle(reader, &pickle));
     bool known = lae_pickle_is_number(lae_pickle_top(pickle), LEGACY_VERSION);
@@ -725,8 +728,8 @@ static lae_status read_legacy(struct source *s, struct reader *reader, struct la
     return status == NULL ? add_tensors(s, log) : status;
 }
 
-lae_status lae_torch_read_legacy(const char *path, const unsigned char *data, size_t size,
-                                 struct lae_log *log, struct lae_raw_file *file)
+lae_status lae_weights_torch_read_legacy(const char *path, const unsigned char *data, size_t size,
+                                         struct lae_log *log, struct lae_raw_file *file)
 {
     struct source s = {.path = path, .file = file};
     struct reader reader = {path, data, size, 0};

@@ -67,7 +67,7 @@ static bool recognise(const struct lae_map *map, enum lae_container *container)
 {
     if (begins_with(map, 0, "PK\x03\x04", 4) || begins_with(map, 0, "PK\x05\x06", 4))
         *container = LAE_CONTAINER_NPZ;
-    else if (lae_torch_is_legacy(map->data, map->size))
+    else if (lae_weights_torch_is_legacy(map->data, map->size))
         *container = LAE_CONTAINER_TORCH;
     else if (is_safetensors(map))
         *container = LAE_CONTAINER_SAFETENSORS;
@@ -84,7 +84,7 @@ static lae_status tell_container(const char *path, const struct lae_map *map,
     bool torch = false;
     if (map->size == 0) return lae_bad_input("%s: is empty; " WANTED, path);
     if (recognise(map, container)) {
-        if (*container == LAE_CONTAINER_NPZ) LAE_TRY(lae_torch_is_zip(path, &torch));
+        if (*container == LAE_CONTAINER_NPZ) LAE_TRY(lae_weights_torch_is_zip(path, &torch));
         if (torch) *container = LAE_CONTAINER_TORCH;
         return NULL;
     }
@@ -101,15 +101,16 @@ static lae_status read_raw(const char *path, const struct lae_map *map, struct l
     LAE_TRY(tell_container(path, map, &file->container));
     switch (file->container) {
     case LAE_CONTAINER_NPZ:
-        return lae_npz_read(path, file);
+        return lae_weights_npz_read(path, file);
     case LAE_CONTAINER_HDF5:
         return lae_weights_hdf5_read(path, log, file);
     case LAE_CONTAINER_SAFETENSORS:
-        return lae_status_prefix(lae_safetensors_read(map->data, map->size, file), "%s", path);
+        return lae_status_prefix(lae_weights_safetensors_read(map->data, map->size, file), "%s",
+                                 path);
     default:
-        return lae_torch_is_legacy(map->data, map->size)
-                   ? lae_torch_read_legacy(path, map->data, map->size, log, file)
-                   : lae_torch_read_zip(path, log, file);
+        return lae_weights_torch_is_legacy(map->data, map->size)
+                   ? lae_weights_torch_read_legacy(path, map->data, map->size, log, file)
+                   : lae_weights_torch_read_zip(path, log, file);
     }
 }
 
@@ -148,19 +149,19 @@ static lae_status read_place(struct opened *opened, struct lae_log *log)
         return lae_out_of_memory(count * LAE_DIGEST_TEXT, "a list of shards");
     for (size_t i = 0; i < count; i++)
         LAE_TRY(open_one(opened, i, log));
-    LAE_TRY(lae_status_prefix(lae_raw_sort(&opened->file), "%s", opened->path));
-    LAE_TRY(lae_place_check(&opened->place, &opened->file));
-    return lae_status_prefix(lae_raw_unstack(&opened->file), "%s", opened->path);
+    LAE_TRY(lae_status_prefix(lae_weights_raw_sort(&opened->file), "%s", opened->path));
+    LAE_TRY(lae_weights_place_check(&opened->place, &opened->file));
+    return lae_status_prefix(lae_weights_raw_unstack(&opened->file), "%s", opened->path);
 }
 
 static lae_status assemble(struct opened *opened, struct lae_log *log, struct lae_weights *weights)
 {
     const char *path = opened->path, *digests = opened->digests;
     struct lae_facts beside;
-    LAE_TRY(lae_facts_beside(opened->place.directory, log, &beside));
+    LAE_TRY(lae_weights_facts_beside(opened->place.directory, log, &beside));
     LAE_TRY(lae_status_prefix(lae_weights_assemble(path, &opened->file, log, weights), "%s", path));
-    LAE_TRY(lae_status_prefix(lae_facts_apply(path, &opened->file.facts, &beside, log, weights),
-                              "%s", path));
+    LAE_TRY(lae_status_prefix(
+        lae_weights_facts_apply(path, &opened->file.facts, &beside, log, weights), "%s", path));
     if (opened->place.count > 1)
         return lae_digest_memory(digests, opened->place.count * LAE_DIGEST_TEXT, weights->digest);
     memcpy(weights->digest, digests, sizeof weights->digest);
@@ -169,19 +170,19 @@ static lae_status assemble(struct opened *opened, struct lae_log *log, struct la
 
 static void close_opened(struct opened *opened)
 {
-    lae_raw_free(&opened->file);
+    lae_weights_raw_free(&opened->file);
     for (size_t i = 0; i < opened->place.count && opened->maps != NULL; i++)
         lae_map_close(&opened->maps[i]);
     free(opened->maps);
     free(opened->digests);
-    lae_place_free(&opened->place);
+    lae_weights_place_free(&opened->place);
 }
 
 lae_status lae_weights_read(const char *path, struct lae_log *log, struct lae_weights *weights)
 {
     struct opened opened = {.path = path};
     *weights = (struct lae_weights){.layer_norm_eps = 0.0};
-    LAE_TRY(lae_place_find(path, log, &opened.place));
+    LAE_TRY(lae_weights_place_find(path, log, &opened.place));
     lae_status status = read_place(&opened, log);
     if (status == NULL) status = assemble(&opened, log, weights);
     close_opened(&opened);
@@ -200,7 +201,8 @@ lae_status lae_weights_write(const char *path, const struct lae_weights *weights
     static const char *const hdf5[] = {".h5", ".hdf5", NULL};
     static const char *const safetensors[] = {".safetensors", NULL};
     if (lae_path_ends_in(path, hdf5)) return lae_weights_hdf5_write(path, weights);
-    if (lae_path_ends_in(path, safetensors)) return lae_safetensors_write_weights(path, weights);
+    if (lae_path_ends_in(path, safetensors))
+        return lae_weights_safetensors_write_weights(path, weights);
     return lae_bad_input("%s: its ending names no format that can be written; "
                          ".h5, .hdf5 or .safetensors is wanted",
                          path);

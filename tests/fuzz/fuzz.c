@@ -173,10 +173,10 @@ void lae_fuzz_raw(struct lae_raw_file *file)
         if (raw->rank > LAE_RAW_AXES || raw->element == LAE_OTHER_ELEMENT) continue;
         float *values = calloc(raw->count + 1, sizeof *values);
         LAE_FUZZ_CHECK(values != NULL);
-        lae_raw_decode(raw, (const unsigned char[]){0, 1, 2, 3}, values);
+        lae_weights_raw_decode(raw, (const unsigned char[]){0, 1, 2, 3}, values);
         free(values);
     }
-    lae_raw_free(file);
+    lae_weights_raw_free(file);
 }
 
 static void check_set(const struct lae_set *set)

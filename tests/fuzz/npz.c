@@ -11,8 +11,8 @@ static void read_array(const uint8_t *data, size_t size)
 {
     struct lae_raw_file file = {.count = 0};
     struct lae_raw raw = {.name = "array"}; /* without memory of its own */
-    lae_status status = lae_npy_parse(data, size, &raw);
-    if (status == NULL) status = lae_raw_add(&file, &raw);
+    lae_status status = lae_weights_npy_parse(data, size, &raw);
+    if (status == NULL) status = lae_weights_raw_add(&file, &raw);
     lae_fuzz_raw(&file);
     lae_fuzz_end(status, NULL);
 }
@@ -20,7 +20,7 @@ static void read_array(const uint8_t *data, size_t size)
 static void read_raw(const char *path)
 {
     struct lae_raw_file file = {.count = 0};
-    lae_status status = lae_npz_read(path, &file);
+    lae_status status = lae_weights_npz_read(path, &file);
     lae_fuzz_raw(&file);
     lae_fuzz_end(status, path);
 }

@@ -23,7 +23,7 @@ static unsigned char *join(const uint8_t *data, size_t size, size_t header, size
 static void read_file(const uint8_t *data, size_t size)
 {
     struct lae_raw_file file = {.count = 0};
-    lae_status status = lae_safetensors_read(data, size, &file);
+    lae_status status = lae_weights_safetensors_read(data, size, &file);
     lae_fuzz_raw(&file);
     lae_fuzz_end(status, NULL);
     lae_fuzz_weights(lae_fuzz_file("input", data, size));

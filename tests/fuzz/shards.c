@@ -19,7 +19,7 @@ static void make_shards(void)
         char path[4096];
         snprintf(path, sizeof path, "%s/%s", lae_fuzz_directory(), lae_sample_shards[shard]);
         lae_fuzz_file(lae_sample_shards[shard], "", 0); /* to be removed in the end */
-        lae_status status = lae_safetensors_write(path, &part, NULL, 0);
+        lae_status status = lae_weights_safetensors_write(path, &part, NULL, 0);
         LAE_FUZZ_CHECK(status == NULL);
     }
     lae_weights_free(&weights);

@@ -44,7 +44,7 @@ static unsigned char *pack(const uint8_t *data, size_t size, size_t *used)
 static void read_zip(const char *path)
 {
     struct lae_raw_file file = {.count = 0};
-    lae_status status = lae_torch_read_zip(path, NULL, &file);
+    lae_status status = lae_weights_torch_read_zip(path, NULL, &file);
     lae_fuzz_raw(&file);
     lae_fuzz_end(status, path);
     lae_fuzz_weights(path);
@@ -54,7 +54,7 @@ static void read_legacy(const uint8_t *data, size_t size)
 {
     struct lae_raw_file file = {.count = 0};
     unsigned char *copy = lae_fuzz_copy(data, size);
-    lae_status status = lae_torch_read_legacy("input", copy, size, NULL, &file);
+    lae_status status = lae_weights_torch_read_legacy("input", copy, size, NULL, &file);
     lae_fuzz_raw(&file);
     lae_fuzz_end(status, "input");
     free(copy);
@@ -63,7 +63,7 @@ static void read_legacy(const uint8_t *data, size_t size)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    if (lae_torch_is_legacy(data, size)) {
+    if (lae_weights_torch_is_legacy(data, size)) {
         read_legacy(data, size);
         return 0;
     }

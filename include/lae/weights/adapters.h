@@ -23,8 +23,8 @@ struct lae_adapters_more {
 
 /* Atomically. `module`: "online" or "offline"; NULL: all that the checkpoint has. Errors: no such
  * module there, classifiers that do not fit together, memory, the path. */
-lae_status lae_adapters_write(const char *path, const struct lae_checkpoint *checkpoint,
-                              const char *module,
-                              const struct lae_adapters_more *more) LAE_MUST_CHECK;
+lae_status lae_weights_write_adapters(const char *path, const struct lae_checkpoint *checkpoint,
+                                      const char *module,
+                                      const struct lae_adapters_more *more) LAE_MUST_CHECK;
 
 #endif
