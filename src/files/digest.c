@@ -43,33 +43,19 @@ static lae_status seek_file(const char *path, int file, uint64_t offset)
     return NULL;
 }
 
-/* The part of `block` [count], which begins at byte `at` of a file, that lies in the range. */
-static void zero_range(unsigned char *block, size_t count, uint64_t at,
-                       const struct lae_digest_range *range)
-{
-    uint64_t from = range->from > at ? range->from : at, end = at + count;
-    uint64_t to = range->to < end ? range->to : end;
-    if (from < to) memset(block + (from - at), 0, (size_t)(to - from));
-}
-
-static lae_status digest_descriptor(const char *path, int file, uint64_t at,
-                                    const struct lae_digest_range *zeroed, EVP_MD_CTX *context,
-                                    unsigned char *block)
+static lae_status digest_rest(const char *path, int file, EVP_MD_CTX *context, unsigned char *block)
 {
     for (;;) {
         ssize_t count = read(file, block, BLOCK);
         if (count == 0) return NULL;
         if (count < 0 && errno == EINTR) continue;
         if (count < 0) return lae_bad_input("%s: cannot be read: %s", path, strerror(errno));
-        zero_range(block, (size_t)count, at, zeroed);
-        at += (uint64_t)count;
         if (EVP_DigestUpdate(context, block, (size_t)count) != 1)
             return lae_failed("libcrypto cannot compute SHA-256");
     }
 }
 
-static lae_status digest_open_file(const char *path, int file, uint64_t offset,
-                                   const struct lae_digest_range *zeroed,
+static lae_status digest_open_file(const char *path, int file, const void *first, size_t count,
                                    char text[LAE_DIGEST_TEXT])
 {
     EVP_MD_CTX *context = EVP_MD_CTX_new();
@@ -78,10 +64,11 @@ static lae_status digest_open_file(const char *path, int file, uint64_t offset,
     lae_status status = NULL;
     if (context == NULL || block == NULL)
         status = lae_out_of_memory(BLOCK, path);
-    else if (EVP_DigestInit_ex(context, EVP_sha256(), NULL) != 1)
+    else if (EVP_DigestInit_ex(context, EVP_sha256(), NULL) != 1 ||
+             EVP_DigestUpdate(context, first, count) != 1)
         status = lae_failed("libcrypto cannot compute SHA-256");
     else
-        status = digest_descriptor(path, file, offset, zeroed, context, block);
+        status = digest_rest(path, file, context, block);
     if (status == NULL && EVP_DigestFinal_ex(context, bytes, NULL) != 1)
         status = lae_failed("libcrypto cannot compute SHA-256");
     if (status == NULL) to_text(bytes, text);
@@ -92,17 +79,17 @@ static lae_status digest_open_file(const char *path, int file, uint64_t offset,
 
 lae_status lae_digest_file(const char *path, uint64_t offset, char text[LAE_DIGEST_TEXT])
 {
-    return lae_digest_file_zeroed(path, offset, (struct lae_digest_range){0}, text);
+    return lae_digest_file_as(path, offset, NULL, 0, text);
 }
 
-lae_status lae_digest_file_zeroed(const char *path, uint64_t offset, struct lae_digest_range zeroed,
-                                  char text[LAE_DIGEST_TEXT])
+lae_status lae_digest_file_as(const char *path, uint64_t offset, const void *first, size_t count,
+                              char text[LAE_DIGEST_TEXT])
 {
     text[0] = '\0';
     int file = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
     if (file < 0) return lae_bad_input("%s: cannot be opened: %s", path, strerror(errno));
-    lae_status status = seek_file(path, file, offset);
-    if (status == NULL) status = digest_open_file(path, file, offset, &zeroed, text);
+    lae_status status = seek_file(path, file, offset + count);
+    if (status == NULL) status = digest_open_file(path, file, first, count, text);
     close(file);
     return status;
 }

@@ -7,6 +7,9 @@
 /* A dataset may be compressed, and deflate gets at most 1032:1. */
 #define LAE_HDF5_MAX_COMPRESSION 1100
 
+/* How hard deflate tries. */
+#define LAE_HDF5_DEFLATE 6
+
 /* What the process that reads the file says first: whether HDF5 opened it. */
 lae_status lae_hdf5_hear(struct lae_hdf5 *file) LAE_MUST_CHECK;
 

@@ -12,9 +12,8 @@
 
 #define PLAIN ((size_t)16 << 10) /* bytes of a matrix that is stored as a whole */
 #define CHUNK ((size_t)64 << 10) /* bytes of a chunk */
-#define LEVEL 6
 
-enum { CHUNK_ROWS = 256, CHUNK_COLUMNS = 32 }; /* of a triangle */
+enum { CHUNK_ROWS = 512, CHUNK_COLUMNS = 64 }; /* of a triangle */
 
 static size_t least(size_t a, size_t b)
 {
@@ -31,7 +30,7 @@ static hid_t chunked(hid_t type, size_t rows, size_t columns, const void *unknow
     H5Pset_chunk(creation, 2, chunk);
     H5Pset_fill_value(creation, type, unknown);
     if (shuffle) H5Pset_shuffle(creation);
-    if (H5Zfilter_avail(H5Z_FILTER_DEFLATE) > 0) H5Pset_deflate(creation, LEVEL);
+    if (H5Zfilter_avail(H5Z_FILTER_DEFLATE) > 0) H5Pset_deflate(creation, LAE_HDF5_DEFLATE);
     return creation;
 }
 

@@ -21,9 +21,15 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#define INDEX_HALF 4                  /* chunks that a full node of an index has at least */
 #define MEMORY_STEP ((size_t)1 << 20) /* by which the memory of a file in the making grows */
 
-/* ---- new files ---- */
+/* ---- new files ----
+ *
+ * A file of the thousandth task has two thousand small datasets, and a thousand such files lie in a
+ * directory. So groups and headers are HDF5 1.8's, a third the size of those before, and the indices
+ * of chunks 1.10's; small values are in their dataset's header. The superblock is 1.8's: after
+ * 1.10's, a file that a viewer was killed with would be refused. */
 
 /* HDF5 builds the file in memory of ours, and leaves it to us when it closes the file. A copy made
  * before (H5Fget_file_image) would be marked as being written still, and be a second one. */
@@ -82,10 +88,11 @@ static lae_status create_in_memory(struct lae_hdf5 *file)
     if (H5Pset_userblock(creation, LAE_SEAL_BYTES) >= 0 &&
         H5Pset_obj_track_times(creation, false) >= 0 &&
         H5Pset_fapl_core(access, MEMORY_STEP, false) >= 0 && build_in(file->image, access) >= 0 &&
-        H5Pset_libver_bounds(access, H5F_LIBVER_EARLIEST, H5F_LIBVER_LATEST) >= 0)
+        H5Pset_libver_bounds(access, H5F_LIBVER_V18, H5F_LIBVER_LATEST) >= 0)
         file->id = H5Fcreate(name, H5F_ACC_TRUNC, creation, access);
     lae_status status = NULL;
-    if (file->id < 0) status = lae_hdf5_fault(LAE_FAILED, file, "cannot be built in memory");
+    if (file->id < 0 || H5Fset_libver_bounds(file->id, H5F_LIBVER_V110, H5F_LIBVER_LATEST) < 0)
+        status = lae_hdf5_fault(LAE_FAILED, file, "cannot be built in memory");
     H5Pclose(access);
     H5Pclose(creation);
     return status;

@@ -3,6 +3,10 @@
 #include <stdio.h>
 #include <string.h>
 
+#define SMALL ((hsize_t)8 << 10)      /* bytes that are kept in a dataset's header */
+#define SMALL_LIST ((hsize_t)2 << 10) /* the same of a list that can be packed */
+#define CHUNK ((hsize_t)16 << 10)     /* values of such a list that are packed at a time */
+
 static hid_t string_type(void)
 {
     hid_t type = H5Tcopy(H5T_C_S1);
@@ -67,12 +71,30 @@ static hid_t make_space(int rank, const size_t *shape)
     return H5Screate_simple(rank, extents, NULL);
 }
 
+/* Small values are in the dataset's header. Numbers of tasks or classes, often mostly one value, are
+ * packed; floats are hardly worth the time. */
+static hid_t properties_for(hid_t stored, hid_t space)
+{
+    hid_t properties = lae_hdf5_dataset_properties();
+    hsize_t values = (hsize_t)H5Sget_simple_extent_npoints(space);
+    hsize_t bytes = values * H5Tget_size(stored), chunk = values < CHUNK ? values : CHUNK;
+    bool list = H5Sget_simple_extent_ndims(space) == 1 && H5Tequal(stored, H5T_IEEE_F32LE) <= 0;
+    if (bytes <= (list ? SMALL_LIST : SMALL)) {
+        H5Pset_layout(properties, H5D_COMPACT);
+    } else if (list && H5Zfilter_avail(H5Z_FILTER_DEFLATE) > 0) {
+        H5Pset_chunk(properties, 1, &chunk);
+        H5Pset_shuffle(properties);
+        H5Pset_deflate(properties, LAE_HDF5_DEFLATE);
+    }
+    return properties;
+}
+
 /* `stored`: the type in the file; `type`: that of the values in memory. */
 static lae_status write_dataset(struct lae_hdf5 *file, const char *name, hid_t stored, hid_t type,
                                 hid_t space, const void *values)
 {
     LAE_TRY(lae_hdf5_make_way(file, name));
-    hid_t creation = lae_hdf5_dataset_properties();
+    hid_t creation = properties_for(stored, space);
     hid_t dataset = H5Dcreate2(file->id, name, stored, space, H5P_DEFAULT, creation, H5P_DEFAULT);
     lae_status status = NULL;
     if (dataset < 0 || H5Dwrite(dataset, type, H5S_ALL, H5S_ALL, H5P_DEFAULT, values) < 0)

@@ -21,6 +21,21 @@ kept=$(tr -s ' \n' ' ' <"$runs/many/log.txt" | sed -n 's/.*, \([0-9]*\) MB at ra
 [ "${kept:-0}" -ge 100 ] && [ "$kept" -lt 200 ] || fail "memory: \"$kept\" MB are announced"
 echo "ok: $kept MB are announced"
 
+# What a further task adds to every file after it: of three vectors of 16 floats (the tiny backbone's
+# features) its classifier and its class's means, and what HDF5 needs to find them. So a thousand
+# files of a thousand tasks come to
+#     1000 first + 1000^2 / 2 growth.
+# shellcheck disable=SC2086
+train 1 growing $settings run.tasks=60 || { cat "$work/growing.err"; fail "sixty tasks"; }
+size_after() { wc -c <"$runs/growing/task_$1.h5"; }
+growth=$((($(size_after 59) - $(size_after 29)) / 30))
+[ "$growth" -lt 640 ] || fail "a task adds $growth bytes to the files after it"
+megabytes=$((($(size_after 01) * 1000 + growth * 500000) / 1000000))
+[ "$megabytes" -lt 400 ] || fail "a thousand such files would be $megabytes MB"
+echo "ok: $growth bytes a task, $megabytes MB for a thousand"
+h5dump -d /head/task_58/weight "$runs/growing/task_59.h5" | grep -q 'SIMPLE { ( 1, 16 )' ||
+    fail "h5dump does not find a task's classifier"
+
 # row FIRST COUNT: of what is stored after the last task.
 row() {
     h5dump -y -d /metrics/ncm_init/accuracy -s "$1" -c "1,$2" "$runs/many/task_02.h5" |

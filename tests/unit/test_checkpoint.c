@@ -623,34 +623,75 @@ static void test_flipped_bits(void **state)
     free(bytes);
 }
 
-/* A viewer that is killed while it has the file open to write in it leaves a flag in the
- * superblock, and nothing else. */
+/* Kills a process that has the file open to write in it: that leaves a flag in the superblock, and
+ * what follows from it. */
+static void kill_viewer_of(const char *path)
+{
+    size_t size;
+    unsigned char *before = load(path, &size);
+    pid_t viewer = fork();
+    if (viewer == 0) {
+        H5Fopen(path, H5F_ACC_RDWR, H5P_DEFAULT);
+        raise(SIGKILL);
+    }
+    assert_int_equal(waitpid(viewer, NULL, 0), viewer);
+    unsigned char *after = load(path, &size);
+    assert_memory_not_equal(before, after, size);
+    free(before);
+    free(after);
+}
+
+static void assert_poke_is_damage(const char *path, size_t position, unsigned char byte)
+{
+    size_t size;
+    int version;
+    unsigned char *bytes = load(path, &size), before = bytes[position];
+    poke(path, position, byte);
+    assert_error(lae_seal_check(path, LAE_CHECKPOINT_FORMAT, 1, NULL, &version), LAE_BAD_INPUT,
+                 path, "damaged", NULL);
+    assert_true(lae_checkpoint_is_damaged(path));
+    poke(path, position, before);
+    free(bytes);
+}
+
 static void test_left_open_by_a_viewer(void **state)
 {
     struct place *place = *state;
     write_example(place->path);
-    size_t size;
-    unsigned char *before = load(place->path, &size);
-    pid_t viewer = fork();
-    if (viewer == 0) {
-        H5Fopen(place->path, H5F_ACC_RDWR, H5P_DEFAULT);
-        raise(SIGKILL);
-    }
-    assert_int_equal(waitpid(viewer, NULL, 0), viewer);
-    unsigned char *after = load(place->path, &size);
-    assert_memory_not_equal(before, after, size);
+    kill_viewer_of(place->path);
     assert_ok(read_and_free(place->path));
     assert_false(lae_checkpoint_is_damaged(place->path));
-    for (size_t flag = 21; flag < 24; flag++) { /* the other bytes of the flags are no such thing */
-        poke(place->path, LAE_SEAL_BYTES + flag, 1);
-        assert_error(read_and_free(place->path), LAE_BAD_INPUT, place->path, "damaged", NULL);
-        assert_true(lae_checkpoint_is_damaged(place->path));
-        poke(place->path, LAE_SEAL_BYTES + flag, 0);
-    }
-    poke(place->path, size / 2, (unsigned char)~before[size / 2]);
-    assert_error(read_and_free(place->path), LAE_BAD_INPUT, place->path, "damaged", NULL);
-    free(before);
-    free(after);
+    size_t size;
+    unsigned char *bytes = load(place->path, &size);
+    for (size_t at = 9; at < 48; at++) /* every other change of the superblock is damage */
+        assert_poke_is_damage(place->path, LAE_SEAL_BYTES + at,
+                              (unsigned char)(bytes[LAE_SEAL_BYTES + at] ^ 2));
+    assert_poke_is_damage(place->path, size / 2, (unsigned char)~bytes[size / 2]);
+    assert_ok(read_and_free(place->path));
+    free(bytes);
+}
+
+/* As versions before this one wrote them: superblock 0, and groups as HDF5 1.6 has them. */
+static void test_earlier_superblock(void **state)
+{
+    struct place *place = *state;
+    int version = 0;
+    size_t size;
+    hid_t creation = H5Pcreate(H5P_FILE_CREATE);
+    H5Pset_userblock(creation, LAE_SEAL_BYTES);
+    H5Fclose(H5Fcreate(place->path, H5F_ACC_TRUNC, creation, H5P_DEFAULT));
+    H5Pclose(creation);
+    unsigned char *bytes = load(place->path, &size);
+    assert_int_equal(bytes[LAE_SEAL_BYTES + 8], 0);
+    assert_ok(lae_seal_stamp(bytes, size, LAE_CHECKPOINT_FORMAT, 1));
+    save(place->path, bytes, size);
+    free(bytes);
+    kill_viewer_of(place->path);
+    assert_ok(lae_seal_check(place->path, LAE_CHECKPOINT_FORMAT, 1, NULL, &version));
+    assert_int_equal(version, 1);
+    assert_false(lae_checkpoint_is_damaged(place->path));
+    for (size_t flag = 21; flag < 24; flag++) /* the other bytes of the flags are no such thing */
+        assert_poke_is_damage(place->path, LAE_SEAL_BYTES + flag, 1);
 }
 
 static void test_damage_is_explained(void **state)
@@ -1346,6 +1387,7 @@ int main(void)
         AT_A_PLACE(test_index_listed),
         AT_A_PLACE(test_flipped_bits),
         AT_A_PLACE(test_left_open_by_a_viewer),
+        AT_A_PLACE(test_earlier_superblock),
         AT_A_PLACE(test_damage_is_explained),
         AT_A_PLACE(test_truncation),
         AT_A_PLACE(test_other_kinds_of_file),

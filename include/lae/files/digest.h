@@ -17,11 +17,8 @@ lae_status lae_digest_memory(const void *data, size_t size,
 lae_status lae_digest_file(const char *path, uint64_t offset,
                            char text[LAE_DIGEST_TEXT]) LAE_MUST_CHECK;
 
-/* The same as if the file's bytes of a range, which counts from its beginning, were zero. */
-struct lae_digest_range {
-    uint64_t from, to; /* to: the first that is not in it */
-};
-lae_status lae_digest_file_zeroed(const char *path, uint64_t offset, struct lae_digest_range zeroed,
-                                  char text[LAE_DIGEST_TEXT]) LAE_MUST_CHECK;
+/* The same as if the bytes from there on began with `first` [count]. The file has as many. */
+lae_status lae_digest_file_as(const char *path, uint64_t offset, const void *first, size_t count,
+                              char text[LAE_DIGEST_TEXT]) LAE_MUST_CHECK;
 
 #endif
