@@ -145,9 +145,11 @@ find_mirror() {
     skip "${LAE_MIRROR:-no mirror within reach} does not have it"
 }
 
-# apt's proxy here is debootstrap's, and apt's in there.
+# apt's proxy here is debootstrap's, and apt's in there; so is what this machine asks of a mirror's age:
+# one that stands still is past its own date.
+check_until=""
 if command -v apt-config >/dev/null; then
-    eval "$(apt-config shell http_proxy Acquire::http::Proxy)"
+    eval "$(apt-config shell http_proxy Acquire::http::Proxy check_until Acquire::Check-Valid-Until)"
     [ -z "${http_proxy:-}" ] || export http_proxy
 fi
 
@@ -180,6 +182,8 @@ settle() {
     uname -n >"$root/etc/hostname"
     [ -z "${http_proxy:-}" ] ||
         echo "Acquire::http::Proxy \"$http_proxy\";" >"$root/etc/apt/apt.conf.d/proxy"
+    [ -z "$check_until" ] ||
+        echo "Acquire::Check-Valid-Until \"$check_until\";" >"$root/etc/apt/apt.conf.d/until"
 }
 
 # The last commit, as others get it. Root is told that it may read another user's checkout.
