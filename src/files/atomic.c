@@ -122,7 +122,7 @@ static lae_status check_place(const char *path)
     char *directory = lae_path_directory(path);
     if (directory == NULL) return lae_out_of_memory(length, "a path");
     lae_status status = NULL;
-    if (!lae_path_is_directory(directory))
+    if (lae_path_is_no_directory(directory))
         status = lae_bad_input("%s: cannot be written: there is no directory %s", path, directory);
     free(directory);
     return status;

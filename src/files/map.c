@@ -167,16 +167,34 @@ void lae_map_close(struct lae_map *map)
     *map = (struct lae_map){0};
 }
 
+enum found { ABSENT, THERE, NO_ANSWER };
+
+/* A disk that fails, or a server of files that has forgotten, does not say that nothing is there. */
+static enum found look(const char *path, struct stat *state)
+{
+    if (stat(path, state) == 0) return THERE;
+    bool absent = errno == ENOENT || errno == ENOTDIR || errno == EACCES || errno == ELOOP ||
+                  errno == ENAMETOOLONG;
+    return absent ? ABSENT : NO_ANSWER;
+}
+
 bool lae_path_exists(const char *path)
 {
     struct stat state;
-    return stat(path, &state) == 0;
+    return look(path, &state) != ABSENT;
 }
 
 bool lae_path_is_directory(const char *path)
 {
     struct stat state;
     return stat(path, &state) == 0 && S_ISDIR(state.st_mode);
+}
+
+bool lae_path_is_no_directory(const char *path)
+{
+    struct stat state;
+    enum found found = look(path, &state);
+    return found == ABSENT || (found == THERE && !S_ISDIR(state.st_mode));
 }
 
 bool lae_path_is_regular(const char *path)
@@ -215,12 +233,17 @@ char *lae_path_join(const char *directory, const char *name)
 
 static lae_status make_directory(const char *path)
 {
+    struct stat state;
     if (mkdir(path, 0777) == 0) return NULL;
     int error = errno;
+    enum found found = look(path, &state);
     /* Asked after the attempt, as another process may make the same directory at this moment; and
      * whatever the error was (EROFS, EACCES), a directory that is there is what we want. */
-    if (lae_path_is_directory(path)) return NULL;
-    if (error == EEXIST) return lae_bad_input("%s: is in the way: it is not a directory", path);
+    if (found == THERE && S_ISDIR(state.st_mode)) return NULL;
+    if (found == NO_ANSWER)
+        error = errno;
+    else if (error == EEXIST)
+        return lae_bad_input("%s: is in the way: it is not a directory", path);
     return lae_bad_input("%s: the directory cannot be made: %s", path, strerror(error));
 }
 

@@ -80,11 +80,14 @@ static lae_status next_number(const char *directory, int *number)
     DIR *stream = opendir(directory);
     if (stream == NULL)
         return lae_bad_input("%s: cannot be listed: %s", directory, strerror(errno));
-    for (struct dirent *entry = readdir(stream); entry != NULL; entry = readdir(stream)) {
+    struct dirent *entry;
+    while (errno = 0, (entry = readdir(stream)) != NULL) {
         int found;
         if (sscanf(entry->d_name, NAME "%8d", &found) == 1 && found >= *number) *number = found + 1;
     }
+    int error = errno;
     closedir(stream);
+    if (error != 0) return lae_bad_input("%s: cannot be listed: %s", directory, strerror(error));
     return NULL;
 }
 

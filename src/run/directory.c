@@ -13,7 +13,10 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
+
+#define INDEX "run.h5"
 
 static lae_status write_config(const struct lae_config *config, const struct lae_run_directory *dir)
 {
@@ -59,9 +62,12 @@ static lae_status check_files(const struct lae_run_directory *dir)
     static const struct {
         const char *name;
         enum lae_own kind;
-    } files[] = {{"lock", LAE_OWN_WRITTEN},          {"log.txt", LAE_OWN_WRITTEN},
-                 {"metrics.jsonl", LAE_OWN_WRITTEN}, {"config.yaml", LAE_OWN_FILE},
-                 {"run.h5", LAE_OWN_FILE},           {RESUME_COMING, LAE_OWN_FILE},
+    } files[] = {{"lock", LAE_OWN_WRITTEN},
+                 {"log.txt", LAE_OWN_WRITTEN},
+                 {"metrics.jsonl", LAE_OWN_WRITTEN},
+                 {"config.yaml", LAE_OWN_FILE},
+                 {INDEX, LAE_OWN_FILE},
+                 {RESUME_COMING, LAE_OWN_FILE},
                  {"events", LAE_OWN_DIRECTORY}};
     lae_status status = NULL;
     for (size_t i = 0; i < sizeof files / sizeof files[0] && status == NULL; i++) {
@@ -243,19 +249,6 @@ static lae_status digest_data(const struct lae_run_directory *dir, const struct 
     return status;
 }
 
-lae_status lae_run_directory_check_whole(struct lae_run_directory *dir,
-                                         const struct lae_config *config, struct lae_log *log)
-{
-    char data[LAE_DIGEST_TEXT], weights[LAE_DIGEST_TEXT], learned[LAE_DIGEST_TEXT];
-    struct lae_recovery_inputs now = {.data = data, .weights = weights};
-    LAE_TRY(digest_data(dir, config, data, learned, &now.learned));
-    LAE_TRY(lae_digest_file(config->model.weights, 0, weights));
-    LAE_TRY(lae_recovery_compare_inputs(dir, &now, log));
-    if (dir->from != NULL) LAE_TRY(lae_recovery_copy(dir));
-    dir->begun = true;
-    return NULL;
-}
-
 /* Writes a checkpoint and reads it back: only a file that proved readable may take another's place.
  */
 static lae_status write_proven(const char *path, const struct lae_job *job,
@@ -294,26 +287,73 @@ static void free_inside(struct inside_paths *paths)
     free(paths->coming);
 }
 
-/* A finished task's file makes the states inside the task superfluous. */
-static lae_status write_task(const struct lae_run_directory *dir, const struct lae_job *job,
-                             const struct lae_state *state, const char *hosts)
+/* A finished task's file belongs into the index, and makes the states inside the task superfluous. */
+static lae_status close_task(const struct lae_run_directory *dir, int finished)
 {
     struct inside_paths inside;
     lae_status status = name_inside(dir, &inside);
-    char *path = lae_recovery_task_path(dir->path, state->finished - 1);
-    char *index = lae_path_join(dir->path, "run.h5");
-    if (status == NULL && (path == NULL || index == NULL)) status = lae_out_of_memory(64, "a path");
-    if (status == NULL) status = write_proven(path, job, state, hosts);
-    if (status == NULL) status = lae_checkpoint_write_index(index, state->finished);
+    char *index = lae_path_join(dir->path, INDEX);
+    if (status == NULL && index == NULL) status = lae_out_of_memory(64, "a path");
+    if (status == NULL) status = lae_checkpoint_write_index(index, finished);
     if (status == NULL) {
         unlink(inside.newest);
         unlink(inside.previous);
         unlink(inside.coming);
     }
-    free(path);
     free(index);
     free_inside(&inside);
     return status;
+}
+
+static bool is_older(const struct timespec *a, const struct timespec *b)
+{
+    return a->tv_sec != b->tv_sec ? a->tv_sec < b->tv_sec : a->tv_nsec < b->tv_nsec;
+}
+
+/* Whether the last task was closed: it is not where the program ended after its file was written. */
+static bool is_closed(const char *task, const char *index, const struct inside_paths *inside)
+{
+    struct stat of_task, of_index;
+    return stat(task, &of_task) == 0 && stat(index, &of_index) == 0 &&
+           !is_older(&of_index.st_mtim, &of_task.st_mtim) && !lae_path_exists(inside->newest) &&
+           !lae_path_exists(inside->previous);
+}
+
+static lae_status close_if_open(const struct lae_run_directory *dir)
+{
+    struct inside_paths inside;
+    lae_status status = name_inside(dir, &inside);
+    char *task = lae_recovery_task_path(dir->path, dir->finished - 1);
+    char *index = lae_path_join(dir->path, INDEX);
+    if (status == NULL && (task == NULL || index == NULL)) status = lae_out_of_memory(64, "a path");
+    bool open = status == NULL && !is_closed(task, index, &inside);
+    free(task);
+    free(index);
+    free_inside(&inside);
+    return open ? close_task(dir, dir->finished) : status;
+}
+
+lae_status lae_run_directory_check_whole(struct lae_run_directory *dir,
+                                         const struct lae_config *config, struct lae_log *log)
+{
+    char data[LAE_DIGEST_TEXT], weights[LAE_DIGEST_TEXT], learned[LAE_DIGEST_TEXT];
+    struct lae_recovery_inputs now = {.data = data, .weights = weights};
+    LAE_TRY(digest_data(dir, config, data, learned, &now.learned));
+    LAE_TRY(lae_digest_file(config->model.weights, 0, weights));
+    LAE_TRY(lae_recovery_compare_inputs(dir, &now, log));
+    if (dir->from != NULL) LAE_TRY(lae_recovery_copy(dir));
+    dir->begun = true;
+    return close_if_open(dir);
+}
+
+static lae_status write_task(const struct lae_run_directory *dir, const struct lae_job *job,
+                             const struct lae_state *state, const char *hosts)
+{
+    char *path = lae_recovery_task_path(dir->path, state->finished - 1);
+    if (path == NULL) return lae_out_of_memory(64, "a path");
+    lae_status status = write_proven(path, job, state, hosts);
+    free(path);
+    return status == NULL ? close_task(dir, state->finished) : status;
 }
 
 /* The newest state becomes the previous one when the coming one is whole: there is a good one at
@@ -324,7 +364,7 @@ static lae_status write_inside(const struct lae_run_directory *dir, const struct
     struct inside_paths paths;
     lae_status status = name_inside(dir, &paths);
     if (status == NULL) status = write_proven(paths.coming, job, state, hosts);
-    if (status == NULL && lae_path_exists(paths.newest))
+    if (status == NULL && lae_path_is_regular(paths.newest))
         status = lae_atomic_rename(paths.newest, paths.previous);
     if (status == NULL) status = lae_atomic_rename(paths.coming, paths.newest);
     free_inside(&paths);

@@ -35,13 +35,16 @@ static lae_status highest_task(const char *directory, int *highest)
     DIR *stream = opendir(directory);
     if (stream == NULL)
         return lae_bad_input("%s: cannot be listed: %s", directory, strerror(errno));
-    for (struct dirent *entry = readdir(stream); entry != NULL; entry = readdir(stream)) {
+    struct dirent *entry;
+    while (errno = 0, (entry = readdir(stream)) != NULL) {
         int task, length = 0;
         bool fits = sscanf(entry->d_name, "task_%5d.h5%n", &task, &length) == 1 && length > 0 &&
                     entry->d_name[length] == '\0';
         if (fits && task > *highest) *highest = task;
     }
+    int error = errno;
     closedir(stream);
+    if (error != 0) return lae_bad_input("%s: cannot be listed: %s", directory, strerror(error));
     return NULL;
 }
 

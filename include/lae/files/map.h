@@ -25,9 +25,12 @@ lae_status lae_map_read(const char *path, struct lae_map *map) LAE_MUST_CHECK;
  * LAE_BAD_INPUT, and not with a bus error alone. */
 void lae_map_name_faults(void);
 
+/* Where a disk or a server of files does not say what is there, something is: to open it tells what is
+ * wrong, while what is not there would be begun anew. */
 bool lae_path_exists(const char *path);
 bool lae_path_is_directory(const char *path);
-bool lae_path_is_regular(const char *path); /* a file, or a link to one */
+bool lae_path_is_no_directory(const char *path); /* nothing, or something else, for certain */
+bool lae_path_is_regular(const char *path);      /* a file, or a link to one */
 
 /* Whether a name has one of these endings, as ".h5", in whatever case, and more than it; `endings`
  * ends with NULL. */
