@@ -4,7 +4,6 @@
 #include "lae/learn/scoring.h"
 #include "lae/learn/step.h"
 #include "lae/run/state.h"
-#include "lae/vit/flops.h"
 
 #include "resident.h"
 
@@ -14,19 +13,6 @@
 #define PEAK_SIDE 2048
 #define PEAK_ATTEMPTS 5
 #define CLASSES 10
-
-static const struct lae_bench_model models[] = {{"tiny", 192, 12, 3},
-                                                {"small", 384, 12, 6},
-                                                {"base", 768, 12, 12},
-                                                {"large", 1024, 24, 16},
-                                                {NULL, 0, 0, 0}};
-
-const struct lae_bench_model *lae_bench_find(const char *name)
-{
-    for (const struct lae_bench_model *model = models; model->name != NULL; model++)
-        if (strcmp(model->name, name) == 0) return model;
-    return NULL;
-}
 
 /* What is measured with. */
 struct session {
@@ -52,28 +38,6 @@ static lae_status adjust(const struct lae_bench_options *options, struct lae_con
     for (size_t i = 0; i < sizeof settings / sizeof settings[0]; i++)
         LAE_TRY(lae_config_set(config, settings[i]));
     config->train.batch_size = options->batch;
-    return NULL;
-}
-
-static lae_status model_dims(const struct lae_bench_model *model, const struct lae_config *config,
-                             struct lae_vit_dims *dims)
-{
-    size_t side = (size_t)config->data.image_size, patch = 16;
-    if (side % patch != 0)
-        return lae_bad_input("data.image_size: %zu is no multiple of the model's patch size %zu",
-                             side, patch);
-    *dims = (struct lae_vit_dims){
-        .width = model->width,
-        .depth = model->depth,
-        .heads = model->heads,
-        .head_dim = model->width / model->heads,
-        .hidden = 4 * model->width,
-        .patch = patch,
-        .image = side,
-        .grid = side / patch,
-        .tokens = 1 + side / patch * (side / patch),
-        .eps = 1e-6F,
-    };
     return NULL;
 }
 
@@ -176,9 +140,9 @@ static void forward_image(void *context, int number, size_t item)
     struct lae_worker *worker = &s->workers.items[number];
     size_t position = (size_t)s->job.dist->rank + item * (size_t)s->job.dist->size;
     if (!lae_worker_load(worker, &s->job, LAE_TRAIN, s->batch[position], NULL)) return;
-    lae_vit_trunk(&s->job.vit, &s->job.pet, worker->pass, worker->image);
-    lae_vit_branch(&s->job.vit, &s->job.pet, s->state.online, worker->pass, NULL, false,
-                   worker->feature);
+    lae_backbone_trunk(s->job.backbone, worker->pass, worker->image);
+    lae_backbone_branch(s->job.backbone, s->state.online, worker->pass, NULL, false,
+                        worker->feature);
     lae_score_linear(&s->job, s->state.classifiers, 0, worker->feature, worker->scores);
 }
 
@@ -231,7 +195,7 @@ static void split_time(struct session *s, double seconds, double split[LAE_WORKS
 {
     int64_t microseconds[LAE_WORKS + 1] = {0};
     for (int i = 0; i < s->workers.count; i++) {
-        const struct lae_stopwatch *watch = lae_vit_workspace_watch(s->workers.items[i].pass);
+        const struct lae_stopwatch *watch = lae_backbone_watch(s->workers.items[i].pass);
         for (int work = 0; work < LAE_WORKS; work++)
             microseconds[work] += (int64_t)(1e6 * watch->seconds[work]);
         microseconds[LAE_WORKS] += (int64_t)(1e6 * seconds);
@@ -248,7 +212,7 @@ static void split_time(struct session *s, double seconds, double split[LAE_WORKS
 static lae_status measure_split(struct session *s, double split[LAE_WORKS])
 {
     for (int i = 0; i < s->workers.count; i++)
-        *lae_vit_workspace_watch(s->workers.items[i].pass) = (struct lae_stopwatch){0};
+        *lae_backbone_watch(s->workers.items[i].pass) = (struct lae_stopwatch){0};
     double began = lae_clock_seconds();
     for (int i = 0; i < s->options->repeats; i++)
         LAE_TRY(gradient(s));
@@ -315,7 +279,7 @@ static void take_shares(const struct lae_bench_result *r, double peak, struct la
 
 static lae_status measure_all(struct session *s, struct lae_bench_result *r)
 {
-    struct lae_vit_flops flops = lae_vit_count_flops(&s->job.vit, &s->job.pet);
+    struct lae_backbone_flops flops = lae_backbone_count_flops(s->job.backbone);
     r->forward_gflop = 1e-9 * (flops.trunk + flops.branch);
     r->train_gflop = r->forward_gflop + 1e-9 * flops.backward;
     LAE_TRY(measure_once(s, forward, &r->step_s));
@@ -324,7 +288,8 @@ static lae_status measure_all(struct session *s, struct lae_bench_result *r)
     r->allreduce_mb = 1e-6 * (double)(s->workers.words * sizeof *s->gradient.sum);
     LAE_TRY(measure(s, move, &r->optimiser_s));
     if (s->state.offline != NULL) LAE_TRY(measure(s, merge, &r->merge_s));
-    size_t stored = 2 * s->job.backbone.total * sizeof(float), packed = s->job.vit.packed;
+    const struct lae_backbone *backbone = s->job.backbone;
+    size_t stored = 2 * backbone->table.total * sizeof(float), packed = backbone->packed;
     r->weights_mb = 1e-6 * (double)(packed > 0 ? packed : stored);
     memory_of(s->job.dist, &r->rank_mb, &r->node_mb); /* before the large products take theirs */
     read_processor(r->processor, sizeof r->processor);
@@ -345,9 +310,10 @@ lae_status lae_bench_run(const struct lae_bench_options *options, struct lae_con
                          struct lae_bench_result *result)
 {
     struct session session = {.options = options};
-    struct lae_vit_dims dims;
+    struct lae_backbone_dims dims;
     LAE_TRY(lae_dist_agree(dist, adjust(options, config)));
-    LAE_TRY(lae_dist_agree(dist, model_dims(options->model, config, &dims)));
+    LAE_TRY(lae_dist_agree(
+        dist, lae_backbone_dims_of_size(options->model, config->data.image_size, &dims)));
     lae_status status = lae_job_open_random(config, &dims, dist, log, &session.job);
     if (status == NULL) status = lae_dist_agree(dist, prepare(&session));
     if (status == NULL) {

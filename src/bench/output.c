@@ -53,9 +53,8 @@ static void print_ceilings(FILE *file, const struct lae_bench_result *r)
 
 void lae_bench_print(FILE *file, const struct lae_bench_result *r)
 {
-    const struct lae_bench_model *model = r->options.model;
-    fprintf(file, "ViT-%s/16 (%zu blocks, width %zu), batch %d, %s by %s\n", model->name,
-            model->depth, model->width, r->options.batch, precision_of(r), backend_of(r));
+    fprintf(file, "%s, batch %d, %s by %s\n", r->options.model->network, r->options.batch,
+            precision_of(r), backend_of(r));
     fprintf(file, "%d rank(s) x %d thread(s) on %d host(s); medians of %d\n\n", r->ranks,
             r->threads, r->hosts, r->options.repeats);
     print_ceilings(file, r);

@@ -36,7 +36,7 @@ static lae_status read_options(const struct lae_arguments *arguments,
 {
     const char *model = arguments->options[OPTION_MODEL];
     *bench = (struct lae_bench_options){
-        .model = lae_bench_find(model != NULL ? model : "base"), .batch = 8, .repeats = 5};
+        .model = lae_backbone_find_size(model != NULL ? model : "base"), .batch = 8, .repeats = 5};
     if (bench->model == NULL)
         return lae_bad_input("--model: %.40s is not known; choose %s", model,
                              options[OPTION_MODEL].help);

@@ -59,7 +59,7 @@ static void judge(const struct lae_evaluator *e, int64_t *count, const float *p,
 static bool find_features(struct lae_evaluator *e, struct lae_worker *worker, size_t image)
 {
     struct kept *kept = &e->kept[e->scoring.learned.task];
-    size_t d = e->job->vit.dims.width, bytes = d * sizeof(float);
+    size_t d = e->job->backbone->feature, bytes = d * sizeof(float);
     float *online = worker->features + LAE_ONLINE * d, *init = worker->features + LAE_INIT * d;
     bool init_known = image < e->init_known;
     if (kept->known) memcpy(online, kept->features + image * d, bytes);
@@ -198,7 +198,7 @@ lae_status lae_evaluator_create(const struct lae_job *job, struct lae_workers *w
 
 static lae_status keep(const struct lae_job *job, int tasks, const char *whose, float **features)
 {
-    size_t floats = share_of(job, tasks) * job->vit.dims.width;
+    size_t floats = share_of(job, tasks) * job->backbone->feature;
     *features = lae_aligned_calloc(floats, sizeof(float));
     return *features != NULL ? NULL : lae_out_of_memory(floats * sizeof(float), whose);
 }
@@ -222,14 +222,15 @@ size_t lae_evaluator_need(const struct lae_job *job)
         lae_scorers_of(job->config->eval.heads, true, plan.modules, plan.ridge);
     bool init = lae_scorers_need(&scorers, LAE_INIT);
     size_t count = share_of(job, job->sequence.tasks);
-    return count * (sizeof(struct test_image) + (init ? job->vit.dims.width * sizeof(float) : 0));
+    return count *
+           (sizeof(struct test_image) + (init ? job->backbone->feature * sizeof(float) : 0));
 }
 
 /* An image has the same place in this rank's list whatever the task. */
 lae_status lae_evaluator_keep_trunks(struct lae_evaluator *e, int tasks, double room)
 {
     const struct lae_job *job = e->job;
-    size_t floats = lae_vit_stream_size(&job->vit), count = share_of(job, tasks);
+    size_t floats = job->backbone->stream, count = share_of(job, tasks);
     size_t most = (size_t)(room / sizeof(float)) / floats;
     size_t kept = count < most ? count : most;
     e->trunks = calloc(count + 1, sizeof *e->trunks);

@@ -63,7 +63,7 @@ static void compute_features(void *context, int number, size_t item)
     const struct lae_job *job = g->job;
     struct lae_worker *worker = &g->workers->items[number];
     int task = g->scoring.learned.task;
-    size_t d = job->vit.dims.width, width = g->width, ranks = (size_t)job->dist->size;
+    size_t d = job->backbone->feature, width = g->width, ranks = (size_t)job->dist->size;
     size_t position = (g->first + item) * ranks + (size_t)job->dist->rank;
     uint32_t image = job->sequence.images[LAE_TRAIN][task].index[position];
     for (int share = 0; share < SHARES; share++)
@@ -194,7 +194,7 @@ static void plan_sums(struct lae_gatherer *g)
 
 static lae_status allocate(struct lae_gatherer *g)
 {
-    size_t d = g->job->vit.dims.width, width = g->width;
+    size_t d = g->job->backbone->feature, width = g->width;
     bool complete = true;
     for (int share = 0; share < SHARES; share++) {
         g->classes[share] = calloc(g->part, sizeof *g->classes[share]);
@@ -259,7 +259,7 @@ static lae_status begin(struct lae_gatherer *g, const struct lae_learned *learne
     for (int i = 0; i < g->sum_count; i++) {
         struct sum *sum = &g->sums[i];
         struct lae_sums_shape shape = {.classes = lae_task_classes(job, learned->task),
-                                       .width = sum->random ? g->width : job->vit.dims.width,
+                                       .width = sum->random ? g->width : job->backbone->feature,
                                        .images = (int64_t)images,
                                        .range = sum->random ? LAE_RANGE_LIFTED : LAE_RANGE_FEATURE};
         g->scoring.needs[sum->module] = true;
@@ -345,7 +345,7 @@ size_t lae_gatherer_need(const struct lae_job *job)
         if (lae_task_classes(job, task) > classes) classes = lae_task_classes(job, task);
     plan_sums(&g);
     for (int i = 0; i < g.sum_count; i++) {
-        size_t width = g.sums[i].random ? g.width : job->vit.dims.width;
+        size_t width = g.sums[i].random ? g.width : job->backbone->feature;
         bytes += (classes * (width + 1) + width * (width + 1) / 2) * sizeof(int64_t);
         if (g.sums[i].share != ASIDE) bytes += part * width * sizeof(float);
     }

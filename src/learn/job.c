@@ -40,7 +40,7 @@ static lae_status check_there(const char *key, const char *path)
 
 /* What is taken in place of what the configuration names. */
 struct instead {
-    const struct lae_vit_dims *drawn; /* of weights that are drawn */
+    const struct lae_backbone_dims *drawn; /* of weights that are drawn */
     bool unlabelled;
     const char *pictures; /* rank 0: images without labels */
     int classes;          /* and the classes they may be of */
@@ -153,7 +153,7 @@ static void check_pixels(const struct lae_job *job, const struct lae_pixels *pix
 }
 
 static lae_status read_weights(struct lae_job *job, struct lae_weights *weights,
-                               struct lae_vit_dims *dims)
+                               struct lae_backbone_dims *dims)
 {
     const struct lae_config *config = job->config;
     if (config->model.weights == NULL)
@@ -163,11 +163,12 @@ static lae_status read_weights(struct lae_job *job, struct lae_weights *weights,
                               "model.weights"));
     memcpy(job->weights_digest, weights->digest, sizeof job->weights_digest);
     check_pixels(job, &weights->pixels);
-    int heads = choose_heads(job, weights);
+    const struct lae_backbone_hints hints = {.image = config->data.image_size,
+                                             .heads = choose_heads(job, weights),
+                                             .eps = weights->layer_norm_eps};
     snprintf(job->heads_from, sizeof job->heads_from, "%s",
              config->model.heads > 0 ? "model.heads" : weights->heads_from);
-    return lae_status_prefix(lae_vit_dims_of(&weights->tensors, config->data.image_size, heads,
-                                             weights->layer_norm_eps, dims),
+    return lae_status_prefix(lae_backbone_dims_of(&weights->tensors, &hints, dims),
                              "model.weights: %s", config->model.weights);
 }
 
@@ -175,8 +176,9 @@ static lae_status read_weights(struct lae_job *job, struct lae_weights *weights,
 static void draw_weights(struct lae_job *job)
 {
     float *weights = job->weights.data;
-    for (size_t i = 0; i < job->backbone.count; i++) {
-        const struct lae_param *item = &job->backbone.items[i];
+    const struct lae_table *table = &job->backbone->table;
+    for (size_t i = 0; i < table->count; i++) {
+        const struct lae_param *item = &table->items[i];
         struct lae_random stream =
             lae_random_stream(job->config->run.seed, LAE_RANDOM_BENCH, 0, 0, (uint32_t)i);
         bool norm = strstr(item->name, "norm") != NULL && strstr(item->name, "weight") != NULL;
@@ -189,33 +191,35 @@ static void draw_weights(struct lae_job *job)
     }
 }
 
-/* weights NULL: drawn. */
+/* The backbone and its weights; weights NULL: drawn. */
 static lae_status fill_weights(struct lae_job *job, const struct lae_weights *weights,
-                               const struct lae_vit_dims *dims)
+                               const struct lae_backbone_dims *dims)
 {
-    LAE_TRY(lae_dist_agree(job->dist, lae_vit_table(dims, &job->backbone)));
-    LAE_TRY(lae_shared_create(job->dist, job->backbone.total * sizeof(float), &job->weights));
+    LAE_TRY(lae_dist_agree(job->dist, lae_backbone_create(dims, &job->backbone)));
+    size_t size = job->backbone->table.total * sizeof(float);
+    LAE_TRY(lae_shared_create(job->dist, size, &job->weights));
     lae_status status = NULL;
     if (job->dist->rank == 0 && weights == NULL)
         draw_weights(job);
     else if (job->dist->rank == 0)
         status = lae_status_prefix(
-            lae_vit_fill(dims, &job->backbone, &weights->tensors, job->weights.data),
+            lae_backbone_fill(job->backbone, &weights->tensors, job->weights.data),
             "model.weights: %s", job->config->model.weights);
     LAE_TRY(lae_dist_agree(job->dist, status));
     lae_shared_publish(job->dist, &job->weights);
     return NULL;
 }
 
-static lae_status open_weights(struct lae_job *job, struct lae_vit_dims *dims)
+static lae_status open_weights(struct lae_job *job)
 {
     struct lae_weights weights = {0};
-    lae_status status = job->dist->rank == 0 ? read_weights(job, &weights, dims) : NULL;
+    struct lae_backbone_dims dims = {0};
+    lae_status status = job->dist->rank == 0 ? read_weights(job, &weights, &dims) : NULL;
     status = lae_dist_agree(job->dist, status);
     if (status == NULL) {
-        lae_dist_broadcast(job->dist, dims, sizeof *dims);
+        lae_dist_broadcast(job->dist, &dims, sizeof dims);
         lae_dist_broadcast(job->dist, job->weights_digest, sizeof job->weights_digest);
-        status = fill_weights(job, &weights, dims);
+        status = fill_weights(job, &weights, &dims);
     }
     lae_weights_free(&weights);
     return status;
@@ -225,29 +229,24 @@ static lae_status open_weights(struct lae_job *job, struct lae_vit_dims *dims)
 static lae_status pack_weights(struct lae_job *job)
 {
     const struct lae_dist *dist = job->dist;
-    if (job->vit.packed == 0) return NULL;
-    LAE_TRY(lae_shared_create(dist, job->vit.packed, &job->packed));
-    LAE_TRY(lae_dist_agree(dist, lae_vit_pack(&job->vit, (size_t)dist->node_rank,
-                                              (size_t)dist->node_size, job->packed.data)));
+    if (job->backbone->packed == 0) return NULL;
+    LAE_TRY(lae_shared_create(dist, job->backbone->packed, &job->packed));
+    LAE_TRY(lae_dist_agree(dist, lae_backbone_pack(job->backbone, (size_t)dist->node_rank,
+                                                   (size_t)dist->node_size, job->packed.data)));
     lae_shared_settle(&job->packed);
-    lae_vit_use_packed(&job->vit, job->packed.data);
+    lae_backbone_use_packed(job->backbone, job->packed.data);
     return NULL;
 }
 
 /* The frozen model and the modules' places in it. */
-static lae_status open_model(struct lae_job *job, const struct lae_kernels *kernels,
-                             const struct lae_vit_dims *drawn)
+static lae_status open_model(struct lae_job *job, const struct lae_backbone_dims *drawn)
 {
     const struct lae_config *config = job->config;
-    const struct lae_arithmetic arithmetic = lae_config_arithmetic(config);
-    struct lae_vit_dims dims = {0};
-    if (drawn != NULL) dims = *drawn;
-    LAE_TRY(drawn != NULL ? fill_weights(job, NULL, drawn) : open_weights(job, &dims));
-    struct lae_pet_dims pet_dims = lae_vit_pet_dims(&dims);
-    lae_status status = lae_pet_create(&config->pet, &pet_dims, (int)dims.depth, &job->pet);
+    LAE_TRY(drawn != NULL ? fill_weights(job, NULL, drawn) : open_weights(job));
+    lae_status status = lae_pet_create(&config->pet, &job->backbone->places, &job->pet);
     if (status == NULL)
-        status = lae_vit_create(&dims, &job->backbone, job->weights.data, kernels, arithmetic,
-                                &job->pet, &job->vit);
+        status = lae_backbone_use(job->backbone, job->weights.data, job->kernels,
+                                  lae_config_arithmetic(config), &job->pet);
     LAE_TRY(lae_dist_agree(job->dist, status));
     return pack_weights(job);
 }
@@ -266,9 +265,9 @@ static lae_status create_team(struct lae_job *job)
     return lae_team_create(asked > 0 ? asked : cores, &job->team);
 }
 
-static lae_status check_fingerprint(struct lae_job *job, const struct lae_kernels *kernels)
+static lae_status check_fingerprint(struct lae_job *job)
 {
-    job->fingerprint = lae_fingerprint(kernels, lae_config_arithmetic(job->config));
+    job->fingerprint = lae_fingerprint(job->kernels, lae_config_arithmetic(job->config));
     LAE_TRY(lae_dist_agree(
         job->dist, job->fingerprint == NULL ? lae_out_of_memory(512, "the fingerprint") : NULL));
     return lae_dist_same(job->dist, LAE_BAD_INPUT, "the software or kind of processor",
@@ -278,13 +277,15 @@ static lae_status check_fingerprint(struct lae_job *job, const struct lae_kernel
 static lae_status open_job(const struct lae_config *config, const struct instead *instead,
                            const struct lae_dist *dist, struct lae_log *log, struct lae_job *job)
 {
-    *job = (struct lae_job){.config = config, .dist = dist, .log = log};
-    job->objective = lae_objective_find("cross_entropy");
-    const struct lae_kernels *kernels = lae_kernels_best();
-    LAE_TRY(check_fingerprint(job, kernels));
+    *job = (struct lae_job){.config = config,
+                            .dist = dist,
+                            .log = log,
+                            .kernels = lae_kernels_best(),
+                            .objective = lae_objective_find("cross_entropy")};
+    LAE_TRY(check_fingerprint(job));
     LAE_TRY(open_dataset(job, instead));
     LAE_TRY(share_dataset(job));
-    LAE_TRY(open_model(job, kernels, instead->drawn));
+    LAE_TRY(open_model(job, instead->drawn));
     LAE_TRY(lae_dist_agree(dist, create_team(job)));
     if (job->dataset.kind == LAE_DATASET_FOLDER) LAE_TRY(pictures_read(job));
     return lae_dist_agree(dist, lae_linear_reserve(lae_team_threads(job->team)));
@@ -296,9 +297,9 @@ lae_status lae_job_open(const struct lae_config *config, const struct lae_dist *
     return open_job(config, &(struct instead){0}, dist, log, job);
 }
 
-lae_status lae_job_open_random(const struct lae_config *config, const struct lae_vit_dims *dims,
-                               const struct lae_dist *dist, struct lae_log *log,
-                               struct lae_job *job)
+lae_status lae_job_open_random(const struct lae_config *config,
+                               const struct lae_backbone_dims *dims, const struct lae_dist *dist,
+                               struct lae_log *log, struct lae_job *job)
 {
     return open_job(config, &(struct instead){.drawn = dims}, dist, log, job);
 }
@@ -315,10 +316,9 @@ void lae_job_close(struct lae_job *job)
 {
     lae_team_free(job->team);
     lae_pet_free(&job->pet);
-    lae_vit_free(&job->vit);
+    lae_backbone_free(job->backbone);
     lae_shared_free(&job->packed);
     lae_shared_free(&job->weights);
-    lae_table_free(&job->backbone);
     lae_sequence_free(&job->sequence);
     lae_dataset_close(&job->dataset);
     lae_shared_free(&job->decoded);

@@ -24,7 +24,7 @@ static lae_status send_head(const struct lae_dist *dist, const struct lae_lift *
 static lae_status join_classifiers(const struct lae_scoring *scoring, float **start)
 {
     const struct lae_job *job = scoring->job;
-    size_t classes = (size_t)job->sequence.classes, d = job->vit.dims.width;
+    size_t classes = (size_t)job->sequence.classes, d = job->backbone->feature;
     *start = calloc(classes * (d + 1), sizeof **start);
     if (*start == NULL)
         return lae_out_of_memory(classes * (d + 1) * sizeof **start, "the tasks' classifiers");
@@ -53,7 +53,7 @@ static lae_status fit_head(const struct lae_scoring *scoring, const struct lae_s
     options.method = scorer->method;
     options.lambda = given ? config->ridge.strengths[0] : statistics->lambda[scorer->module];
     options.align.weight = start;
-    options.align.bias = start + (size_t)job->sequence.classes * job->vit.dims.width;
+    options.align.bias = start + (size_t)job->sequence.classes * job->backbone->feature;
     options.align.seed = config->run.seed;
     options.align.task = (uint32_t)scoring->learned.task;
     lae_status status = lae_head_fit(&options, stats, lift, head);
@@ -114,13 +114,13 @@ static bool find_stream(const struct lae_job *job, struct lae_worker *worker, en
                         uint32_t index, struct lae_trunk *trunk)
 {
     if (trunk != NULL && trunk->known) {
-        lae_vit_load_stream(&job->vit, worker->pass, trunk->stream);
+        lae_backbone_load_stream(job->backbone, worker->pass, trunk->stream);
         return true;
     }
     if (!lae_worker_load(worker, job, split, index, NULL)) return false;
-    lae_vit_trunk(&job->vit, &job->pet, worker->pass, worker->image);
+    lae_backbone_trunk(job->backbone, worker->pass, worker->image);
     if (trunk != NULL && trunk->stream != NULL) {
-        lae_vit_save_stream(&job->vit, worker->pass, trunk->stream);
+        lae_backbone_save_stream(job->backbone, worker->pass, trunk->stream);
         trunk->known = true;
     }
     return true;
@@ -132,7 +132,7 @@ bool lae_scoring_features(const struct lae_scoring *scoring, struct lae_worker *
 {
     const struct lae_job *job = scoring->job;
     const struct lae_learned *learned = &scoring->learned;
-    size_t d = job->vit.dims.width;
+    size_t d = job->backbone->feature;
     bool streams = false; /* the worker has the image's stream */
     for (int m = 0; m < LAE_MODULES; m++) {
         float *feature = worker->features + (size_t)m * d;
@@ -141,8 +141,8 @@ bool lae_scoring_features(const struct lae_scoring *scoring, struct lae_worker *
         if (same < 0 && !streams && !find_stream(job, worker, split, index, trunk)) return false;
         streams = streams || same < 0;
         if (same < 0)
-            lae_vit_branch(&job->vit, &job->pet, learned->module[m], worker->pass, NULL, false,
-                           feature);
+            lae_backbone_branch(job->backbone, learned->module[m], worker->pass, NULL, false,
+                                feature);
         else
             memcpy(feature, worker->features + (size_t)same * d, d * sizeof *feature);
         there |= 1U << m;
@@ -161,7 +161,7 @@ void lae_score_linear(const struct lae_job *job, float *const *classifiers, int 
         job->objective->scores(&shape, classifiers[k], feature, p + seen);
         seen += shape.classes;
     }
-    job->vit.kernels->softmax(p, 1, seen, seen, 1.0F);
+    job->kernels->softmax(p, 1, seen, seen, 1.0F);
 }
 
 /* row [seen] = the larger of the two rows before it. */
@@ -175,7 +175,7 @@ static void larger_of_two(float *row, size_t classes, size_t seen)
 void lae_scoring_rows(const struct lae_scoring *scoring, const float *features, float *rows)
 {
     const struct lae_job *job = scoring->job;
-    size_t classes = (size_t)job->sequence.classes, d = job->vit.dims.width;
+    size_t classes = (size_t)job->sequence.classes, d = job->backbone->feature;
     for (int i = 0; i < scoring->scorers.count; i++) {
         const struct lae_scorer *scorer = &scoring->scorers.items[i];
         const float *feature = features + (size_t)scorer->module * d;

@@ -107,23 +107,23 @@ static void learn_image(void *context, int number, size_t item)
     bool augments = job->config->data.augment != LAE_AUGMENT_NONE;
     bool backward = !batch->classifier_only;
 
-    struct lae_stopwatch *watch = lae_vit_workspace_watch(worker->pass);
+    struct lae_stopwatch *watch = lae_backbone_watch(worker->pass);
     lae_stopwatch_turn(watch, LAE_WORK_DATA);
     if (!lae_worker_load(worker, job, LAE_TRAIN, image, augments ? &augment : NULL)) {
         offend(step, worker, position);
         return;
     }
-    lae_vit_trunk(&job->vit, &job->pet, worker->pass, worker->image);
-    lae_vit_branch(&job->vit, &job->pet, batch->theta, worker->pass, &dropout, backward,
-                   worker->feature);
+    lae_backbone_trunk(job->backbone, worker->pass, worker->image);
+    lae_backbone_branch(job->backbone, batch->theta, worker->pass, &dropout, backward,
+                        worker->feature);
     int output = job->sequence.output_index[lae_dataset_label(&job->dataset, LAE_TRAIN, image)];
     size_t label = (size_t)(output - job->sequence.first_class[batch->task]);
     bool correct;
     lae_stopwatch_turn(watch, LAE_WORK_SUM);
     double loss = lose(step, worker, label, &correct);
     if (backward)
-        lae_vit_backward(&job->vit, &job->pet, batch->theta, worker->pass, &dropout,
-                         worker->d_feature, worker->gradient);
+        lae_backbone_backward(job->backbone, batch->theta, worker->pass, &dropout,
+                              worker->d_feature, worker->gradient);
     lae_stopwatch_turn(watch, LAE_WORK_SUM);
     add_to_sum(step, worker, loss, correct, position);
     lae_stopwatch_turn(watch, LAE_WORK_IDLE);

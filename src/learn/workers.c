@@ -13,7 +13,7 @@ size_t lae_task_classes(const struct lae_job *job, int task)
 
 struct lae_classifier_shape lae_classifier_of(const struct lae_job *job, int task)
 {
-    return (struct lae_classifier_shape){lae_task_classes(job, task), job->vit.dims.width};
+    return (struct lae_classifier_shape){lae_task_classes(job, task), job->backbone->feature};
 }
 
 size_t lae_classifier_count(const struct lae_job *job, int task)
@@ -38,7 +38,7 @@ struct creation {
 static void allocate(const struct lae_job *job, const struct lae_workers *workers,
                      struct lae_worker *worker)
 {
-    size_t side = job->vit.dims.image, width = job->vit.dims.width;
+    size_t side = job->backbone->image, width = job->backbone->feature;
     size_t classes = (size_t)job->sequence.classes;
     worker->rgb = lae_aligned_calloc(job->dataset.pixels * 3, 1);
     worker->image = lae_aligned_calloc(3 * side * side, sizeof(float));
@@ -62,10 +62,10 @@ static void create_worker(void *context, int number, size_t item)
     const struct creation *creation = context;
     const struct lae_job *job = creation->job;
     struct lae_worker *worker = &creation->workers->items[item];
-    worker->status = lae_vit_workspace_create(&job->vit, &job->pet, true, &worker->pass);
+    worker->status = lae_backbone_workspace_create(job->backbone, true, &worker->pass);
     if (worker->status == NULL)
         worker->status = lae_image_workspace_create(
-            (struct lae_size){job->dataset.width, job->dataset.height}, (int)job->vit.dims.image,
+            (struct lae_size){job->dataset.width, job->dataset.height}, (int)job->backbone->image,
             job->config->data.resize, &worker->transform);
     if (worker->status == NULL) allocate(job, creation->workers, worker);
 }
@@ -81,8 +81,8 @@ size_t lae_workers_need(const struct lae_job *job)
 {
     struct lae_workers lengths;
     set_lengths(job, &lengths);
-    size_t side = job->vit.dims.image;
-    return lae_vit_workspace_need(&job->vit, &job->pet, true) + 3 * side * side * sizeof(float) +
+    size_t side = job->backbone->image;
+    return lae_backbone_workspace_need(job->backbone, true) + 3 * side * side * sizeof(float) +
            3 * job->dataset.pixels + lengths.longest * sizeof(float) +
            lengths.words * sizeof(int64_t);
 }
@@ -109,7 +109,7 @@ void lae_workers_free(struct lae_workers *workers)
     for (int i = 0; workers->items != NULL && i < workers->count; i++) {
         struct lae_worker *worker = &workers->items[i];
         lae_status_free(worker->status);
-        lae_vit_workspace_free(worker->pass);
+        lae_backbone_workspace_free(worker->pass);
         lae_image_workspace_free(worker->transform);
         free(worker->rgb);
         free(worker->image);

@@ -1,6 +1,6 @@
 /* scale * up(dropout(act(conv(act(down(h)))))), act(v) = v sigmoid(1.702 v)  (Convpass, Jie & Deng,
- * 2022). The convolution runs over the grid of patches; each token before them goes through it as
- * an image of one pixel. Where only the class token's row is wanted, it is the only token here.
+ * 2022). The convolution runs over the grid of patches; each prefix row goes through it as
+ * an image of one pixel. Where only the first row is wanted, it is the only token here.
  */
 #include "bottleneck.h"
 
@@ -33,12 +33,14 @@ static size_t weights_of(const struct lae_pet_module *module)
     return hidden * hidden * kernel * kernel;
 }
 
-static struct lae_conv_shape shape_of(const struct lae_pet_module *module, bool class_token_only)
+/* Over `rows` rows: all, or the first alone. */
+static struct lae_conv_shape shape_of(const struct lae_pet_module *module, size_t rows)
 {
+    bool all = rows == lae_pet_tokens(module);
     return (struct lae_conv_shape){
-        .singles = class_token_only ? 1 : 1 + module->dims.extra_rows,
-        .rows = class_token_only ? 0 : module->dims.grid_rows,
-        .cols = class_token_only ? 0 : module->dims.grid_cols,
+        .singles = all ? module->dims.prefix_rows : rows,
+        .rows = all ? module->dims.grid_rows : 0,
+        .cols = all ? module->dims.grid_cols : 0,
         .in = hidden_of(module),
         .out = hidden_of(module),
         .kernel = (size_t)module->options.kernel,
@@ -58,7 +60,7 @@ lae_status lae_conv_adapter_prepare(struct lae_pet_site_options *options,
         return lae_bad_input("pet.%s.dropout: %g is not a probability to drop; give 0 or more and "
                              "less than 1",
                              site, options->dropout);
-    size_t tokens = 1 + dims->extra_rows + dims->grid_rows * dims->grid_cols;
+    size_t tokens = dims->prefix_rows + dims->grid_rows * dims->grid_cols;
     if (options->dropout > 0.0 && (size_t)options->hidden > ((size_t)1 << MASK_BITS) / tokens)
         return lae_bad_input(
             "pet.%s.hidden: %d channels of %zu tokens are too many for the dropout "
@@ -112,7 +114,7 @@ size_t lae_conv_adapter_saved(const struct lae_pet_module *module)
 
 size_t lae_conv_adapter_scratch(const struct lae_pet_module *module)
 {
-    struct lae_conv_shape shape = shape_of(module, false);
+    struct lae_conv_shape shape = shape_of(module, lae_pet_tokens(module));
     return 2 * values_of(module) + lae_conv_scratch(&shape);
 }
 
@@ -135,7 +137,7 @@ void lae_conv_adapter_forward(const struct lae_pet_module *module, const float *
                               const struct lae_pet_view *view)
 {
     const struct lae_kernels *kernels = view->kernels;
-    struct lae_conv_shape shape = shape_of(module, view->rows == 1);
+    struct lae_conv_shape shape = shape_of(module, view->rows);
     struct saved saved = saved_of(module, view->saved);
     const float *weight = theta + lae_bottleneck_layout(module).end;
     const float *bias = weight + weights_of(module);
@@ -155,7 +157,7 @@ void lae_conv_adapter_backward(const struct lae_pet_module *module, const float 
                                const struct lae_pet_view *view, float *gradient, float *dh)
 {
     const struct lae_kernels *kernels = view->kernels;
-    struct lae_conv_shape shape = shape_of(module, view->rows == 1);
+    struct lae_conv_shape shape = shape_of(module, view->rows);
     struct saved saved = saved_of(module, view->saved);
     size_t values = values_of(module), conv = lae_bottleneck_layout(module).end;
     size_t count = view->rows * hidden_of(module);

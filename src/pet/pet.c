@@ -104,7 +104,7 @@ lae_status lae_pet_declare(const struct lae_pet_module *module, struct lae_table
 size_t lae_pet_tokens(const struct lae_pet_module *module)
 {
     const struct lae_pet_dims *dims = &module->dims;
-    return 1 + dims->extra_rows + dims->grid_rows * dims->grid_cols;
+    return dims->prefix_rows + dims->grid_rows * dims->grid_cols;
 }
 
 void lae_pet_fill(const struct lae_pet_module *module, const struct lae_table *table, size_t which,
@@ -144,8 +144,11 @@ static lae_status check_blocks(const struct lae_pet_options *options, int depth)
     return NULL;
 }
 
-static lae_status check_site(const struct lae_pet_type *type, enum lae_site site)
+static lae_status check_site(const struct lae_pet_type *type, enum lae_site site, unsigned there)
 {
+    if ((there & 1u << site) == 0)
+        return lae_bad_input("pet.%s.type: this backbone has no such site; leave it none",
+                             site_names[site]);
     if ((type->sites & 1u << site) != 0) return NULL;
     char allowed[128] = "none";
     for (const struct lae_pet_type *other = types; other->name != NULL; other++) {
@@ -171,6 +174,7 @@ static lae_status place(struct lae_pet *pet, const struct lae_pet_site_options *
         .first = pet->table.count,
         .offset = pet->table.total,
     };
+    LAE_TRY(module->type->prepare(&module->options, dims, site_names[site]));
     LAE_TRY(module->type->declare(module, &pet->table));
     module->count = pet->table.total - module->offset;
     pet->count++;
@@ -178,35 +182,42 @@ static lae_status place(struct lae_pet *pet, const struct lae_pet_site_options *
 }
 
 static lae_status place_all(struct lae_pet *pet, const struct lae_pet_options *options,
-                            const struct lae_pet_dims *dims)
+                            const struct lae_places *places)
 {
     for (int i = 0; i < options->block_count; i++) {
-        for (int site = 0; site < LAE_SITES; site++) {
-            if (options->site[site].type == NULL) continue;
-            LAE_TRY(
-                place(pet, &options->site[site], dims, options->blocks[i], (enum lae_site)site));
-        }
+        int block = options->blocks[i];
+        for (int site = 0; site < LAE_SITES; site++)
+            if (options->site[site].type != NULL)
+                LAE_TRY(place(pet, &options->site[site], &places->dims[block], block,
+                              (enum lae_site)site));
     }
     return NULL;
 }
 
-lae_status lae_pet_create(const struct lae_pet_options *options, const struct lae_pet_dims *dims,
-                          int depth, struct lae_pet *pet)
+/* Also where no block has a module. */
+static lae_status check_options(const struct lae_pet_options *options,
+                                const struct lae_places *places)
 {
-    *pet = (struct lae_pet){.first_block = depth};
-    struct lae_pet_options complete = *options;
-    LAE_TRY(check_blocks(options, depth));
+    LAE_TRY(check_blocks(options, places->blocks));
     for (int site = 0; site < LAE_SITES; site++) {
-        struct lae_pet_site_options *at = &complete.site[site];
-        if (at->type == NULL) continue;
-        LAE_TRY(check_site(at->type, (enum lae_site)site));
-        LAE_TRY(at->type->prepare(at, dims, site_names[site]));
+        struct lae_pet_site_options at = options->site[site];
+        if (at.type == NULL) continue;
+        LAE_TRY(check_site(at.type, (enum lae_site)site, places->sites));
+        LAE_TRY(at.type->prepare(&at, &places->dims[0], site_names[site]));
     }
+    return NULL;
+}
+
+lae_status lae_pet_create(const struct lae_pet_options *options, const struct lae_places *places,
+                          struct lae_pet *pet)
+{
+    *pet = (struct lae_pet){.first_block = places->blocks};
+    LAE_TRY(check_options(options, places));
     size_t most = (size_t)options->block_count * LAE_SITES;
     pet->modules = calloc(most > 0 ? most : 1, sizeof *pet->modules);
     if (pet->modules == NULL)
         return lae_out_of_memory(most * sizeof *pet->modules, "the list of PET modules");
-    lae_status status = place_all(pet, &complete, dims);
+    lae_status status = place_all(pet, options, places);
     if (status != NULL) {
         lae_pet_free(pet);
         return status;

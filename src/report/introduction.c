@@ -19,14 +19,10 @@ static const char *plural(int64_t count)
 
 static void tell_backbone(const struct lae_job *job)
 {
-    const struct lae_vit_dims *dims = &job->vit.dims;
-    char from[LAE_ORIGIN_TEXT + 8] = "";
-    if (job->heads_from[0] != '\0') snprintf(from, sizeof from, " (%s)", job->heads_from);
-    lae_log_item(job->log, "backbone",
-                 "ViT: %zu blocks, width %zu, %zu heads%s, patch %zu, images of %zu; %.1f M frozen "
-                 "parameters",
-                 dims->depth, dims->width, dims->heads, from, dims->patch, dims->image,
-                 (double)job->backbone.total * 1e-6);
+    char text[LAE_ORIGIN_TEXT + 160];
+    lae_log_item(job->log, "backbone", "%s; %.1f M frozen parameters",
+                 lae_backbone_describe(job->backbone, job->heads_from, text, sizeof text),
+                 (double)job->backbone->table.total * 1e-6);
 }
 
 /* "0 to 4", "1, 3, 5": the adapted blocks. */
@@ -185,7 +181,7 @@ static void tell_arithmetic(const struct lae_job *job)
                  !bf16                  ? "fp32"
                  : lae_bf16_is_native() ? "bf16"
                                         : "bf16, which this processor multiplies as fp32",
-                 frozen, lae_linear_core(), job->vit.kernels->name);
+                 frozen, lae_linear_core(), job->kernels->name);
     lae_log_note(job->log, "software  %s", job->fingerprint);
 }
 

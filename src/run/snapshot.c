@@ -130,7 +130,7 @@ static lae_status take_classifier(const struct lae_job *job, const float *classi
                                   struct lae_set *head)
 {
     char name[NAME_TEXT];
-    size_t n = lae_task_classes(job, task), d = job->vit.dims.width;
+    size_t n = lae_task_classes(job, task), d = job->backbone->feature;
     struct lae_named *item;
     snprintf(name, sizeof name, "task_%02d/weight", task);
     LAE_TRY(lae_set_add(head, name, 2, (size_t[]){n, d}, &item));
@@ -376,7 +376,7 @@ static lae_status restore_classifier(const struct lae_job *job, const struct lae
                                      int task, float *classifier)
 {
     char name[NAME_TEXT];
-    size_t n = lae_task_classes(job, task), d = job->vit.dims.width;
+    size_t n = lae_task_classes(job, task), d = job->backbone->feature;
     snprintf(name, sizeof name, "task_%02d/weight", task);
     const struct lae_named *weight = lae_set_find(head, name);
     snprintf(name, sizeof name, "task_%02d/bias", task);

@@ -31,7 +31,7 @@ static size_t count_bits(unsigned bits)
 
 static size_t statistics_need(const struct lae_job *job, const struct lae_statistics *plan)
 {
-    size_t classes = (size_t)job->sequence.classes, d = job->vit.dims.width;
+    size_t classes = (size_t)job->sequence.classes, d = job->backbone->feature;
     size_t random = (size_t)job->config->ridge.features;
     return (count_bits(plan->modules) * (classes + d) * d +
             count_bits(plan->ridge) * (classes + random) * random) *

@@ -13,7 +13,7 @@ static bool asks_for_ridge(const struct lae_config *config)
 
 static lae_status create_stats(const struct lae_job *job, struct lae_statistics *statistics)
 {
-    size_t classes = (size_t)job->sequence.classes, width = job->vit.dims.width;
+    size_t classes = (size_t)job->sequence.classes, width = job->backbone->feature;
     for (int m = 0; m < LAE_MODULES; m++) {
         if ((statistics->modules >> m & 1) != 0)
             LAE_TRY(lae_stats_create(classes, width, &statistics->features[m]));
@@ -36,7 +36,7 @@ lae_status lae_statistics_create(const struct lae_job *job, struct lae_statistic
     const struct lae_config *config = job->config;
     *statistics = lae_statistics_plan(config);
     if (statistics->ridge != 0)
-        LAE_TRY(lae_lift_create(config->run.seed, job->vit.dims.width,
+        LAE_TRY(lae_lift_create(config->run.seed, job->backbone->feature,
                                 (size_t)config->ridge.features, &statistics->lift));
     return job->dist->rank == 0 ? create_stats(job, statistics) : NULL;
 }

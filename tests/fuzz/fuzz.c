@@ -2,8 +2,8 @@
 #define _GNU_SOURCE /* mkdtemp */
 #include "fuzz.h"
 
+#include "lae/backbone/backbone.h"
 #include "lae/store/checkpoint.h"
-#include "lae/vit/model.h"
 
 #include <fcntl.h>
 #include <hdf5.h>
@@ -136,15 +136,16 @@ static void check_tensor(const struct lae_named *tensor)
  * to it: their heads are not known, say. */
 static void check_model(const struct lae_weights *weights)
 {
-    struct lae_vit_dims dims;
-    struct lae_table table = {0};
-    lae_status status =
-        lae_vit_dims_of(&weights->tensors, 16, weights->heads, weights->layer_norm_eps, &dims);
+    struct lae_backbone_dims dims;
+    struct lae_backbone *backbone = NULL;
+    const struct lae_backbone_hints hints = {
+        .image = 16, .heads = weights->heads, .eps = weights->layer_norm_eps};
+    lae_status status = lae_backbone_dims_of(&weights->tensors, &hints, &dims);
     if (status == NULL) {
-        status = lae_vit_table(&dims, &table);
-        LAE_FUZZ_CHECK(status != NULL || table.count == weights->tensors.count);
+        status = lae_backbone_create(&dims, &backbone);
+        LAE_FUZZ_CHECK(status != NULL || backbone->table.count == weights->tensors.count);
     }
-    lae_table_free(&table);
+    lae_backbone_free(backbone);
     if (status != NULL) check_error(status, NULL);
     lae_status_free(status);
 }

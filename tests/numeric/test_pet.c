@@ -36,8 +36,14 @@ enum {
     MOST_PARAMS = 2048,
 };
 
-static const struct lae_pet_dims dims = {
-    .width = WIDTH, .grid_rows = GRID_ROWS, .grid_cols = GRID_COLS};
+#define DIMS                                                                                       \
+    {                                                                                              \
+        .width = WIDTH, .prefix_rows = 1, .grid_rows = GRID_ROWS, .grid_cols = GRID_COLS           \
+    }
+
+static const struct lae_places places = {.blocks = DEPTH,
+                                         .sites = 1U << LAE_SITE_ATTN | 1U << LAE_SITE_MLP,
+                                         .dims = {DIMS, DIMS, DIMS, DIMS, DIMS}};
 
 struct problem {
     struct lae_pet pet;
@@ -390,7 +396,7 @@ static void check(enum lae_site site, struct lae_pet_site_options at, size_t row
     options.site[site] = at;
     struct problem *problem = calloc(1, sizeof *problem);
     assert_non_null(problem);
-    assert_ok(lae_pet_create(&options, &dims, DEPTH, &problem->pet));
+    assert_ok(lae_pet_create(&options, &places, &problem->pet));
     assert_true(problem->pet.table.total <= MOST_PARAMS);
     problem->module = lae_pet_at(&problem->pet, BLOCK, site);
     assert_non_null(problem->module);
@@ -524,7 +530,7 @@ static void test_names_of_bottlenecks(void **unused)
         (struct lae_pet_site_options){.type = lae_pet_find("conv_adapter"), .kernel = 3};
     options.site[LAE_SITE_MLP] = (struct lae_pet_site_options){.type = lae_pet_find("adapter")};
     struct lae_pet pet;
-    assert_ok(lae_pet_create(&options, &dims, DEPTH, &pet));
+    assert_ok(lae_pet_create(&options, &places, &pet));
     assert_tensors(&pet.table, expected, sizeof expected / sizeof expected[0]);
     assert_int_equal(pet.count, 2);
     assert_int_equal(pet.first_block, 2);
@@ -561,12 +567,12 @@ static void test_names_in_attention(void **unused)
     struct lae_pet pet;
     options.site[LAE_SITE_ATTN] =
         (struct lae_pet_site_options){.type = lae_pet_find("lora"), .rank = 2};
-    assert_ok(lae_pet_create(&options, &dims, DEPTH, &pet));
+    assert_ok(lae_pet_create(&options, &places, &pet));
     assert_tensors(&pet.table, lora_tensors, sizeof lora_tensors / sizeof lora_tensors[0]);
     lae_pet_free(&pet);
     options.site[LAE_SITE_ATTN] =
         (struct lae_pet_site_options){.type = lae_pet_find("prefix"), .length = 7};
-    assert_ok(lae_pet_create(&options, &dims, DEPTH, &pet));
+    assert_ok(lae_pet_create(&options, &places, &pet));
     assert_tensors(&pet.table, prefix_tensors, sizeof prefix_tensors / sizeof prefix_tensors[0]);
     assert_int_equal(pet.modules[0].type->inserted(&pet.modules[0]), 7);
     lae_pet_free(&pet);
@@ -577,7 +583,7 @@ static void test_no_modules(void **unused)
     (void)unused;
     struct lae_pet pet;
     struct lae_pet_options options = {.blocks = {0, 1}, .block_count = 2};
-    assert_ok(lae_pet_create(&options, &dims, DEPTH, &pet));
+    assert_ok(lae_pet_create(&options, &places, &pet));
     assert_int_equal(pet.count, 0);
     assert_int_equal(pet.table.total, 0);
     assert_int_equal(pet.first_block, DEPTH);
@@ -618,7 +624,7 @@ static void test_initial_bottlenecks(void **unused)
     options.site[LAE_SITE_MLP] = (struct lae_pet_site_options){
         .type = lae_pet_find("conv_adapter"), .hidden = 4, .kernel = 5};
     struct lae_pet pet;
-    assert_ok(lae_pet_create(&options, &dims, DEPTH, &pet));
+    assert_ok(lae_pet_create(&options, &places, &pet));
     float *theta = floats(pet.table.total);
     lae_pet_init(&pet, 99, theta);
     double bound = 1.0 / sqrt(WIDTH), xavier = sqrt(6.0 / (WIDTH + 4));
@@ -646,7 +652,7 @@ static void test_initial_in_attention(void **unused)
     struct lae_pet pet;
     options.site[LAE_SITE_ATTN] =
         (struct lae_pet_site_options){.type = lae_pet_find("lora"), .rank = 5};
-    assert_ok(lae_pet_create(&options, &dims, DEPTH, &pet));
+    assert_ok(lae_pet_create(&options, &places, &pet));
     float *theta = floats(pet.table.total);
     lae_pet_init(&pet, 99, theta);
     double bound = 1.0 / sqrt(WIDTH);
@@ -661,7 +667,7 @@ static void test_initial_in_attention(void **unused)
 
     options.site[LAE_SITE_ATTN] =
         (struct lae_pet_site_options){.type = lae_pet_find("prefix"), .length = 10};
-    assert_ok(lae_pet_create(&options, &dims, DEPTH, &pet));
+    assert_ok(lae_pet_create(&options, &places, &pet));
     theta = floats(pet.table.total);
     lae_pet_init(&pet, 99, theta);
     assert_initial(&pet, theta, "blocks/1/attn/prefix/key/tokens", 0.0, 0.01);
@@ -678,7 +684,7 @@ static void assert_refused(const struct lae_pet_options *options, const char *ke
                            const char *detail)
 {
     struct lae_pet pet;
-    lae_status status = lae_pet_create(options, &dims, DEPTH, &pet);
+    lae_status status = lae_pet_create(options, &places, &pet);
     assert_non_null(status);
     assert_int_equal(lae_status_code(status), LAE_BAD_INPUT);
     const char *message = lae_status_message(status);
@@ -741,17 +747,19 @@ static void test_refused_sites(void **unused)
 static void test_refused_mask(void **unused)
 {
     (void)unused;
-    struct lae_pet_dims large = {.width = WIDTH, .grid_rows = 64, .grid_cols = 64};
+    struct lae_places large = places;
+    for (int block = 0; block < DEPTH; block++)
+        large.dims[block].grid_rows = large.dims[block].grid_cols = 64;
     struct lae_pet_options options = {.blocks = {0}, .block_count = 1};
     options.site[LAE_SITE_ATTN] = (struct lae_pet_site_options){
         .type = lae_pet_find("conv_adapter"), .hidden = 4096, .kernel = 1, .dropout = 0.1};
     struct lae_pet pet;
-    lae_status status = lae_pet_create(&options, &large, DEPTH, &pet);
+    lae_status status = lae_pet_create(&options, &large, &pet);
     assert_non_null(status);
     assert_non_null(strstr(lae_status_message(status), "pet.attn.hidden"));
     lae_status_free(status);
     options.site[LAE_SITE_ATTN].hidden = 4095;
-    assert_ok(lae_pet_create(&options, &large, DEPTH, &pet));
+    assert_ok(lae_pet_create(&options, &large, &pet));
     lae_pet_free(&pet);
 }
 

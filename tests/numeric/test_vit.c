@@ -5,10 +5,10 @@
  *
  * And two promises of the pass itself: what the trunk shares does not change the branch, and the
  * gradient of an image does not depend on what the workspace computed before. */
-#include "lae/base/arena.h"
+#include "../../src/backbone/vit/vit.h"
+
 #include "lae/files/map.h"
 #include "lae/nn/linear.h"
-#include "lae/vit/pass.h"
 
 #include <hdf5.h>
 #include <math.h>
@@ -38,18 +38,17 @@ struct fixture {
     hid_t file;
     double eps;
     int heads;
-    struct lae_table table;
     float *weights;
     struct lae_vit_dims dims;
 };
 
 struct fixture_case {
     hid_t group;
-    struct lae_vit vit;
+    struct lae_backbone *vit;
     struct lae_pet pet;
     float *theta, *image, *gradient, *feature, *d_feature;
     void *packed; /* weights, where the backend packs */
-    struct lae_vit_workspace *workspace;
+    struct lae_backbone_workspace *workspace;
     int label;
     size_t classes;
     float *head_weight, *head_bias;
@@ -107,6 +106,15 @@ static void read_text(hid_t at, const char *name, char *text, size_t size)
     H5Aclose(attribute);
 }
 
+static struct lae_backbone *create_backbone(const struct fixture *fixture)
+{
+    const struct lae_backbone_dims dims =
+        lae_backbone_pack_dims(&lae_vit_family, &fixture->dims, sizeof fixture->dims);
+    struct lae_backbone *vit;
+    ok(lae_backbone_create(&dims, &vit));
+    return vit;
+}
+
 static int setup(void **state)
 {
     const char *source = getenv("LAE_TEST_SOURCE");
@@ -131,16 +139,17 @@ static int setup(void **state)
                                          .tokens = 17,
                                          .eps = (float)fixture.eps};
     assert_int_equal(fixture.heads, 2);
-    ok(lae_vit_table(&fixture.dims, &fixture.table));
-    fixture.weights = calloc(fixture.table.total, sizeof(float));
-    for (size_t i = 0; i < fixture.table.count; i++) {
-        const struct lae_param *item = &fixture.table.items[i];
+    struct lae_backbone *vit = create_backbone(&fixture);
+    fixture.weights = calloc(vit->table.total, sizeof(float));
+    for (size_t i = 0; i < vit->table.count; i++) {
+        const struct lae_param *item = &vit->table.items[i];
         char name[PATH_TEXT];
         snprintf(name, sizeof name, "/backbone/%s", item->name);
         float *values = read_floats(fixture.file, name, item->count);
         memcpy(fixture.weights + item->offset, values, item->count * sizeof *values);
         free(values);
     }
+    lae_backbone_free(vit);
     *state = &fixture;
     return 0;
 }
@@ -149,7 +158,6 @@ static int teardown(void **state)
 {
     struct fixture *fixture = *state;
     free(fixture->weights);
-    lae_table_free(&fixture->table);
     H5Fclose(fixture->file);
     return 0;
 }
@@ -178,11 +186,11 @@ static void read_options(hid_t group, struct lae_pet_options *options)
 /* In three parts, as three ranks of a node would. */
 static void pack(struct fixture_case *c)
 {
-    if (c->vit.packed == 0) return;
-    c->packed = lae_aligned_calloc(c->vit.packed, 1);
+    if (c->vit->packed == 0) return;
+    c->packed = lae_aligned_calloc(c->vit->packed, 1);
     for (size_t part = 0; part < 3; part++)
-        ok(lae_vit_pack(&c->vit, part, 3, c->packed));
-    lae_vit_use_packed(&c->vit, c->packed);
+        ok(lae_backbone_pack(c->vit, part, 3, c->packed));
+    lae_backbone_use_packed(c->vit, c->packed);
 }
 
 static void open_case(const struct fixture *fixture, const char *name, struct fixture_case *c)
@@ -193,10 +201,10 @@ static void open_case(const struct fixture *fixture, const char *name, struct fi
     if (c->group < 0) fail_msg("no case %s", name);
     struct lae_pet_options options;
     read_options(c->group, &options);
-    struct lae_pet_dims dims = lae_vit_pet_dims(&fixture->dims);
-    ok(lae_pet_create(&options, &dims, (int)fixture->dims.depth, &c->pet));
-    ok(lae_vit_create(&fixture->dims, &fixture->table, fixture->weights, lae_kernels_best(),
-                      fixture->arithmetic, &c->pet, &c->vit));
+    c->vit = create_backbone(fixture);
+    ok(lae_pet_create(&options, &c->vit->places, &c->pet));
+    ok(lae_backbone_use(c->vit, fixture->weights, lae_kernels_best(), fixture->arithmetic,
+                        &c->pet));
     pack(c);
     c->theta = calloc(c->pet.table.total, sizeof(float));
     c->gradient = malloc(c->pet.table.total * sizeof(float));
@@ -217,14 +225,14 @@ static void open_case(const struct fixture *fixture, const char *name, struct fi
     c->label = read_int(c->group, "label");
     c->feature = calloc(d, sizeof(float));
     c->d_feature = calloc(d, sizeof(float));
-    ok(lae_vit_workspace_create(&c->vit, &c->pet, true, &c->workspace));
+    ok(lae_backbone_workspace_create(c->vit, true, &c->workspace));
 }
 
 static void close_case(struct fixture_case *c)
 {
     H5Gclose(c->group);
-    lae_vit_workspace_free(c->workspace);
-    lae_vit_free(&c->vit);
+    lae_backbone_workspace_free(c->workspace);
+    lae_backbone_free(c->vit);
     lae_pet_free(&c->pet);
     free(c->packed);
     free(c->theta);
@@ -262,9 +270,9 @@ static void expect(const struct fixture_case *c, const char *name, const char *p
 /* Forward, loss, backward. */
 static void run_case(struct fixture_case *c, float *logits)
 {
-    size_t d = c->vit.dims.width;
-    lae_vit_trunk(&c->vit, &c->pet, c->workspace, c->image);
-    lae_vit_branch(&c->vit, &c->pet, c->theta, c->workspace, NULL, true, c->feature);
+    size_t d = c->vit->feature;
+    lae_backbone_trunk(c->vit, c->workspace, c->image);
+    lae_backbone_branch(c->vit, c->theta, c->workspace, NULL, true, c->feature);
     lae_linear(logits, c->classes, c->feature, c->head_weight, c->head_bias, 1, d, c->classes);
     float d_logits[8];
     double sum = 0.0;
@@ -274,7 +282,7 @@ static void run_case(struct fixture_case *c, float *logits)
         d_logits[i] = (float)(exp((double)logits[i]) / sum - (i == (size_t)c->label ? 1.0 : 0.0));
     lae_linear_backward_input(c->d_feature, d_logits, c->classes, c->head_weight, 1, d, c->classes,
                               0.0F);
-    lae_vit_backward(&c->vit, &c->pet, c->theta, c->workspace, NULL, c->d_feature, c->gradient);
+    lae_backbone_backward(c->vit, c->theta, c->workspace, NULL, c->d_feature, c->gradient);
 }
 
 static void expect_gradients(const struct fixture_case *c, const char *name)
@@ -382,15 +390,15 @@ static void forward_alone_gives_the_same_bits(void **state)
     float logits[8], feature[16];
     open_case(*state, "conv_adapter-adapter-middle", &c);
     run_case(&c, logits);
-    struct lae_vit_workspace *lean;
-    ok(lae_vit_workspace_create(&c.vit, &c.pet, false, &lean));
-    assert_true(lae_vit_workspace_bytes(lean) < lae_vit_workspace_bytes(c.workspace));
-    lae_vit_trunk(&c.vit, &c.pet, lean, c.image);
+    struct lae_backbone_workspace *lean;
+    ok(lae_backbone_workspace_create(c.vit, false, &lean));
+    assert_true(lean->arena.size < c.workspace->arena.size);
+    lae_backbone_trunk(c.vit, lean, c.image);
     for (int again = 0; again < 2; again++) {
-        lae_vit_branch(&c.vit, &c.pet, c.theta, lean, NULL, false, feature);
+        lae_backbone_branch(c.vit, c.theta, lean, NULL, false, feature);
         assert_memory_equal(feature, c.feature, sizeof feature);
     }
-    lae_vit_workspace_free(lean);
+    lae_backbone_workspace_free(lean);
     close_case(&c);
 }
 

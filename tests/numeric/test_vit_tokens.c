@@ -1,7 +1,6 @@
 /* Tokens between the class token and the patches (a distillation token, registers): they go through
  * the blocks as the others do, modules see them, and gradients agree with differences. */
-#include "lae/base/arena.h"
-#include "lae/vit/pass.h"
+#include "../../src/backbone/vit/vit.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -18,12 +17,11 @@ enum { WIDTH = 16, DEPTH = 3, GRID = 2, PATCH = 2, IMAGE = GRID * PATCH };
 
 struct model {
     struct lae_vit_dims dims;
-    struct lae_table table;
     float *weights, *theta, *image;
     struct lae_pet pet;
-    struct lae_vit vit;
+    struct lae_backbone *vit;
     void *packed; /* weights, where the backend packs */
-    struct lae_vit_workspace *workspace;
+    struct lae_backbone_workspace *workspace;
 };
 
 static void ok(lae_status status)
@@ -46,8 +44,9 @@ static void draw(const char *name, float *values, size_t count, double size)
 
 static float *tensor(struct model *m, const char *name)
 {
-    for (size_t i = 0; i < m->table.count; i++)
-        if (strcmp(m->table.items[i].name, name) == 0) return m->weights + m->table.items[i].offset;
+    for (size_t i = 0; i < m->vit->table.count; i++)
+        if (strcmp(m->vit->table.items[i].name, name) == 0)
+            return m->weights + m->vit->table.items[i].offset;
     fail_msg("no tensor %s", name);
     return NULL;
 }
@@ -67,12 +66,14 @@ static void open_model(struct model *m, size_t distillation, size_t registers, c
                                  .registers = registers,
                                  .eps = 1e-6F}};
     m->dims.tokens = lae_vit_prefix_rows(&m->dims) + GRID * GRID;
-    ok(lae_vit_table(&m->dims, &m->table));
-    m->weights = lae_aligned_calloc(m->table.total, sizeof(float));
+    const struct lae_backbone_dims packed =
+        lae_backbone_pack_dims(&lae_vit_family, &m->dims, sizeof m->dims);
+    ok(lae_backbone_create(&packed, &m->vit));
+    m->weights = lae_aligned_calloc(m->vit->table.total, sizeof(float));
     m->image = lae_aligned_calloc(3 * IMAGE * IMAGE, sizeof(float));
-    for (size_t i = 0; i < m->table.count; i++)
-        draw(m->table.items[i].name, m->weights + m->table.items[i].offset, m->table.items[i].count,
-             0.3);
+    for (size_t i = 0; i < m->vit->table.count; i++)
+        draw(m->vit->table.items[i].name, m->weights + m->vit->table.items[i].offset,
+             m->vit->table.items[i].count, 0.3);
     draw("image", m->image, 3 * IMAGE * IMAGE, 1.0);
     struct lae_pet_options options = {.blocks = {0, 1, 2}, .block_count = 3};
     const char *const types[LAE_SITES] = {attn, mlp};
@@ -83,28 +84,26 @@ static void open_model(struct model *m, size_t distillation, size_t registers, c
                                                                .kernel = 3,
                                                                .rank = 2,
                                                                .length = 3};
-    struct lae_pet_dims dims = lae_vit_pet_dims(&m->dims);
-    ok(lae_pet_create(&options, &dims, DEPTH, &m->pet));
+    ok(lae_pet_create(&options, &m->vit->places, &m->pet));
     m->theta = lae_aligned_calloc(m->pet.table.total, sizeof(float));
     for (size_t i = 0; i < m->pet.table.count; i++)
         draw(m->pet.table.items[i].name, m->theta + m->pet.table.items[i].offset,
              m->pet.table.items[i].count, 0.4);
-    ok(lae_vit_create(&m->dims, &m->table, m->weights, lae_kernels_best(),
-                      (struct lae_arithmetic){0}, &m->pet, &m->vit));
-    if (m->vit.packed > 0) {
-        m->packed = lae_aligned_calloc(m->vit.packed, 1);
-        ok(lae_vit_pack(&m->vit, 0, 1, m->packed));
-        lae_vit_use_packed(&m->vit, m->packed);
+    ok(lae_backbone_use(m->vit, m->weights, lae_kernels_best(), (struct lae_arithmetic){0},
+                        &m->pet));
+    if (m->vit->packed > 0) {
+        m->packed = lae_aligned_calloc(m->vit->packed, 1);
+        ok(lae_backbone_pack(m->vit, 0, 1, m->packed));
+        lae_backbone_use_packed(m->vit, m->packed);
     }
-    ok(lae_vit_workspace_create(&m->vit, &m->pet, true, &m->workspace));
+    ok(lae_backbone_workspace_create(m->vit, true, &m->workspace));
 }
 
 static void close_model(struct model *m)
 {
-    lae_vit_workspace_free(m->workspace);
-    lae_vit_free(&m->vit);
+    lae_backbone_workspace_free(m->workspace);
+    lae_backbone_free(m->vit);
     lae_pet_free(&m->pet);
-    lae_table_free(&m->table);
     free(m->weights);
     free(m->theta);
     free(m->image);
@@ -113,8 +112,8 @@ static void close_model(struct model *m)
 
 static void compute(struct model *m, float feature[WIDTH])
 {
-    lae_vit_trunk(&m->vit, &m->pet, m->workspace, m->image);
-    lae_vit_branch(&m->vit, &m->pet, m->theta, m->workspace, NULL, true, feature);
+    lae_backbone_trunk(m->vit, m->workspace, m->image);
+    lae_backbone_branch(m->vit, m->theta, m->workspace, NULL, true, feature);
 }
 
 static double apart(const float *a, const float *b)
@@ -198,7 +197,7 @@ static void gradients_agree_with_differences(void **state)
         draw("d_feature", d_feature, WIDTH, 1.0);
         float *gradient = lae_aligned_calloc(m.pet.table.total, sizeof *gradient);
         loss(&m, d_feature);
-        lae_vit_backward(&m.vit, &m.pet, m.theta, m.workspace, NULL, d_feature, gradient);
+        lae_backbone_backward(m.vit, m.theta, m.workspace, NULL, d_feature, gradient);
         for (size_t i = 0; i < m.pet.table.count; i++) {
             const struct lae_param *item = &m.pet.table.items[i];
             float *theta = m.theta + item->offset, *slope = gradient + item->offset;

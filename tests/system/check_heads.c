@@ -70,9 +70,8 @@ static const float *feature_of(struct check *c, enum lae_split split, uint32_t i
     const struct lae_job *job = &c->opened.job;
     struct lae_worker *worker = &c->workers.items[0];
     if (!lae_worker_load(worker, job, split, image, NULL)) exit(1);
-    lae_vit_trunk(&job->vit, &job->pet, worker->pass, worker->image);
-    lae_vit_branch(&job->vit, &job->pet, module_of(c, m), worker->pass, NULL, false,
-                   worker->feature);
+    lae_backbone_trunk(job->backbone, worker->pass, worker->image);
+    lae_backbone_branch(job->backbone, module_of(c, m), worker->pass, NULL, false, worker->feature);
     return worker->feature;
 }
 
@@ -427,7 +426,7 @@ static void check_task(struct check *c, const char *run, const struct lae_dist *
     stop_on(lae_checkpoint_read(path, NULL, &c->file));
     stop_on(lae_workers_create(&c->opened.job, &c->workers));
     c->classes = (size_t)c->opened.job.sequence.classes;
-    c->width = c->opened.job.vit.dims.width;
+    c->width = c->opened.job.backbone->feature;
     for (int m = 0; m < LAE_MODULES; m++)
         check_module(c, m);
     lae_workers_free(&c->workers);

@@ -1,9 +1,7 @@
-/* The operations that lae_vit_count_flops claims are those that the passes really make: here every
+/* The operations that lae_backbone_count_flops claims are those that the passes really make: here every
  * product goes through a counter on its way to BLAS. */
 #define _GNU_SOURCE
-#include "lae/base/arena.h"
-#include "lae/vit/flops.h"
-#include "lae/vit/pass.h"
+#include "../../src/backbone/vit/vit.h"
 
 #include <cblas.h>
 #include <dlfcn.h>
@@ -44,8 +42,7 @@ static void expect_count(const char *pass, const char *attn, const char *mlp, do
     counted = 0.0;
 }
 
-static void check(const struct lae_vit_dims *dims, const struct lae_table *table,
-                  const float *weights, const char *attn, const char *mlp, int first)
+static void check(const struct lae_vit_dims *dims, const char *attn, const char *mlp, int first)
 {
     struct lae_pet_options options = {.block_count = (int)dims->depth - first};
     for (int i = 0; i < options.block_count; i++)
@@ -54,35 +51,38 @@ static void check(const struct lae_vit_dims *dims, const struct lae_table *table
     options.site[LAE_SITE_ATTN] = options.site[LAE_SITE_MLP] = site;
     options.site[LAE_SITE_ATTN].type = lae_pet_find(attn);
     options.site[LAE_SITE_MLP].type = lae_pet_find(mlp);
-    struct lae_pet_dims pet_dims = lae_vit_pet_dims(dims);
+    const struct lae_backbone_dims packed =
+        lae_backbone_pack_dims(&lae_vit_family, dims, sizeof *dims);
     struct lae_pet pet;
-    struct lae_vit vit;
-    struct lae_vit_workspace *workspace;
-    ok(lae_pet_create(&options, &pet_dims, (int)dims->depth, &pet));
-    ok(lae_vit_create(dims, table, weights, lae_kernels_best(),
-                      (struct lae_arithmetic){LAE_BACKEND_OPENBLAS, LAE_PRECISION_FP32}, &pet,
-                      &vit));
-    ok(lae_vit_workspace_create(&vit, &pet, true, &workspace));
-    struct lae_vit_flops flops = lae_vit_count_flops(&vit, &pet);
+    struct lae_backbone *vit;
+    struct lae_backbone_workspace *workspace;
+    ok(lae_backbone_create(&packed, &vit));
+    float *weights = calloc(vit->table.total, sizeof *weights);
+    ok(lae_pet_create(&options, &vit->places, &pet));
+    ok(lae_backbone_use(vit, weights, lae_kernels_best(),
+                        (struct lae_arithmetic){LAE_BACKEND_OPENBLAS, LAE_PRECISION_FP32}, &pet));
+    ok(lae_backbone_workspace_create(vit, true, &workspace));
+    struct lae_backbone_flops flops = lae_backbone_count_flops(vit);
     float *theta = calloc(pet.table.total, sizeof *theta);
     float *gradient = calloc(pet.table.total, sizeof *gradient);
     float *image = calloc(3 * dims->image * dims->image, sizeof *image);
     float *feature = calloc(dims->width, sizeof *feature);
 
     counted = 0.0;
-    lae_vit_trunk(&vit, &pet, workspace, image);
+    lae_backbone_trunk(vit, workspace, image);
     expect_count("trunk", attn, mlp, flops.trunk);
-    lae_vit_branch(&vit, &pet, theta, workspace, NULL, true, feature);
+    lae_backbone_branch(vit, theta, workspace, NULL, true, feature);
     expect_count("branch", attn, mlp, flops.branch);
-    lae_vit_backward(&vit, &pet, theta, workspace, NULL, feature, gradient);
+    lae_backbone_backward(vit, theta, workspace, NULL, feature, gradient);
     expect_count("backward", attn, mlp, flops.backward);
 
     free(theta);
     free(gradient);
     free(image);
     free(feature);
-    lae_vit_workspace_free(workspace);
-    lae_vit_free(&vit);
+    free(weights);
+    lae_backbone_workspace_free(workspace);
+    lae_backbone_free(vit);
     lae_pet_free(&pet);
 }
 
@@ -103,14 +103,9 @@ static void claims_are_what_is_computed(void **state)
         {"adapter", "none"},      {"none", "adapter"},         {"conv_adapter", "conv_adapter"},
         {"lora", "none"},         {"prefix", "none"},          {"prefix", "adapter"},
         {"none", "conv_adapter"}, {"adapter", "conv_adapter"}, {"lora", "adapter"}};
-    struct lae_table table = {0};
-    ok(lae_vit_table(&dims, &table));
-    float *weights = calloc(table.total, sizeof *weights);
     for (size_t i = 0; i < sizeof pairs / sizeof pairs[0]; i++)
         for (int first = 0; first < 3; first++)
-            check(&dims, &table, weights, pairs[i][0], pairs[i][1], first);
-    free(weights);
-    lae_table_free(&table);
+            check(&dims, pairs[i][0], pairs[i][1], first);
 }
 
 int main(void)

@@ -1,5 +1,5 @@
 /* How fast the machine is, and how much of that the program gets: images a second of the forward
- * pass and of the training step, of a Vision Transformer with random weights, beside two rates of
+ * pass and of the training step, of a backbone with random weights, beside two rates of
  * the same run: what the processor's instructions can do at most, and what a library's large
  * product of matrices gets of it.
  *
@@ -14,16 +14,8 @@
 
 #include <stdio.h>
 
-/* A published size of the Vision Transformer, patch 16. */
-struct lae_bench_model {
-    const char *name; /* "tiny", ... */
-    size_t width, depth, heads;
-};
-
-const struct lae_bench_model *lae_bench_find(const char *name); /* NULL: unknown */
-
 struct lae_bench_options {
-    const struct lae_bench_model *model;
+    const struct lae_backbone_size *model;
     int batch;   /* images of a step, all ranks together */
     int repeats; /* of each measurement; the median counts */
 };

@@ -6,6 +6,7 @@
 #ifndef LAE_LEARN_JOB_H
 #define LAE_LEARN_JOB_H
 
+#include "lae/backbone/backbone.h"
 #include "lae/base/log.h"
 #include "lae/base/team.h"
 #include "lae/config/config.h"
@@ -14,7 +15,6 @@
 #include "lae/dist/dist.h"
 #include "lae/objective/objective.h"
 #include "lae/pet/pet.h"
-#include "lae/vit/model.h"
 #include "lae/weights/weights.h"
 
 struct lae_job {
@@ -27,10 +27,10 @@ struct lae_job {
     struct lae_shared decoded; /* a folder's images, where they are decoded once */
     lae_status refused;        /* images without labels that were left out as no good, or NULL */
     struct lae_sequence sequence;
-    struct lae_table backbone; /* of the frozen weights */
-    struct lae_shared weights; /* as stored */
+    const struct lae_kernels *kernels;
+    struct lae_backbone *backbone;
+    struct lae_shared weights; /* the backbone's, as stored */
     struct lae_shared packed;  /* as the backend wants them, where it does */
-    struct lae_vit vit;
     struct lae_pet pet;
     const struct lae_objective *objective;
     char data_digest[65], weights_digest[65]; /* SHA-256 */
@@ -49,9 +49,9 @@ lae_status lae_job_open(const struct lae_config *config, const struct lae_dist *
 
 /* The same with a backbone of these shapes and random weights, drawn from run.seed: to measure
  * with, where no weight file is needed. */
-lae_status lae_job_open_random(const struct lae_config *config, const struct lae_vit_dims *dims,
-                               const struct lae_dist *dist, struct lae_log *log,
-                               struct lae_job *job) LAE_MUST_CHECK;
+lae_status lae_job_open_random(const struct lae_config *config,
+                               const struct lae_backbone_dims *dims, const struct lae_dist *dist,
+                               struct lae_log *log, struct lae_job *job) LAE_MUST_CHECK;
 
 /* The same with images that are not labelled (lae_dataset_open_pictures; `path` and `classes` are
  * rank 0's) in place of the configuration's dataset, which is not looked for. */

@@ -25,7 +25,7 @@ void lae_scoring_close(struct lae_scoring *scoring); /* zeroed: allowed */
 
 /* What the blocks below the first adapted one made of an image, for when it comes again. */
 struct lae_trunk {
-    float *stream; /* [lae_vit_stream_size]; NULL: it is not kept */
+    float *stream; /* [backbone->stream]; NULL: it is not kept */
     bool known;
 };
 

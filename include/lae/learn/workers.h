@@ -6,12 +6,11 @@
 #include "lae/data/image.h"
 #include "lae/learn/job.h"
 #include "lae/run/scorers.h"
-#include "lae/vit/pass.h"
 
 #include <stdint.h>
 
 struct lae_worker {
-    struct lae_vit_workspace *pass;
+    struct lae_backbone_workspace *pass;
     struct lae_image_workspace *transform;
     uint8_t *rgb;   /* [height, width, 3] an image's pixels, of the largest one */
     float *image;   /* [3, S, S] the model's input */

@@ -40,11 +40,19 @@ struct lae_pet_options {
     struct lae_pet_site_options site[LAE_SITES];
 };
 
-/* Shapes of the backbone that modules depend on. */
+/* The rows that a module sees beside one block: prefix rows (a class token, registers; none in a
+ * map), then those of a grid. */
 struct lae_pet_dims {
-    size_t width;                /* D */
-    size_t extra_rows;           /* tokens between the class token and the patches */
-    size_t grid_rows, grid_cols; /* patches; tokens = 1 + extra_rows + grid_rows * grid_cols */
+    size_t width; /* D */
+    size_t prefix_rows;
+    size_t grid_rows, grid_cols; /* tokens: N = prefix_rows + grid_rows * grid_cols */
+};
+
+/* Where modules may be beside a backbone. */
+struct lae_places {
+    int blocks;     /* at least 1, in the order in which they are counted */
+    unsigned sites; /* bit 1 << site set: each block has it */
+    struct lae_pet_dims dims[LAE_MAX_BLOCKS]; /* [blocks] of both sites */
 };
 
 /* One module at its place. */
@@ -62,11 +70,11 @@ struct lae_pet_module {
 /* What a module sees of its site, for one image. N tokens, D width. */
 struct lae_pet_view {
     const struct lae_kernels *kernels;
-    const float *h; /* [N, D] the site's input, LN1(x) or LN2(x); row 0 is the class token */
-    size_t rows;   /* rows of the branch's output that are wanted: N, or 1 (class token) in the last
-                      block. h has at least these rows; all N at the attention site */
-    size_t tokens; /* N */
-    float *out;    /* forward: [rows, D], added to. backward: its gradient, read only */
+    const float *h; /* [N, D] the site's input, LN1(x) or LN2(x) */
+    size_t rows;    /* rows of the branch's output that are wanted: N, or 1 (the first prefix row)
+                       where nothing else is read later. h has at least these; all N at attn */
+    size_t tokens;  /* N */
+    float *out;     /* forward: [rows, D], added to. backward: its gradient, read only */
     /* Attention site alone: rows of keys and values, row stride kv_stride. The type's inserted rows
      * (prefix) come first, then the N tokens'. forward: read and written; backward: gradients. */
     float *key, *value;
@@ -119,13 +127,13 @@ struct lae_pet {
     struct lae_pet_module *modules; /* [count], in order of block, then site */
     size_t count;
     struct lae_table table; /* of all their tensors */
-    int first_block;        /* the lowest adapted block; `depth` where there is none */
+    int first_block;        /* the lowest adapted block; how many blocks there are, where none is */
 };
 
-/* Places modules as the options say in a backbone of `depth` blocks. Errors name the key: a block
- * past the depth, a type not allowed at a site, an even kernel, sizes below 1. */
-lae_status lae_pet_create(const struct lae_pet_options *options, const struct lae_pet_dims *dims,
-                          int depth, struct lae_pet *pet) LAE_MUST_CHECK;
+/* Places modules as the options say. Errors name the key: a block past the last, a type not allowed
+ * at a site, a site that the backbone has not, an even kernel, sizes below 1. */
+lae_status lae_pet_create(const struct lae_pet_options *options, const struct lae_places *places,
+                          struct lae_pet *pet) LAE_MUST_CHECK;
 void lae_pet_free(struct lae_pet *pet);
 
 /* Initial values of all modules into theta [pet->table.total]. */

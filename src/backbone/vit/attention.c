@@ -11,10 +11,10 @@
 
 #define SUM_FLOOR 1e-12F
 
-struct attention_shape attention_shape(const struct lae_vit_dims *dims, size_t queries,
-                                       size_t inserted)
+struct lae_vit_attention_shape lae_vit_attention_shape(const struct lae_vit_dims *dims,
+                                                       size_t queries, size_t inserted)
 {
-    return (struct attention_shape){
+    return (struct lae_vit_attention_shape){
         .width = dims->width,
         .heads = dims->heads,
         .head_dim = dims->head_dim,
@@ -24,8 +24,8 @@ struct attention_shape attention_shape(const struct lae_vit_dims *dims, size_t q
     };
 }
 
-lae_status attention_declare(const struct attention_shape *shape, bool back,
-                             struct lae_products *products, struct lae_attention *numbers)
+lae_status lae_vit_attention_declare(const struct lae_vit_attention_shape *shape, bool back,
+                                     struct lae_products *products, struct lae_vit_head *numbers)
 {
     size_t rows = shape->queries, keys = shape->inserted + shape->tokens, dim = shape->head_dim;
     size_t d = shape->width, step = 3 * d;
@@ -44,13 +44,13 @@ lae_status attention_declare(const struct attention_shape *shape, bool back,
     return lae_products_add_pair(products, &d_query, &numbers->d_query);
 }
 
-static float score_scale(const struct attention_shape *shape)
+static float score_scale(const struct lae_vit_attention_shape *shape)
 {
     return 1.0F / sqrtf((float)shape->head_dim);
 }
 
 /* p [queries, keys]: the first L columns become p / s, s into sums [queries]. */
-static void normalise_inserted(const struct attention_shape *shape, float *p, size_t keys,
+static void normalise_inserted(const struct lae_vit_attention_shape *shape, float *p, size_t keys,
                                float *sums)
 {
     for (size_t row = 0; row < shape->queries; row++, p += keys) {
@@ -65,8 +65,8 @@ static void normalise_inserted(const struct attention_shape *shape, float *p, si
 }
 
 /* Undoes normalise_inserted in p and carries the gradient dp [queries, keys] through it. */
-static void normalise_inserted_backward(const struct attention_shape *shape, float *p, float *dp,
-                                        size_t keys, const float *sums)
+static void normalise_inserted_backward(const struct lae_vit_attention_shape *shape, float *p,
+                                        float *dp, size_t keys, const float *sums)
 {
     for (size_t row = 0; row < shape->queries; row++, p += keys, dp += keys) {
         bool floored = !(sums[row] > SUM_FLOOR);
@@ -81,11 +81,11 @@ static void normalise_inserted_backward(const struct attention_shape *shape, flo
     }
 }
 
-void attention_forward(const struct attention *attention, const float *qkv, float *weights,
-                       float *inserted_sum, float *out)
+void lae_vit_attention_forward(const struct lae_vit_attention *attention, const float *qkv,
+                               float *weights, float *inserted_sum, float *out)
 {
-    const struct attention_shape *shape = &attention->shape;
-    const struct lae_attention *products = attention->products;
+    const struct lae_vit_attention_shape *shape = &attention->shape;
+    const struct lae_vit_head *products = attention->products;
     size_t d = shape->width, step = 3 * d, keys = shape->inserted + shape->tokens;
     for (size_t head = 0; head < shape->heads; head++) {
         const float *key = qkv + d + head * shape->head_dim, *value = key + d;
@@ -99,12 +99,12 @@ void attention_forward(const struct attention *attention, const float *qkv, floa
     }
 }
 
-void attention_backward(const struct attention *attention, const float *qkv, float *weights,
-                        const float *inserted_sum, const float *d_out, bool want_queries,
-                        float *d_qkv, float *scratch)
+void lae_vit_attention_backward(const struct lae_vit_attention *attention, const float *qkv,
+                                float *weights, const float *inserted_sum, const float *d_out,
+                                bool want_queries, float *d_qkv, float *scratch)
 {
-    const struct attention_shape *shape = &attention->shape;
-    const struct lae_attention *products = attention->products;
+    const struct lae_vit_attention_shape *shape = &attention->shape;
+    const struct lae_vit_head *products = attention->products;
     struct lae_runner *runner = attention->runner;
     size_t d = shape->width, step = 3 * d, keys = shape->inserted + shape->tokens;
     size_t dim = shape->head_dim, rows = shape->queries;

@@ -1,6 +1,4 @@
-#include "lae/vit/model.h"
-
-#include "frozen.h"
+#include "vit.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -8,20 +6,6 @@
 #include <string.h>
 
 #define NAME_TEXT 96
-
-/* The tensor of that name, or an error. */
-static lae_status need(const struct lae_set *tensors, const char *name, int rank,
-                       const struct lae_named **found)
-{
-    *found = lae_set_find(tensors, name);
-    if (*found == NULL) return lae_bad_input("tensor %s is missing", name);
-    if ((*found)->rank != rank) {
-        char shape[LAE_SHAPE_TEXT];
-        return lae_bad_input("tensor %s has shape %s; %d dimensions are wanted", name,
-                             lae_shape_text((*found)->rank, (*found)->shape, shape), rank);
-    }
-    return NULL;
-}
 
 static size_t count_blocks(const struct lae_set *tensors)
 {
@@ -56,31 +40,72 @@ static size_t count_rows(const struct lae_set *tensors, const char *name)
     return tensor != NULL && tensor->rank == 3 ? tensor->shape[1] : 0;
 }
 
-lae_status lae_vit_dims_of(const struct lae_set *tensors, int image, int heads, double eps,
-                           struct lae_vit_dims *dims)
+static bool claims(const struct lae_set *tensors)
 {
-    const struct lae_named *patch, *fc1;
-    LAE_TRY(need(tensors, "patch_embed/proj/weight", 4, &patch));
-    LAE_TRY(need(tensors, "blocks/0/mlp/fc1/weight", 2, &fc1));
-    *dims = (struct lae_vit_dims){
-        .width = patch->shape[0],
-        .depth = count_blocks(tensors),
-        .hidden = fc1->shape[0],
-        .patch = patch->shape[2],
-        .image = (size_t)image,
-        .distillation = count_rows(tensors, "dist_token"),
-        .registers = count_rows(tensors, "reg_token"),
-        .eps = (float)eps,
-    };
-    LAE_TRY(choose_heads(heads, dims));
-    if (dims->depth == LAE_MAX_BLOCKS)
-        return lae_bad_input("the model has %d blocks or more; fewer are supported",
-                             LAE_MAX_BLOCKS);
+    return lae_set_find(tensors, "patch_embed/proj/weight") != NULL &&
+           lae_set_find(tensors, "blocks/0/attn/qkv/weight") != NULL;
+}
+
+/* What follows from patch and image. */
+static lae_status divide_image(struct lae_vit_dims *dims)
+{
     if (dims->image < dims->patch || dims->image % dims->patch != 0)
         return lae_bad_input("data.image_size: %zu is no multiple of the model's patch size %zu",
                              dims->image, dims->patch);
     dims->grid = dims->image / dims->patch;
     dims->tokens = lae_vit_prefix_rows(dims) + dims->grid * dims->grid;
+    return NULL;
+}
+
+static lae_status dims_of(const struct lae_set *tensors, const struct lae_backbone_hints *hints,
+                          struct lae_backbone_dims *packed)
+{
+    const struct lae_named *patch, *fc1;
+    LAE_TRY(lae_backbone_need(tensors, "patch_embed/proj/weight", 4, &patch));
+    LAE_TRY(lae_backbone_need(tensors, "blocks/0/mlp/fc1/weight", 2, &fc1));
+    struct lae_vit_dims dims = {
+        .width = patch->shape[0],
+        .depth = count_blocks(tensors),
+        .hidden = fc1->shape[0],
+        .patch = patch->shape[2],
+        .image = (size_t)hints->image,
+        .distillation = count_rows(tensors, "dist_token"),
+        .registers = count_rows(tensors, "reg_token"),
+        .eps = (float)hints->eps,
+    };
+    LAE_TRY(choose_heads(hints->heads, &dims));
+    if (dims.depth == LAE_MAX_BLOCKS)
+        return lae_bad_input("the model has %d blocks or more; fewer are supported",
+                             LAE_MAX_BLOCKS);
+    LAE_TRY(divide_image(&dims));
+    *packed = lae_backbone_pack_dims(&lae_vit_family, &dims, sizeof dims);
+    return NULL;
+}
+
+/* Published sizes, with patches of 16. */
+static const struct lae_backbone_size sizes[] = {{"tiny", "ViT-tiny/16 (12 blocks, width 192)"},
+                                                 {"small", "ViT-small/16 (12 blocks, width 384)"},
+                                                 {"base", "ViT-base/16 (12 blocks, width 768)"},
+                                                 {"large", "ViT-large/16 (24 blocks, width 1024)"},
+                                                 {NULL, NULL}};
+
+static lae_status dims_of_size(size_t size, int image, struct lae_backbone_dims *packed)
+{
+    static const struct {
+        size_t width, depth, heads;
+    } known[] = {{192, 12, 3}, {384, 12, 6}, {768, 12, 12}, {1024, 24, 16}};
+    struct lae_vit_dims dims = {
+        .width = known[size].width,
+        .depth = known[size].depth,
+        .heads = known[size].heads,
+        .head_dim = known[size].width / known[size].heads,
+        .hidden = 4 * known[size].width,
+        .patch = 16,
+        .image = (size_t)image,
+        .eps = 1e-6F,
+    };
+    LAE_TRY(divide_image(&dims));
+    *packed = lae_backbone_pack_dims(&lae_vit_family, &dims, sizeof dims);
     return NULL;
 }
 
@@ -111,8 +136,10 @@ static lae_status add_block(struct lae_table *table, const struct lae_vit_dims *
     return add(table, prefix, "mlp/fc2/bias", 1, d, 0);
 }
 
-lae_status lae_vit_table(const struct lae_vit_dims *dims, struct lae_table *table)
+static lae_status declare(struct lae_backbone *backbone)
 {
+    const struct lae_vit_dims *dims = &lae_vit_of(backbone)->dims;
+    struct lae_table *table = &backbone->table;
     size_t d = dims->width;
     LAE_TRY(lae_table_add(table, "cls_token", 3, (size_t[]){1, 1, d}));
     if (dims->distillation > 0)
@@ -143,29 +170,14 @@ static lae_status fill_positions(const struct lae_vit_dims *dims, const struct l
     return NULL;
 }
 
-lae_status lae_vit_fill(const struct lae_vit_dims *dims, const struct lae_table *table,
-                        const struct lae_set *tensors, float *weights)
+static lae_status convert(const struct lae_backbone *backbone, const struct lae_param *item,
+                          const struct lae_named *tensor, float *out, bool *converted)
 {
-    for (size_t i = 0; i < table->count; i++) {
-        const struct lae_param *item = &table->items[i];
-        const struct lae_named *source;
-        LAE_TRY(need(tensors, item->name, item->rank, &source));
-        if (strcmp(item->name, "pos_embed") == 0) {
-            LAE_TRY(fill_positions(dims, source, weights + item->offset));
-            continue;
-        }
-        if (memcmp(source->shape, item->shape, (size_t)item->rank * sizeof item->shape[0]) != 0) {
-            char found[LAE_SHAPE_TEXT], wanted[LAE_SHAPE_TEXT];
-            return lae_bad_input("tensor %s has shape %s; %s is wanted", item->name,
-                                 lae_shape_text(source->rank, source->shape, found),
-                                 lae_shape_text(item->rank, item->shape, wanted));
-        }
-        memcpy(weights + item->offset, source->data, item->count * sizeof *weights);
-    }
-    return NULL;
+    *converted = strcmp(item->name, "pos_embed") == 0;
+    return *converted ? fill_positions(&lae_vit_of(backbone)->dims, tensor, out) : NULL;
 }
 
-/* Hands out the table's tensors one after the other, in the order lae_vit_table made them. */
+/* Hands out the table's tensors one after the other, in the order in which it was made. */
 struct cursor {
     const struct lae_table *table;
     const float *weights;
@@ -198,9 +210,9 @@ static void point_block(struct cursor *cursor, size_t width, struct lae_vit_bloc
     take_frozen(cursor, &block->fc2);
 }
 
-static void point(const struct lae_table *table, const float *weights, struct lae_vit *vit)
+static void point(struct lae_vit *vit, const float *weights)
 {
-    struct cursor cursor = {table, weights, 0};
+    struct cursor cursor = {&vit->base.table, weights, 0};
     vit->cls_token = take(&cursor);
     if (vit->dims.distillation > 0) vit->dist_token = take(&cursor);
     if (vit->dims.registers > 0) vit->reg_token = take(&cursor);
@@ -212,34 +224,75 @@ static void point(const struct lae_table *table, const float *weights, struct la
     vit->norm_bias = take(&cursor);
 }
 
-lae_status lae_vit_create(const struct lae_vit_dims *dims, const struct lae_table *table,
-                          const float *weights, const struct lae_kernels *kernels,
-                          struct lae_arithmetic arithmetic, const struct lae_pet *pet,
-                          struct lae_vit *vit)
+static lae_status use(struct lae_backbone *backbone, const float *weights)
 {
-    *vit = (struct lae_vit){.dims = *dims, .kernels = kernels};
-    size_t most = 1 + FROZEN_OF_BLOCK * dims->depth;
+    struct lae_vit *vit = (struct lae_vit *)backbone;
+    point(vit, weights);
+    return lae_vit_declare_products(vit);
+}
+
+static void set_places(const struct lae_vit_dims *dims, struct lae_places *places)
+{
+    places->blocks = (int)dims->depth;
+    places->sites = 1U << LAE_SITE_ATTN | 1U << LAE_SITE_MLP;
+    for (size_t block = 0; block < dims->depth; block++)
+        places->dims[block] = (struct lae_pet_dims){.width = dims->width,
+                                                    .prefix_rows = lae_vit_prefix_rows(dims),
+                                                    .grid_rows = dims->grid,
+                                                    .grid_cols = dims->grid};
+}
+
+static struct lae_backbone *create(const struct lae_backbone_dims *packed)
+{
+    struct lae_vit *vit = calloc(1, sizeof *vit);
+    if (vit == NULL) return NULL;
+    struct lae_vit_dims *dims = &vit->dims;
+    memcpy(dims, packed->own, sizeof *dims);
     vit->blocks = calloc(dims->depth, sizeof *vit->blocks);
-    vit->frozen = calloc(most, sizeof(struct lae_frozen *));
-    if (vit->blocks == NULL || vit->frozen == NULL)
-        return lae_out_of_memory(dims->depth * sizeof *vit->blocks, "the model");
-    point(table, weights, vit);
-    LAE_TRY(lae_products_create(arithmetic, &vit->products));
-    return frozen_declare(vit, pet);
+    if (vit->blocks == NULL) {
+        free(vit);
+        return NULL;
+    }
+    vit->base.feature = dims->width;
+    vit->base.image = dims->image;
+    vit->base.stream = dims->tokens * dims->width;
+    set_places(dims, &vit->base.places);
+    return &vit->base;
 }
 
-void lae_vit_free(struct lae_vit *vit)
+static void release(struct lae_backbone *backbone)
 {
-    lae_products_free(vit->products);
-    free(vit->blocks);
-    free(vit->frozen);
-    *vit = (struct lae_vit){0};
+    free(((struct lae_vit *)backbone)->blocks);
 }
 
-struct lae_pet_dims lae_vit_pet_dims(const struct lae_vit_dims *dims)
+static int describe(const struct lae_backbone *backbone, const char *heads_from, char *text,
+                    size_t size)
 {
-    return (struct lae_pet_dims){.width = dims->width,
-                                 .extra_rows = lae_vit_prefix_rows(dims) - 1,
-                                 .grid_rows = dims->grid,
-                                 .grid_cols = dims->grid};
+    const struct lae_vit_dims *dims = &lae_vit_of(backbone)->dims;
+    bool told = heads_from[0] != '\0';
+    return snprintf(text, size,
+                    "ViT: %zu blocks, width %zu, %zu heads%s%s%s, patch %zu, images of %zu",
+                    dims->depth, dims->width, dims->heads, told ? " (" : "", heads_from,
+                    told ? ")" : "", dims->patch, dims->image);
 }
+
+const struct lae_backbone_family lae_vit_family = {
+    .name = "vit",
+    .claims = claims,
+    .dims_of = dims_of,
+    .sizes = sizes,
+    .dims_of_size = dims_of_size,
+    .create = create,
+    .free = release,
+    .declare = declare,
+    .convert = convert,
+    .use = use,
+    .describe = describe,
+    .count_flops = lae_vit_count_flops,
+    .create_workspace = lae_vit_create_workspace,
+    .place = lae_vit_place,
+    .free_workspace = lae_vit_free_workspace,
+    .trunk = lae_vit_trunk,
+    .branch = lae_vit_branch,
+    .backward = lae_vit_backward,
+};

@@ -1,4 +1,4 @@
-#include "lae/vit/model.h"
+#include "vit.h"
 
 #include <math.h>
 #include <string.h>

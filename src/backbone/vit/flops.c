@@ -1,4 +1,4 @@
-#include "lae/vit/flops.h"
+#include "vit.h"
 
 /* One block's rows and what its site of attention holds. */
 struct counted {
@@ -75,12 +75,14 @@ static double backward(const struct counted *c, bool first)
     return flops;
 }
 
-struct lae_vit_flops lae_vit_count_flops(const struct lae_vit *vit, const struct lae_pet *pet)
+struct lae_backbone_flops lae_vit_count_flops(const struct lae_backbone *backbone)
 {
+    const struct lae_vit *vit = lae_vit_of(backbone);
+    const struct lae_pet *pet = backbone->pet;
     const struct lae_vit_dims *dims = &vit->dims;
     double pixels = 3.0 * (double)(dims->patch * dims->patch);
-    struct lae_vit_flops flops = {.trunk = 2.0 * (double)(dims->grid * dims->grid) * pixels *
-                                           (double)dims->width};
+    struct lae_backbone_flops flops = {.trunk = 2.0 * (double)(dims->grid * dims->grid) * pixels *
+                                                (double)dims->width};
     for (size_t block = 0; block < dims->depth; block++) {
         struct counted c = block_at(vit, pet, block);
         bool adapted = block >= (size_t)pet->first_block;

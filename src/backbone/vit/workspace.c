@@ -21,7 +21,7 @@ static void module_limits(const struct lae_pet *pet, size_t *inserted, size_t *s
 }
 
 static void place_slot(struct lae_arena *arena, const struct lae_vit_dims *dims, size_t rows,
-                       size_t inserted, const size_t saved[LAE_SITES], struct slot *slot)
+                       size_t inserted, const size_t saved[LAE_SITES], struct lae_vit_slot *slot)
 {
     size_t n = dims->tokens, d = dims->width;
     slot->h1 = lae_arena_floats(arena, n * d);
@@ -38,15 +38,16 @@ static void place_slot(struct lae_arena *arena, const struct lae_vit_dims *dims,
         slot->pet_saved[site] = lae_arena_floats(arena, saved[site]);
 }
 
-static void place(struct lae_arena *arena, const struct lae_vit *vit, const struct lae_pet *pet,
-                  struct lae_vit_workspace *w)
+void lae_vit_place(const struct lae_backbone *backbone, struct lae_backbone_workspace *workspace)
 {
-    const struct lae_vit_dims *dims = &vit->dims;
+    struct lae_vit_workspace *w = lae_vit_memory(workspace);
+    struct lae_arena *arena = &workspace->arena;
+    const struct lae_vit_dims *dims = &lae_vit_of(backbone)->dims;
     size_t n = dims->tokens, d = dims->width;
     size_t inserted, scratch, saved[LAE_SITES];
-    module_limits(pet, &inserted, &scratch, saved);
+    module_limits(backbone->pet, &inserted, &scratch, saved);
     w->patches = lae_arena_floats(arena, dims->grid * dims->grid * 3 * dims->patch * dims->patch);
-    w->trunk = lae_arena_floats(arena, n * d);
+    workspace->stream = lae_arena_floats(arena, n * d);
     w->x = lae_arena_floats(arena, n * d);
     w->attended = lae_arena_floats(arena, n * d);
     w->activated = lae_arena_floats(arena, n * dims->hidden);
@@ -54,7 +55,7 @@ static void place(struct lae_arena *arena, const struct lae_vit *vit, const stru
     w->normal = lae_arena_floats(arena, d);
     w->rstd = lae_arena_floats(arena, 1);
     w->pet_scratch = lae_arena_floats(arena, scratch);
-    if (w->gradient) {
+    if (workspace->gradient) {
         w->d_qkv = lae_arena_floats(arena, (inserted + n) * 3 * d);
         w->scores = lae_arena_floats(arena, n * (inserted + n));
     }
@@ -64,66 +65,23 @@ static void place(struct lae_arena *arena, const struct lae_vit *vit, const stru
     }
 }
 
-/* A workspace whose memory is counted in its arena, but not allocated; NULL: out of memory. */
-static struct lae_vit_workspace *measured(const struct lae_vit *vit, const struct lae_pet *pet,
-                                          bool gradient)
+struct lae_backbone_workspace *lae_vit_create_workspace(const struct lae_backbone *backbone,
+                                                        bool gradient)
 {
     struct lae_vit_workspace *w = calloc(1, sizeof *w);
     if (w == NULL) return NULL;
     /* One slot for each block that backward visits. The trunk's blocks borrow slot 0, which must
      * then be of full size: only a last slot that is not the only one may be short. */
-    size_t kept = vit->dims.depth - (size_t)pet->first_block;
-    w->gradient = gradient && kept > 0;
-    w->slot_count = w->gradient ? kept : 1;
+    size_t kept = lae_vit_of(backbone)->dims.depth - (size_t)backbone->pet->first_block;
+    w->base.gradient = gradient && kept > 0;
+    w->slot_count = w->base.gradient ? kept : 1;
     w->slots = calloc(w->slot_count, sizeof *w->slots);
-    if (w->slots == NULL) {
-        free(w);
-        return NULL;
-    }
-    place(&w->arena, vit, pet, w);
-    return w;
-}
-
-size_t lae_vit_workspace_need(const struct lae_vit *vit, const struct lae_pet *pet, bool gradient)
-{
-    struct lae_vit_workspace *w = measured(vit, pet, gradient);
-    size_t bytes = w != NULL ? w->arena.used : 0;
-    lae_vit_workspace_free(w);
-    return bytes;
-}
-
-lae_status lae_vit_workspace_create(const struct lae_vit *vit, const struct lae_pet *pet,
-                                    bool gradient, struct lae_vit_workspace **out)
-{
-    *out = NULL;
-    struct lae_vit_workspace *w = measured(vit, pet, gradient);
-    if (w == NULL) return lae_out_of_memory(sizeof *w, "a workspace");
-    lae_status status = lae_arena_allocate(&w->arena, "one image's activations on one thread");
-    if (status == NULL) status = lae_runner_create(vit->products, &w->runner);
-    if (status != NULL) {
-        lae_vit_workspace_free(w);
-        return status;
-    }
-    place(&w->arena, vit, pet, w);
-    *out = w;
+    if (w->slots != NULL) return &w->base;
+    free(w);
     return NULL;
 }
 
-void lae_vit_workspace_free(struct lae_vit_workspace *workspace)
+void lae_vit_free_workspace(struct lae_backbone_workspace *workspace)
 {
-    if (workspace == NULL) return;
-    lae_runner_free(workspace->runner);
-    lae_arena_free(&workspace->arena);
-    free(workspace->slots);
-    free(workspace);
-}
-
-size_t lae_vit_workspace_bytes(const struct lae_vit_workspace *workspace)
-{
-    return workspace->arena.size;
-}
-
-struct lae_stopwatch *lae_vit_workspace_watch(struct lae_vit_workspace *workspace)
-{
-    return &workspace->watch;
+    free(lae_vit_memory(workspace)->slots);
 }
