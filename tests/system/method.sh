@@ -26,7 +26,7 @@ grep -E '^## ' src/METHOD.md | sed "s/^## //; s/[.,']//g" | tr 'A-Z ' 'a-z-' >"$
 diff "$work/links" "$work/headings" || fail "the links and the headings of src/METHOD.md differ"
 
 # The tour names files, too.
-toured=$(grep -oE '`[a-z]+/[a-z_]*(\.c)?`|`[a-z]+\.c`' src/README.md | tr -d '`' | sort -u)
+toured=$(grep -oE '`([a-z_]+/)+([a-z_]+\.c)?`|`[a-z_]+\.c`' src/README.md | tr -d '`' | sort -u)
 [ "$(echo "$toured" | wc -l)" -ge 30 ] || fail "the tour names only: $toured"
 for file in $toured; do
     [ -e "src/$file" ] || fail "src/README.md names src/$file, which is not there"
