@@ -1,9 +1,9 @@
 /* The merge lab: what other merges make of the online modules that a run's tasks left. */
 #include "lae/base/clock.h"
 #include "lae/cmd/cmd.h"
+#include "lae/learn/grid.h"
 #include "lae/learn/lab.h"
 #include "lae/learn/progress.h"
-#include "lae/learn/sweep.h"
 #include "lae/report/comparison.h"
 #include "lae/report/pace.h"
 #include "lae/store/kind.h"
@@ -11,18 +11,18 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { OPTION_JSON = LAE_SWEEP_OPTIONS, OPTION_WRITE };
+enum { OPTION_JSON = LAE_GRID_OPTIONS, OPTION_WRITE };
 
 static const struct lae_option options[] = {
-    [LAE_SWEEP_METHOD] = {"method", "LIST", "merges to compare: ties,mean,... as in merge.method"},
-    [LAE_SWEEP_VECTORS] = {"vectors", "LIST", "which changes are joined: pair,tasks"},
-    [LAE_SWEEP_BASE] = {"base", "LIST", "what they are measured from: init,first,previous"},
-    [LAE_SWEEP_DENSITY] = {"density", "LIST", "ties, dare: shares of entries kept"},
-    [LAE_SWEEP_SCALE] = {"scale", "LIST", "factors of the merged change"},
-    [LAE_SWEEP_REDUCE] = {"reduce", "LIST", "how entries are joined: mean,sum,max"},
-    [LAE_SWEEP_SCOPE] = {"scope", "LIST", "what is trimmed together: global,tensor"},
-    [LAE_SWEEP_WEIGHTING] = {"weighting", "LIST", "how much a pair's offline counts: equal,tasks"},
-    [LAE_SWEEP_DECAY] = {"decay", "LIST", "ema_task: shares of offline that stay"},
+    [LAE_GRID_METHOD] = {"method", "LIST", "merges to compare: ties,mean,... as in merge.method"},
+    [LAE_GRID_VECTORS] = {"vectors", "LIST", "which changes are joined: pair,tasks"},
+    [LAE_GRID_BASE] = {"base", "LIST", "what they are measured from: init,first,previous"},
+    [LAE_GRID_DENSITY] = {"density", "LIST", "ties, dare: shares of entries kept"},
+    [LAE_GRID_SCALE] = {"scale", "LIST", "factors of the merged change"},
+    [LAE_GRID_REDUCE] = {"reduce", "LIST", "how entries are joined: mean,sum,max"},
+    [LAE_GRID_SCOPE] = {"scope", "LIST", "what is trimmed together: global,tensor"},
+    [LAE_GRID_WEIGHTING] = {"weighting", "LIST", "how much a pair's offline counts: equal,tasks"},
+    [LAE_GRID_DECAY] = {"decay", "LIST", "ema_task: shares of offline that stay"},
     [OPTION_JSON] = {"json", "FILE", "write all accuracies as JSON, too"},
     [OPTION_WRITE] = {"write", "DIR", "write task files: a run in DIR for each merge"},
     {NULL, NULL, NULL},
@@ -33,8 +33,8 @@ struct comparing {
     struct lae_restored *opened;
     struct lae_lab *lab;
     const char *json, *write;
-    struct lae_sweep sweep;
-    struct lae_lab_result *results; /* [sweep.count] */
+    struct lae_grid grid;
+    struct lae_lab_result *results; /* [grid.count] */
     struct lae_comparison comparison;
     struct lae_pace pace;
 };
@@ -47,14 +47,14 @@ static void show_progress(void *context, double done)
     bool live = lae_pace_live(&c->pace), plain = lae_pace_plain(&c->pace);
     if (!live && !plain) return;
     char forms[2][LAE_LIVE_LINE], label[LAE_COMPARISON_LABEL], left[32];
-    double total = lae_lab_work(c->lab, c->sweep.count);
+    double total = lae_lab_work(c->lab, c->grid.count);
     double elapsed = lae_clock_seconds() - c->pace.began;
     size_t row = c->comparison.done;
     lae_progress_duration(elapsed * (total - done) / done, left);
     snprintf(forms[0], LAE_LIVE_LINE, "merge %zu/%zu  %s  %.0f %% of all done, left %s", row + 1,
-             c->sweep.count, lae_comparison_label(&c->comparison, row, label), 100.0 * done / total,
+             c->grid.count, lae_comparison_label(&c->comparison, row, label), 100.0 * done / total,
              left);
-    snprintf(forms[1], LAE_LIVE_LINE, "merge %zu/%zu  %.0f %%, left %s", row + 1, c->sweep.count,
+    snprintf(forms[1], LAE_LIVE_LINE, "merge %zu/%zu  %.0f %%, left %s", row + 1, c->grid.count,
              100.0 * done / total, left);
     if (live)
         lae_pace_draw(&c->pace, forms, 2);
@@ -75,7 +75,7 @@ static void tell_row(struct comparing *c, size_t row)
             used += (size_t)snprintf(averages + used, sizeof averages - used, "%s %.2f  ",
                                      scorer->name, s.average_incremental);
     }
-    lae_log_info(c->pace.log, "merge %zu/%zu  %s: %s %s", row + 1, c->sweep.count,
+    lae_log_info(c->pace.log, "merge %zu/%zu  %s: %s %s", row + 1, c->grid.count,
                  lae_comparison_label(&c->comparison, row, label), averages,
                  lae_progress_duration(c->results[row].seconds, seconds));
 }
@@ -94,11 +94,11 @@ static const struct lae_lab_place *place_of(const struct comparing *c, size_t ro
 /* Before the first is computed: whether all can be written. */
 static lae_status check_places(struct comparing *c)
 {
-    for (size_t row = 0; row < c->sweep.count && c->write != NULL; row++) {
+    for (size_t row = 0; row < c->grid.count && c->write != NULL; row++) {
         char name[LAE_COMPARISON_LABEL];
         struct lae_lab_place place;
         LAE_TRY(lae_status_prefix(
-            lae_lab_check_place(c->lab, &c->sweep.items[row], place_of(c, row, name, &place)),
+            lae_lab_check_place(c->lab, &c->grid.items[row], place_of(c, row, name, &place)),
             "--write"));
     }
     return NULL;
@@ -108,10 +108,10 @@ static lae_status compute(struct comparing *c)
 {
     LAE_TRY(check_places(c));
     c->pace = lae_pace_begin(c->opened->job.log);
-    for (size_t row = 0; row < c->sweep.count; row++) {
+    for (size_t row = 0; row < c->grid.count; row++) {
         char name[LAE_COMPARISON_LABEL];
         struct lae_lab_place place;
-        LAE_TRY(lae_lab_merge(c->lab, &c->sweep.items[row], place_of(c, row, name, &place),
+        LAE_TRY(lae_lab_merge(c->lab, &c->grid.items[row], place_of(c, row, name, &place),
                               show_progress, c, &c->results[row]));
         c->comparison.done++;
         if (c->opened->dist->rank == 0) tell_row(c, row);
@@ -122,13 +122,12 @@ static lae_status compute(struct comparing *c)
 static lae_status prepare(struct comparing *c, const struct lae_arguments *arguments)
 {
     struct lae_restored *opened = c->opened;
-    LAE_TRY(
-        lae_sweep_create(&opened->config.merge, arguments->options, opened->job.log, &c->sweep));
-    c->results = calloc(c->sweep.count, sizeof *c->results);
+    LAE_TRY(lae_grid_create(&opened->config.merge, arguments->options, opened->job.log, &c->grid));
+    c->results = calloc(c->grid.count, sizeof *c->results);
     if (c->results == NULL)
-        return lae_out_of_memory((double)c->sweep.count * sizeof *c->results, "the results");
-    for (size_t row = 0; row < c->sweep.count; row++)
-        c->results[row].merge = c->sweep.items[row];
+        return lae_out_of_memory((double)c->grid.count * sizeof *c->results, "the results");
+    for (size_t row = 0; row < c->grid.count; row++)
+        c->results[row].merge = c->grid.items[row];
     return NULL;
 }
 
@@ -139,7 +138,7 @@ static void tell_run(const struct comparing *c)
     lae_log_info(job->log, "%s: after task %d of %d, %d of %d classes seen, %s images; merges: %zu",
                  opened->path, opened->state.finished - 1, job->sequence.tasks - 1,
                  job->sequence.first_class[opened->state.finished], job->sequence.classes,
-                 lae_dataset_evaluated(&job->dataset), c->sweep.count);
+                 lae_dataset_evaluated(&job->dataset), c->grid.count);
     if (opened->config.train.start_from == LAE_START_OFFLINE)
         lae_log_warn(job->log, "train.start_from is offline: this run's tasks began from what its "
                                "own merge made; with another merge they would have learned "
@@ -159,7 +158,7 @@ static lae_status report(struct comparing *c, lae_status status)
     return lae_status_new(LAE_STOPPED,
                           "stopped on request after %zu of %zu merges; the same "
                           "command begins again",
-                          c->comparison.done, c->sweep.count);
+                          c->comparison.done, c->grid.count);
 }
 
 static lae_status compare(struct lae_restored *opened, const struct lae_arguments *arguments)
@@ -173,16 +172,16 @@ static lae_status compare(struct lae_restored *opened, const struct lae_argument
         c.comparison = (struct lae_comparison){.opened = opened,
                                                .stored = lae_lab_stored(c.lab),
                                                .results = c.results,
-                                               .count = c.sweep.count,
+                                               .count = c.grid.count,
                                                .written = c.write};
         lae_comparison_begin(&c.comparison);
         if (opened->dist->rank == 0) tell_run(&c);
         status = report(&c, compute(&c));
     }
-    for (size_t row = 0; c.results != NULL && row < c.sweep.count; row++)
+    for (size_t row = 0; c.results != NULL && row < c.grid.count; row++)
         lae_metrics_free(&c.results[row].metrics);
     free(c.results);
-    lae_sweep_free(&c.sweep);
+    lae_grid_free(&c.grid);
     lae_lab_close(c.lab);
     return status;
 }

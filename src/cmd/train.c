@@ -1,7 +1,6 @@
 #include "lae/cmd/cmd.h"
 #include "lae/dist/watchdog.h"
 #include "lae/files/map.h"
-#include "lae/learn/job.h"
 #include "lae/learn/trainer.h"
 #include "lae/report/console.h"
 #include "lae/report/introduction.h"
@@ -9,6 +8,7 @@
 #include "lae/run/directory.h"
 #include "lae/run/plan.h"
 #include "lae/run/state.h"
+#include "lae/sweep/job.h"
 
 #include <stdio.h>
 #include <stdlib.h>

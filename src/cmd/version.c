@@ -1,10 +1,10 @@
 /* --version: the program, what it was built with, and the libraries that it runs with. */
 #include "lae/cmd/cmd.h"
-#include "lae/learn/job.h"
 #include "lae/nn/kernels.h"
 #include "lae/nn/linear.h"
 #include "lae/nn/product.h"
 #include "lae/report/event_file.h"
+#include "lae/sweep/job.h"
 
 #include <archive.h>
 #include <gnu/libc-version.h>

@@ -1,7 +1,7 @@
 #include "lae/learn/export.h"
 
+#include "lae/config/scorers.h"
 #include "lae/heads/lift.h"
-#include "lae/run/scorers.h"
 
 #include <math.h>
 #include <stdio.h>

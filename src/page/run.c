@@ -2,10 +2,10 @@
 #include "lae/page/run.h"
 
 #include "lae/config/config.h"
+#include "lae/config/scorers.h"
 #include "lae/files/map.h"
 #include "lae/run/metrics.h"
 #include "lae/run/restored.h"
-#include "lae/run/scorers.h"
 
 #include <math.h>
 #include <stdio.h>

@@ -12,7 +12,7 @@
 #define ABREAST 2  /* scorers in one table, at most */
 #define SECONDS 9
 #define WIDTH 80 /* of a table */
-#define OPTIONS LAE_SWEEP_OPTIONS
+#define OPTIONS LAE_GRID_OPTIONS
 
 /* ---- options */
 
@@ -21,8 +21,8 @@ static const char *cell(const struct lae_merge_options *merge, int option, char 
 {
     char *value = NULL;
     snprintf(text, CELL, "-");
-    if (!lae_sweep_reads(merge->method, (enum lae_sweep_option)option)) return text;
-    lae_status_free(lae_sweep_value(merge, (enum lae_sweep_option)option, &value));
+    if (!lae_grid_reads(merge->method, (enum lae_grid_option)option)) return text;
+    lae_status_free(lae_grid_value(merge, (enum lae_grid_option)option, &value));
     if (value != NULL) snprintf(text, CELL, "%s", value);
     free(value);
     return text;
@@ -79,12 +79,12 @@ const char *lae_comparison_label(const struct lae_comparison *comparison, size_t
 {
     const struct lae_merge_options *merge = &comparison->results[row].merge;
     size_t used = (size_t)snprintf(text, LAE_COMPARISON_LABEL, "%s", merge->method->name);
-    for (int option = LAE_SWEEP_METHOD + 1; option < OPTIONS; option++) {
+    for (int option = LAE_GRID_METHOD + 1; option < OPTIONS; option++) {
         char value[CELL];
         if (!comparison->varies[option] || strcmp(cell(merge, option, value), "-") == 0) continue;
         if (used < LAE_COMPARISON_LABEL)
             used += (size_t)snprintf(text + used, LAE_COMPARISON_LABEL - used, ", %s %s",
-                                     lae_sweep_name((enum lae_sweep_option)option), value);
+                                     lae_grid_name((enum lae_grid_option)option), value);
     }
     return text;
 }
@@ -104,8 +104,8 @@ static void measure(const struct lae_comparison *c, int widths[OPTIONS])
 {
     for (int option = 0; option < OPTIONS; option++) {
         char text[CELL];
-        bool column = option == LAE_SWEEP_METHOD || c->varies[option];
-        size_t widest = strlen(lae_sweep_name((enum lae_sweep_option)option));
+        bool column = option == LAE_GRID_METHOD || c->varies[option];
+        size_t widest = strlen(lae_grid_name((enum lae_grid_option)option));
         for (size_t row = 0; row < rows_of(c, c->done); row++) {
             size_t length = strlen(cell(&row_of(c, row)->merge, option, text));
             if (length > widest) widest = length;
@@ -153,7 +153,7 @@ static void print_header(FILE *out, const struct block *block, const int widths[
     fprintf(out, "\n%3s  ", "#");
     for (int option = 0; option < OPTIONS; option++)
         if (widths[option] > 0)
-            fprintf(out, "%-*s", widths[option], lae_sweep_name((enum lae_sweep_option)option));
+            fprintf(out, "%-*s", widths[option], lae_grid_name((enum lae_grid_option)option));
     for (int i = 0; i < block->count; i++)
         fprintf(out, "%9s%7s%10s", "average", "last", "forgotten");
     fprintf(out, "%s\n", block->first ? "  seconds" : "");
@@ -241,12 +241,12 @@ static void print_constant(FILE *out, const struct lae_comparison *c)
 static void print_common(FILE *out, const struct lae_comparison *c)
 {
     char text[512] = "";
-    for (int option = LAE_SWEEP_METHOD + 1; option < OPTIONS; option++) {
+    for (int option = LAE_GRID_METHOD + 1; option < OPTIONS; option++) {
         char value[CELL];
         size_t used = strlen(text);
         if (c->varies[option] || strcmp(first_value(c, option, value), "-") == 0) continue;
         snprintf(text + used, sizeof text - used, "%s%s %s",
-                 used > 0 ? ", " : "everywhere: ", lae_sweep_name((enum lae_sweep_option)option),
+                 used > 0 ? ", " : "everywhere: ", lae_grid_name((enum lae_grid_option)option),
                  value);
     }
     if (text[0] == '\0') return;

@@ -54,10 +54,10 @@ static json_t *scores(const struct lae_metrics *metrics, int scorer, int finishe
 }
 
 /* A number where it is one, else a word. */
-static json_t *option_value(const struct lae_merge_options *merge, enum lae_sweep_option option)
+static json_t *option_value(const struct lae_merge_options *merge, enum lae_grid_option option)
 {
     char *written = NULL, *end;
-    lae_status_free(lae_sweep_value(merge, option, &written));
+    lae_status_free(lae_grid_value(merge, option, &written));
     if (written == NULL) return NULL;
     double value = strtod(written, &end);
     json_t *json = *end == '\0' ? json_real(value) : json_string(written);
@@ -68,11 +68,10 @@ static json_t *option_value(const struct lae_merge_options *merge, enum lae_swee
 static json_t *pack_merge(const struct lae_lab_result *result, int finished)
 {
     json_t *merge = json_object();
-    for (int o = 0; o < LAE_SWEEP_OPTIONS; o++) {
-        enum lae_sweep_option option = (enum lae_sweep_option)o;
-        if (lae_sweep_reads(result->merge.method, option))
-            json_object_set_new(merge, lae_sweep_name(option),
-                                option_value(&result->merge, option));
+    for (int o = 0; o < LAE_GRID_OPTIONS; o++) {
+        enum lae_grid_option option = (enum lae_grid_option)o;
+        if (lae_grid_reads(result->merge.method, option))
+            json_object_set_new(merge, lae_grid_name(option), option_value(&result->merge, option));
     }
     json_t *all = json_object();
     for (int i = 0; i < result->metrics.scorers.count; i++)

@@ -3,10 +3,10 @@
 #include "lae/report/introduction.h"
 
 #include "lae/learn/gatherer.h"
-#include "lae/learn/workers.h"
 #include "lae/nn/linear.h"
 #include "lae/run/plan.h"
 #include "lae/run/state.h"
+#include "lae/sweep/workers.h"
 
 #include <stdio.h>
 #include <stdlib.h>

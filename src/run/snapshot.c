@@ -2,9 +2,9 @@
 
 #include "lae/files/digest.h"
 
-#include "lae/learn/workers.h"
 #include "lae/run/directory.h"
 #include "lae/run/plan.h"
+#include "lae/sweep/workers.h"
 
 #include <math.h>
 #include <stdio.h>

@@ -2,9 +2,9 @@
 #ifndef LAE_SRC_RUN_SNAPSHOT_H
 #define LAE_SRC_RUN_SNAPSHOT_H
 
-#include "lae/learn/job.h"
 #include "lae/run/state.h"
 #include "lae/store/checkpoint.h"
+#include "lae/sweep/job.h"
 
 /* The state after its last finished task, or where it stands inside the next. `hosts` may be NULL.
  */

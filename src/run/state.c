@@ -3,7 +3,7 @@
 #include "lae/base/arena.h"
 #include "lae/base/random.h"
 #include "lae/files/digest.h"
-#include "lae/learn/workers.h"
+#include "lae/sweep/workers.h"
 
 #include <stdio.h>
 #include <stdlib.h>

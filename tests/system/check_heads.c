@@ -7,8 +7,8 @@
  * Where two classes' scores are so close that rounding may decide, an image may count either way.
  */
 #include "lae/base/random.h"
-#include "lae/learn/workers.h"
 #include "lae/run/restored.h"
+#include "lae/sweep/workers.h"
 
 #include <math.h>
 #include <stdio.h>

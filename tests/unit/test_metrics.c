@@ -1,4 +1,4 @@
-/* run/metrics.h on a run of three tasks worked out by hand; run/scorers.h. */
+/* run/metrics.h on a run of three tasks worked out by hand; config/scorers.h. */
 #include "lae/run/metrics.h"
 
 #include <math.h>

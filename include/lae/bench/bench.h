@@ -10,7 +10,7 @@
 #define LAE_BENCH_BENCH_H
 
 #include "lae/base/clock.h"
-#include "lae/learn/job.h"
+#include "lae/sweep/job.h"
 
 #include <stdio.h>
 

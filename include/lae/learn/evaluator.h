@@ -3,8 +3,8 @@
 #define LAE_LEARN_EVALUATOR_H
 
 #include "lae/learn/scoring.h"
-#include "lae/learn/workers.h"
 #include "lae/run/metrics.h"
+#include "lae/sweep/workers.h"
 
 /* Called now and then with the share of images done, 0..1, on rank 0's main thread; may be NULL. */
 typedef void lae_evaluate_progress(void *context, double share);

@@ -3,8 +3,8 @@
 #ifndef LAE_LEARN_OBSERVER_H
 #define LAE_LEARN_OBSERVER_H
 
-#include "lae/learn/job.h"
 #include "lae/run/state.h"
+#include "lae/sweep/job.h"
 
 /* Where training stands. Epochs and steps count from 0. */
 struct lae_position {

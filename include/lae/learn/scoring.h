@@ -3,8 +3,8 @@
 #define LAE_LEARN_SCORING_H
 
 #include "lae/heads/head.h"
-#include "lae/learn/workers.h"
 #include "lae/run/state.h"
+#include "lae/sweep/workers.h"
 
 /* Scorers ready for use by any number of threads. */
 struct lae_scoring {

@@ -2,7 +2,7 @@
 #ifndef LAE_LEARN_STEP_H
 #define LAE_LEARN_STEP_H
 
-#include "lae/learn/workers.h"
+#include "lae/sweep/workers.h"
 
 struct lae_batch {
     int task, epoch;

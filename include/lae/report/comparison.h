@@ -2,8 +2,8 @@
 #ifndef LAE_REPORT_COMPARISON_H
 #define LAE_REPORT_COMPARISON_H
 
+#include "lae/learn/grid.h"
 #include "lae/learn/lab.h"
-#include "lae/learn/sweep.h"
 
 #include <stdio.h>
 
@@ -14,10 +14,10 @@ struct lae_comparison {
     const struct lae_lab_result *stored;  /* what the run itself stored */
     const struct lae_lab_result *results; /* [count]; all have their merge */
     size_t count;
-    size_t done;         /* >= 1 to be shown: the first so many have their metrics, too */
-    const char *written; /* the directory of their task files; NULL: there are none */
-    bool own_first;      /* the run's own merge is none of them */
-    bool varies[LAE_SWEEP_OPTIONS]; /* not all that read the option have one value */
+    size_t done;                   /* >= 1 to be shown: the first so many have their metrics, too */
+    const char *written;           /* the directory of their task files; NULL: there are none */
+    bool own_first;                /* the run's own merge is none of them */
+    bool varies[LAE_GRID_OPTIONS]; /* not all that read the option have one value */
 };
 
 /* Looks the merges over: to be called first, with all but the last two members set. */

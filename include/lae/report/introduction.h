@@ -2,7 +2,7 @@
 #ifndef LAE_REPORT_INTRODUCTION_H
 #define LAE_REPORT_INTRODUCTION_H
 
-#include "lae/learn/job.h"
+#include "lae/sweep/job.h"
 
 /* Describes the job in job->log, whose run lies in the directory `place`. [collective] */
 void lae_introduce(const struct lae_job *job, const char *place);

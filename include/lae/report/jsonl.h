@@ -13,7 +13,7 @@
  *      SCORER: {"last", "average_incremental", "forgetting", "backward_transfer"}, ...}
  *
  * SCORER is "online", "offline", "ensemble", or HEAD_MODULE such as "ncm_init" (see
- * lae/run/scorers.h); those but the first three only when a task is done.
+ * lae/config/scorers.h); those but the first three only when a task is done.
  * Tasks, epochs and steps count from 0: "step" within the task, "run_step" within the run. Loss and
  * accuracy (percent, among the task's classes) are means over the task's last "steps" steps, or epoch;
  * the rest is of the line's own step. What "begin" names comes next: lines before it of that task

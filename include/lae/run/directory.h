@@ -7,9 +7,9 @@
 #include "lae/config/config.h"
 #include "lae/dist/dist.h"
 #include "lae/files/lock.h"
-#include "lae/learn/job.h"
 #include "lae/run/state.h"
 #include "lae/store/checkpoint.h"
+#include "lae/sweep/job.h"
 
 #include <stdbool.h>
 

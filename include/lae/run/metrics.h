@@ -3,7 +3,7 @@
 #define LAE_RUN_METRICS_H
 
 #include "lae/base/status.h"
-#include "lae/run/scorers.h"
+#include "lae/config/scorers.h"
 
 #include <stddef.h>
 #include <stdint.h>

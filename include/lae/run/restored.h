@@ -10,9 +10,9 @@
 #include "lae/config/config.h"
 #include "lae/dist/dist.h"
 #include "lae/dist/watchdog.h"
-#include "lae/learn/job.h"
 #include "lae/run/state.h"
 #include "lae/store/checkpoint.h"
+#include "lae/sweep/job.h"
 
 /* What lae_restored_open lets the caller set. */
 #define LAE_RESTORED_KEYS "data.path, model.weights, eval.heads, heads.* and compute.*"

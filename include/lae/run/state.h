@@ -3,11 +3,11 @@
 #ifndef LAE_RUN_STATE_H
 #define LAE_RUN_STATE_H
 
-#include "lae/learn/job.h"
 #include "lae/optim/adam.h"
 #include "lae/run/metrics.h"
 #include "lae/run/statistics.h"
 #include "lae/store/checkpoint.h"
+#include "lae/sweep/job.h"
 
 /* Where training stands inside task number `finished`. */
 struct lae_cursor {

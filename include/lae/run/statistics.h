@@ -5,7 +5,7 @@
 
 #include "lae/heads/lift.h"
 #include "lae/heads/stats.h"
-#include "lae/learn/job.h"
+#include "lae/sweep/job.h"
 
 /* Modules are 1 << enum lae_module each. */
 struct lae_statistics {

@@ -1,4 +1,4 @@
-#include "lae/run/scorers.h"
+#include "lae/config/scorers.h"
 
 #include <stdio.h>
 #include <string.h>

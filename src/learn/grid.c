@@ -1,6 +1,6 @@
 /* Values are read and printed by the table of keys: each is set as merge.NAME=VALUE in a scratch
  * configuration, so that ranges, names and messages are those of training. */
-#include "lae/learn/sweep.h"
+#include "lae/learn/grid.h"
 
 #include "lae/config/config.h"
 
@@ -11,48 +11,48 @@
 static const struct {
     const char *name;
     unsigned reads; /* of lae_merge_method.reads; 0: all methods have it */
-} table[LAE_SWEEP_OPTIONS] = {
-    [LAE_SWEEP_METHOD] = {"method", 0},
-    [LAE_SWEEP_VECTORS] = {"vectors", LAE_MERGE_READS_VECTORS},
-    [LAE_SWEEP_BASE] = {"base", LAE_MERGE_READS_VECTORS},
-    [LAE_SWEEP_DENSITY] = {"density", LAE_MERGE_READS_DENSITY},
-    [LAE_SWEEP_SCALE] = {"scale", LAE_MERGE_READS_SCALE},
-    [LAE_SWEEP_REDUCE] = {"reduce", LAE_MERGE_READS_REDUCE},
-    [LAE_SWEEP_SCOPE] = {"scope", LAE_MERGE_READS_SCOPE},
-    [LAE_SWEEP_WEIGHTING] = {"weighting", LAE_MERGE_READS_WEIGHTING},
-    [LAE_SWEEP_DECAY] = {"decay", LAE_MERGE_READS_DECAY},
+} table[LAE_GRID_OPTIONS] = {
+    [LAE_GRID_METHOD] = {"method", 0},
+    [LAE_GRID_VECTORS] = {"vectors", LAE_MERGE_READS_VECTORS},
+    [LAE_GRID_BASE] = {"base", LAE_MERGE_READS_VECTORS},
+    [LAE_GRID_DENSITY] = {"density", LAE_MERGE_READS_DENSITY},
+    [LAE_GRID_SCALE] = {"scale", LAE_MERGE_READS_SCALE},
+    [LAE_GRID_REDUCE] = {"reduce", LAE_MERGE_READS_REDUCE},
+    [LAE_GRID_SCOPE] = {"scope", LAE_MERGE_READS_SCOPE},
+    [LAE_GRID_WEIGHTING] = {"weighting", LAE_MERGE_READS_WEIGHTING},
+    [LAE_GRID_DECAY] = {"decay", LAE_MERGE_READS_DECAY},
 };
 
 /* What is compared where nothing is asked for; what is not named has the program's default. */
-static const char *const usual[][LAE_SWEEP_OPTIONS] = {
-    {[LAE_SWEEP_METHOD] = "mean"},
-    {[LAE_SWEEP_METHOD] = "ema_task", [LAE_SWEEP_DECAY] = "0.5,0.9"},
-    {[LAE_SWEEP_METHOD] = "task_arithmetic",
-     [LAE_SWEEP_VECTORS] = "tasks",
-     [LAE_SWEEP_BASE] = "previous",
-     [LAE_SWEEP_SCALE] = "0.3,0.7"},
-    {[LAE_SWEEP_METHOD] = "ties"},
-    {[LAE_SWEEP_METHOD] = "ties",
-     [LAE_SWEEP_VECTORS] = "tasks",
-     [LAE_SWEEP_BASE] = "init,first,previous"},
-    {[LAE_SWEEP_METHOD] = "dare",
-     [LAE_SWEEP_VECTORS] = "tasks",
-     [LAE_SWEEP_BASE] = "init",
-     [LAE_SWEEP_DENSITY] = "0.5"},
+static const char *const usual[][LAE_GRID_OPTIONS] = {
+    {[LAE_GRID_METHOD] = "mean"},
+    {[LAE_GRID_METHOD] = "ema_task", [LAE_GRID_DECAY] = "0.5,0.9"},
+    {[LAE_GRID_METHOD] = "task_arithmetic",
+     [LAE_GRID_VECTORS] = "tasks",
+     [LAE_GRID_BASE] = "previous",
+     [LAE_GRID_SCALE] = "0.3,0.7"},
+    {[LAE_GRID_METHOD] = "ties"},
+    {[LAE_GRID_METHOD] = "ties",
+     [LAE_GRID_VECTORS] = "tasks",
+     [LAE_GRID_BASE] = "init,first,previous"},
+    {[LAE_GRID_METHOD] = "dare",
+     [LAE_GRID_VECTORS] = "tasks",
+     [LAE_GRID_BASE] = "init",
+     [LAE_GRID_DENSITY] = "0.5"},
 };
 
-const char *lae_sweep_name(enum lae_sweep_option option)
+const char *lae_grid_name(enum lae_grid_option option)
 {
     return table[option].name;
 }
 
-bool lae_sweep_reads(const struct lae_merge_method *method, enum lae_sweep_option option)
+bool lae_grid_reads(const struct lae_merge_method *method, enum lae_grid_option option)
 {
-    return option == LAE_SWEEP_METHOD || (method->reads & table[option].reads) != 0;
+    return option == LAE_GRID_METHOD || (method->reads & table[option].reads) != 0;
 }
 
-lae_status lae_sweep_value(const struct lae_merge_options *options, enum lae_sweep_option option,
-                           char **text)
+lae_status lae_grid_value(const struct lae_merge_options *options, enum lae_grid_option option,
+                          char **text)
 {
     struct lae_config config = {.merge = *options};
     char key[32];
@@ -63,16 +63,16 @@ lae_status lae_sweep_value(const struct lae_merge_options *options, enum lae_swe
 /* While the combinations are made. */
 struct making {
     const struct lae_merge_options *run;
-    const char *const *lists; /* [LAE_SWEEP_OPTIONS] */
+    const char *const *lists; /* [LAE_GRID_OPTIONS] */
     struct lae_config scratch;
     struct lae_merge_options plain; /* the program's defaults */
-    struct lae_sweep *sweep;
+    struct lae_grid *grid;
     size_t left_out;
     lae_status refusal; /* why the first of these was */
 };
 
 /* Sets one option from the first `length` bytes of text. */
-static lae_status set_value(struct making *m, enum lae_sweep_option option, const char *text,
+static lae_status set_value(struct making *m, enum lae_grid_option option, const char *text,
                             size_t length, struct lae_merge_options *options)
 {
     char key[32], called[32], value[64];
@@ -96,7 +96,7 @@ static size_t count_values(const char *list)
 }
 
 /* Every item becomes as many as the list has values. */
-static lae_status multiply(struct making *m, enum lae_sweep_option option, struct lae_sweep *items)
+static lae_status multiply(struct making *m, enum lae_grid_option option, struct lae_grid *items)
 {
     const char *list = m->lists[option];
     size_t values = count_values(list), count = items->count * values;
@@ -111,7 +111,7 @@ static lae_status multiply(struct making *m, enum lae_sweep_option option, struc
         status = set_value(m, option, value, strcspn(value, ","), &all[i]);
     }
     free(items->items);
-    *items = (struct lae_sweep){all, count};
+    *items = (struct lae_grid){all, count};
     return status;
 }
 
@@ -128,14 +128,13 @@ static lae_status check_item(const struct making *m, const struct lae_merge_opti
 
 static lae_status add_item(struct making *m, const struct lae_merge_options *options)
 {
-    struct lae_sweep *sweep = m->sweep;
-    for (size_t i = 0; i < sweep->count; i++)
-        if (lae_merge_same(&sweep->items[i], options)) return NULL;
-    struct lae_merge_options *items =
-        realloc(sweep->items, (sweep->count + 1) * sizeof *sweep->items);
+    struct lae_grid *grid = m->grid;
+    for (size_t i = 0; i < grid->count; i++)
+        if (lae_merge_same(&grid->items[i], options)) return NULL;
+    struct lae_merge_options *items = realloc(grid->items, (grid->count + 1) * sizeof *grid->items);
     if (items == NULL) return lae_out_of_memory(sizeof *items, "the merges");
-    items[sweep->count++] = *options;
-    sweep->items = items;
+    items[grid->count++] = *options;
+    grid->items = items;
     return NULL;
 }
 
@@ -146,27 +145,27 @@ static struct lae_merge_options begin(const struct making *m, const struct lae_m
     const struct lae_merge_options *run = m->run;
     struct lae_merge_options o = m->plain;
     o.method = method;
-    if (lae_sweep_reads(method, LAE_SWEEP_VECTORS)) o.vectors = run->vectors;
-    if (lae_sweep_reads(method, LAE_SWEEP_BASE)) o.base = run->base;
-    if (lae_sweep_reads(method, LAE_SWEEP_DENSITY)) o.density = run->density;
-    if (lae_sweep_reads(method, LAE_SWEEP_SCALE)) o.scale = run->scale;
-    if (lae_sweep_reads(method, LAE_SWEEP_REDUCE)) o.reduce = run->reduce;
-    if (lae_sweep_reads(method, LAE_SWEEP_SCOPE)) o.scope = run->scope;
-    if (lae_sweep_reads(method, LAE_SWEEP_WEIGHTING)) o.weighting = run->weighting;
-    if (lae_sweep_reads(method, LAE_SWEEP_DECAY)) o.decay = run->decay;
+    if (lae_grid_reads(method, LAE_GRID_VECTORS)) o.vectors = run->vectors;
+    if (lae_grid_reads(method, LAE_GRID_BASE)) o.base = run->base;
+    if (lae_grid_reads(method, LAE_GRID_DENSITY)) o.density = run->density;
+    if (lae_grid_reads(method, LAE_GRID_SCALE)) o.scale = run->scale;
+    if (lae_grid_reads(method, LAE_GRID_REDUCE)) o.reduce = run->reduce;
+    if (lae_grid_reads(method, LAE_GRID_SCOPE)) o.scope = run->scope;
+    if (lae_grid_reads(method, LAE_GRID_WEIGHTING)) o.weighting = run->weighting;
+    if (lae_grid_reads(method, LAE_GRID_DECAY)) o.decay = run->decay;
     return o;
 }
 
 /* All combinations of one method; at least one must go together. */
 static lae_status add_method(struct making *m, const struct lae_merge_method *method)
 {
-    struct lae_sweep items = {malloc(sizeof *items.items), 1};
+    struct lae_grid items = {malloc(sizeof *items.items), 1};
     if (items.items == NULL) return lae_out_of_memory(sizeof *items.items, "the merges");
     items.items[0] = begin(m, method);
     lae_status status = NULL, refusal = NULL;
-    for (int o = LAE_SWEEP_METHOD + 1; o < LAE_SWEEP_OPTIONS && status == NULL; o++)
-        if (m->lists[o] != NULL && lae_sweep_reads(method, (enum lae_sweep_option)o))
-            status = multiply(m, (enum lae_sweep_option)o, &items);
+    for (int o = LAE_GRID_METHOD + 1; o < LAE_GRID_OPTIONS && status == NULL; o++)
+        if (m->lists[o] != NULL && lae_grid_reads(method, (enum lae_grid_option)o))
+            status = multiply(m, (enum lae_grid_option)o, &items);
     size_t left_out = 0;
     for (size_t i = 0; i < items.count && status == NULL; i++) {
         lae_status why = check_item(m, &items.items[i]);
@@ -186,7 +185,7 @@ static lae_status add_method(struct making *m, const struct lae_merge_method *me
 static void name_given(const struct making *m, char text[128])
 {
     text[0] = '\0';
-    for (int o = 0; o < LAE_SWEEP_OPTIONS; o++)
+    for (int o = 0; o < LAE_GRID_OPTIONS; o++)
         if (m->lists[o] != NULL)
             snprintf(text + strlen(text), 128 - strlen(text), "%s--%s", text[0] == '\0' ? "" : ", ",
                      table[o].name);
@@ -195,8 +194,8 @@ static void name_given(const struct making *m, char text[128])
 static bool reads_all_given(const struct making *m, const struct lae_merge_method *method)
 {
     bool reads = true;
-    for (int o = 0; o < LAE_SWEEP_OPTIONS; o++)
-        reads = reads && (m->lists[o] == NULL || lae_sweep_reads(method, (enum lae_sweep_option)o));
+    for (int o = 0; o < LAE_GRID_OPTIONS; o++)
+        reads = reads && (m->lists[o] == NULL || lae_grid_reads(method, (enum lae_grid_option)o));
     return reads;
 }
 
@@ -207,7 +206,7 @@ static lae_status add_readers(struct making *m)
          method++)
         if (method->has_offline && method->after_step == NULL && reads_all_given(m, method))
             LAE_TRY(add_method(m, method));
-    if (m->sweep->count > 0) return NULL;
+    if (m->grid->count > 0) return NULL;
     char given[128];
     name_given(m, given);
     return lae_bad_input("no method reads all of %s; name the methods by --method, and each takes "
@@ -218,22 +217,22 @@ static lae_status add_readers(struct making *m)
 /* The methods of the list, of which some must read each option given. */
 static lae_status add_named(struct making *m)
 {
-    bool read[LAE_SWEEP_OPTIONS] = {0};
-    const char *list = m->lists[LAE_SWEEP_METHOD];
+    bool read[LAE_GRID_OPTIONS] = {0};
+    const char *list = m->lists[LAE_GRID_METHOD];
     for (const char *name = list; name != NULL;) {
         size_t length = strcspn(name, ",");
         struct lae_merge_options options = m->plain;
-        LAE_TRY(set_value(m, LAE_SWEEP_METHOD, name, length, &options));
+        LAE_TRY(set_value(m, LAE_GRID_METHOD, name, length, &options));
         if (!options.method->has_offline)
             return lae_bad_input("--method: %s makes no offline module; online alone is told with "
                                  "every table",
                                  options.method->name);
         LAE_TRY(add_method(m, options.method));
-        for (int o = 0; o < LAE_SWEEP_OPTIONS; o++)
-            read[o] = read[o] || lae_sweep_reads(options.method, (enum lae_sweep_option)o);
+        for (int o = 0; o < LAE_GRID_OPTIONS; o++)
+            read[o] = read[o] || lae_grid_reads(options.method, (enum lae_grid_option)o);
         name = name[length] == ',' ? name + length + 1 : NULL;
     }
-    for (int o = 0; o < LAE_SWEEP_OPTIONS; o++)
+    for (int o = 0; o < LAE_GRID_OPTIONS; o++)
         if (m->lists[o] != NULL && !read[o])
             return lae_bad_input("--%s: none of the methods (%.80s) reads it", table[o].name, list);
     return NULL;
@@ -257,18 +256,18 @@ static lae_status make(struct making *m)
     LAE_TRY(lae_config_defaults(&m->scratch, NULL));
     m->plain = m->scratch.merge;
     bool given = false;
-    for (int o = 0; o < LAE_SWEEP_OPTIONS; o++)
+    for (int o = 0; o < LAE_GRID_OPTIONS; o++)
         given = given || m->lists[o] != NULL;
     if (!given) return add_usual(m);
-    return m->lists[LAE_SWEEP_METHOD] != NULL ? add_named(m) : add_readers(m);
+    return m->lists[LAE_GRID_METHOD] != NULL ? add_named(m) : add_readers(m);
 }
 
-lae_status lae_sweep_create(const struct lae_merge_options *run,
-                            const char *const lists[LAE_SWEEP_OPTIONS], struct lae_log *log,
-                            struct lae_sweep *sweep)
+lae_status lae_grid_create(const struct lae_merge_options *run,
+                           const char *const lists[LAE_GRID_OPTIONS], struct lae_log *log,
+                           struct lae_grid *grid)
 {
-    *sweep = (struct lae_sweep){0};
-    struct making m = {.run = run, .lists = lists, .sweep = sweep};
+    *grid = (struct lae_grid){0};
+    struct making m = {.run = run, .lists = lists, .grid = grid};
     lae_status status = make(&m);
     if (status == NULL && m.left_out > 0)
         lae_log_info(log, "%zu combination%s left out: %s", m.left_out,
@@ -278,8 +277,8 @@ lae_status lae_sweep_create(const struct lae_merge_options *run,
     return status;
 }
 
-void lae_sweep_free(struct lae_sweep *sweep)
+void lae_grid_free(struct lae_grid *grid)
 {
-    free(sweep->items);
-    *sweep = (struct lae_sweep){0};
+    free(grid->items);
+    *grid = (struct lae_grid){0};
 }

@@ -1,14 +1,14 @@
-/* Image files read by all ranks. Private to learn/. */
-#ifndef LAE_LEARN_PICTURES_H
-#define LAE_LEARN_PICTURES_H
+/* Image files read by all ranks. Private to sweep/. */
+#ifndef LAE_SWEEP_DECODING_H
+#define LAE_SWEEP_DECODING_H
 
-#include "lae/learn/job.h"
+#include "lae/sweep/job.h"
 
 /* For a job whose dataset is a listed folder, with its records shared: examines all images, which
  * gives their sizes and the data's digest, and decodes them where compute.decode wants it.
  * [collective] Errors, the same on all ranks: how many files are no good and the first of them,
  * however many ranks there are; memory; LAE_STOPPED. Of images without labels those that are no
  * good are taken out, and job->refused says which, as long as others are left. */
-lae_status pictures_read(struct lae_job *job) LAE_MUST_CHECK;
+lae_status lae_decoding_read(struct lae_job *job) LAE_MUST_CHECK;
 
 #endif

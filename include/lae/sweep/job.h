@@ -1,10 +1,10 @@
 /* What a run reads and never changes: configuration, ranks, threads, data, backbone, modules.
  *
  * Rank 0 alone reads files; what it read reaches the other nodes by broadcast and lies once a node
- * in shared memory. Image files of a folder are the exception: all ranks read them (pictures.h).
+ * in shared memory. Image files of a folder are the exception: all ranks read them (decoding.h).
  */
-#ifndef LAE_LEARN_JOB_H
-#define LAE_LEARN_JOB_H
+#ifndef LAE_SWEEP_JOB_H
+#define LAE_SWEEP_JOB_H
 
 #include "lae/backbone/backbone.h"
 #include "lae/base/log.h"

@@ -1,9 +1,9 @@
-#include "lae/learn/job.h"
+#include "lae/sweep/job.h"
 
+#include "decoding.h"
 #include "lae/base/random.h"
 #include "lae/nn/linear.h"
 #include "lae/weights/weights.h"
-#include "pictures.h"
 
 #include <errno.h>
 #include <math.h>
@@ -287,7 +287,7 @@ static lae_status open_job(const struct lae_config *config, const struct instead
     LAE_TRY(share_dataset(job));
     LAE_TRY(open_model(job, instead->drawn));
     LAE_TRY(lae_dist_agree(dist, create_team(job)));
-    if (job->dataset.kind == LAE_DATASET_FOLDER) LAE_TRY(pictures_read(job));
+    if (job->dataset.kind == LAE_DATASET_FOLDER) LAE_TRY(lae_decoding_read(job));
     return lae_dist_agree(dist, lae_linear_reserve(lae_team_threads(job->team)));
 }
 

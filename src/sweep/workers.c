@@ -1,4 +1,4 @@
-#include "lae/learn/workers.h"
+#include "lae/sweep/workers.h"
 
 #include "lae/base/arena.h"
 

@@ -1,11 +1,11 @@
 /* What each thread needs to take an image through the model: one set of buffers a worker, placed
  * and first touched by its thread. Used by the training step and by the evaluator. */
-#ifndef LAE_LEARN_WORKERS_H
-#define LAE_LEARN_WORKERS_H
+#ifndef LAE_SWEEP_WORKERS_H
+#define LAE_SWEEP_WORKERS_H
 
+#include "lae/config/scorers.h"
 #include "lae/data/image.h"
-#include "lae/learn/job.h"
-#include "lae/run/scorers.h"
+#include "lae/sweep/job.h"
 
 #include <stdint.h>
 

@@ -9,7 +9,7 @@
  * itself, so that the message is the same for any number of ranks; where it finds nothing wrong,
  * what is wrong is a host's own.
  */
-#include "pictures.h"
+#include "decoding.h"
 
 #include "lae/base/clock.h"
 #include "lae/data/pictures.h"
@@ -399,7 +399,7 @@ static lae_status in_rounds(struct lae_job *job,
     return status;
 }
 
-lae_status pictures_read(struct lae_job *job)
+lae_status lae_decoding_read(struct lae_job *job)
 {
     return in_rounds(job, read_all);
 }

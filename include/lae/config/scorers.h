@@ -8,8 +8,8 @@
  * A scorer's name is that of its group in /metrics, of its column in tables, and of its member in
  * metrics.jsonl.
  */
-#ifndef LAE_RUN_SCORERS_H
-#define LAE_RUN_SCORERS_H
+#ifndef LAE_CONFIG_SCORERS_H
+#define LAE_CONFIG_SCORERS_H
 
 #include "lae/config/config.h"
 
