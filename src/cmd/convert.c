@@ -98,7 +98,7 @@ static lae_status write_modules(const char *path, const char *out,
                                 struct lae_log *log)
 {
     size_t heads = 0;
-    if (checkpoint->inside.present)
+    if (checkpoint->position != NULL)
         return lae_bad_input("%s: is a state inside task %d; the file of a finished task is wanted",
                              path, checkpoint->task);
     LAE_TRY(lae_status_prefix(write_all(out, checkpoint, module, &heads), "%s", path));

@@ -66,7 +66,7 @@ static lae_status read_tasks(struct lae_lab *lab)
 {
     struct lae_checkpoint newest;
     const char *path = lab->opened->path;
-    LAE_TRY(lae_checkpoint_read(path, lab->opened->job.log, &newest));
+    LAE_TRY(lae_checkpoint_read(path, &lae_run_layout, lab->opened->job.log, &newest));
     lae_status status = lae_status_prefix(take_task(lab, &newest, newest.task), "%s", path);
     for (int task = 0; task < newest.task && status == NULL; task++)
         status = read_task(lab, &newest, task);
@@ -278,7 +278,7 @@ static lae_status replay_task(struct replay *r, bool write)
     LAE_TRY(gather(r));
     LAE_TRY(evaluate(r));
     state->finished++;
-    state->at = (struct lae_cursor){0};
+    state->at = (struct lae_position){0};
     return write ? lae_run_directory_save(&r->dir, job, state) : NULL;
 }
 

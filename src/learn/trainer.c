@@ -92,7 +92,7 @@ static bool save_is_due(const struct trainer *t)
 
 static void report_step(struct trainer *t, double lr, double norm, int images)
 {
-    const struct lae_cursor *at = &t->state->at;
+    const struct lae_position *at = &t->state->at;
     int64_t steps = (t->at.step + 1) - t->at.epoch * (t->at.steps / t->at.epochs);
     struct lae_step_report report = {
         .position = t->at,
@@ -128,7 +128,7 @@ static lae_status learn_step(struct trainer *t, int64_t step_of_epoch)
     double lr = lae_schedule_lr(&job->config->optim, t->at.step, t->at.steps);
     double norm = update(t, lr);
     accumulate_step(t);
-    struct lae_cursor *at = &t->state->at;
+    struct lae_position *at = &t->state->at;
     at->loss += t->gradient.loss;
     at->correct += t->gradient.correct;
     at->images += batch.count;
@@ -191,7 +191,7 @@ static lae_status evaluate_epoch(struct trainer *t)
 static lae_status learn_epoch(struct trainer *t)
 {
     const struct lae_config *config = t->job->config;
-    struct lae_cursor *at = &t->state->at;
+    struct lae_position *at = &t->state->at;
     size_t images = task_images(t)->count;
     int64_t steps = lae_plan_steps(config, images), first = at->step - at->epoch * steps;
     lae_sequence_shuffle(config->run.seed, t->at.task, t->at.epoch, images, config->data.shuffle,
@@ -218,7 +218,7 @@ static lae_status learn_epoch(struct trainer *t)
 static lae_status learn_task(struct trainer *t)
 {
     const struct lae_config *config = t->job->config;
-    struct lae_cursor *at = &t->state->at;
+    struct lae_position *at = &t->state->at;
     t->at.task = t->state->finished;
     t->at.epochs = config->train.epochs;
     t->at.steps = t->at.epochs * lae_plan_steps(config, task_images(t)->count);
@@ -267,7 +267,7 @@ static lae_status run_task(struct trainer *t)
     LAE_TRY(gather(t));
     LAE_TRY(evaluate(t, true));
     t->state->finished++;
-    t->state->at = (struct lae_cursor){0};
+    t->state->at = (struct lae_position){0};
     note_seconds(t);
     LAE_TRY(lae_run_directory_save(t->dir, t->job, t->state));
     lae_status status = NULL;
@@ -278,7 +278,7 @@ static lae_status run_task(struct trainer *t)
 
 static lae_status told_where(const struct trainer *t, const char *how)
 {
-    const struct lae_cursor *at = &t->state->at;
+    const struct lae_position *at = &t->state->at;
     return lae_status_new(LAE_STOPPED,
                           "%s in task %d after step %lld of %lld; the state is saved in %s: the "
                           "same command goes on from there",

@@ -5,6 +5,19 @@
 #include <math.h>
 #include <string.h>
 
+#define SHARE_OR_NORM(field)                                                                       \
+    {                                                                                              \
+#field, LAE_FIELD_DOUBLE, offsetof(struct lae_merge_stats, field), false                   \
+    }
+
+static const struct lae_field fields[] = {
+    SHARE_OR_NORM(kept_offline), SHARE_OR_NORM(kept_online), SHARE_OR_NORM(conflict),
+    SHARE_OR_NORM(norm_offline), SHARE_OR_NORM(norm_online), SHARE_OR_NORM(norm_merged),
+};
+
+const struct lae_record lae_merge_record = {fields, sizeof fields / sizeof fields[0],
+                                            sizeof(struct lae_merge_stats)};
+
 enum {
     READS_CHANGES = LAE_MERGE_READS_VECTORS | LAE_MERGE_READS_SCALE | LAE_MERGE_READS_WEIGHTING,
     READS_KEPT = LAE_MERGE_READS_DENSITY | LAE_MERGE_READS_REDUCE,

@@ -124,12 +124,12 @@ static lae_status check_merges(const struct lae_block_merges *merges)
 static lae_status take_merge(const struct lae_checkpoint *checkpoint,
                              struct lae_block_merges *merges)
 {
-    for (size_t i = 0; i < checkpoint->merge_count; i++) {
-        const struct lae_merge_record *m = &checkpoint->merge[i];
-        const struct lae_named *tensor = lae_set_find(&checkpoint->init, m->name);
-        const struct lae_merge_stats stats = {m->kept_offline, m->kept_online, m->conflict,
-                                              m->norm_offline, m->norm_online, m->norm_merged};
-        if (tensor != NULL) LAE_TRY(lae_block_merges_add(merges, m->name, tensor->count, &stats));
+    const struct lae_rows *merge = &checkpoint->merge;
+    for (size_t i = 0; i < merge->count; i++) {
+        const struct lae_named *tensor = lae_set_find(&checkpoint->init, merge->names[i]);
+        if (tensor != NULL)
+            LAE_TRY(lae_block_merges_add(merges, merge->names[i], tensor->count,
+                                         lae_rows_at(merge, i)));
     }
     return check_merges(merges);
 }

@@ -136,14 +136,23 @@ static lae_status add_stats(struct arrays *arrays, const struct lae_class_stats 
         (struct array){.rank = 2, .shape = {d, d}, .count = d * d, .floats = stats->scatter});
 }
 
-static lae_status add_merge(struct arrays *arrays, const struct lae_checkpoint *checkpoint)
+static lae_status add_record(struct arrays *arrays, const char *group, const char *name,
+                             const struct lae_record *record, const void *item)
 {
-    for (size_t i = 0; i < checkpoint->merge_count; i++) {
-        const struct lae_merge_record *r = &checkpoint->merge[i];
-        const double values[] = {r->kept_offline, r->kept_online, r->conflict,
-                                 r->norm_offline, r->norm_online, r->norm_merged};
-        LAE_TRY(add_doubles(arrays, "/merge", r->name, values, sizeof values / sizeof values[0]));
-    }
+    double *values = malloc(record->count * sizeof *values);
+    if (values == NULL) return lae_out_of_memory(record->count * sizeof *values, "a comparison");
+    for (size_t i = 0; i < record->count; i++)
+        values[i] = lae_field_get(&record->fields[i], item);
+    lae_status status = add_doubles(arrays, group, name, values, record->count);
+    free(values);
+    return status;
+}
+
+static lae_status add_merge(struct arrays *arrays, const struct lae_rows *merge)
+{
+    for (size_t i = 0; i < merge->count; i++)
+        LAE_TRY(
+            add_record(arrays, "/merge", merge->names[i], merge->record, lae_rows_at(merge, i)));
     return NULL;
 }
 
@@ -158,19 +167,11 @@ static lae_status add_class_order(struct arrays *arrays, const struct lae_checkp
     return status;
 }
 
-static lae_status add_inside(struct arrays *arrays, const struct lae_inside *inside)
+static lae_status add_position(struct arrays *arrays, const struct lae_checkpoint *checkpoint)
 {
-    if (!inside->present) return NULL;
-    const double values[] = {inside->merged,
-                             inside->epoch,
-                             (double)inside->step,
-                             inside->loss,
-                             (double)inside->correct,
-                             (double)inside->images,
-                             (double)inside->pet_steps,
-                             (double)inside->classifier_steps};
-    LAE_TRY(add_doubles(arrays, "/resume", "", values, sizeof values / sizeof values[0]));
-    return add_set(arrays, "/resume/adam", &inside->adam);
+    if (checkpoint->position == NULL) return NULL;
+    LAE_TRY(add_record(arrays, "/resume", "", checkpoint->layout->position, checkpoint->position));
+    return add_set(arrays, "/resume/adam", &checkpoint->adam);
 }
 
 static lae_status list_checkpoint(const struct lae_checkpoint *checkpoint, struct arrays *arrays)
@@ -186,8 +187,8 @@ static lae_status list_checkpoint(const struct lae_checkpoint *checkpoint, struc
     LAE_TRY(add_metrics(arrays, checkpoint));
     for (size_t i = 0; i < checkpoint->stats_count; i++)
         LAE_TRY(add_stats(arrays, &checkpoint->stats[i]));
-    LAE_TRY(add_merge(arrays, checkpoint));
-    return add_inside(arrays, &checkpoint->inside);
+    LAE_TRY(add_merge(arrays, &checkpoint->merge));
+    return add_position(arrays, checkpoint);
 }
 
 /* ---- two lists */

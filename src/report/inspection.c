@@ -1,5 +1,7 @@
 #include "lae/report/inspection.h"
 
+#include "lae/merge/merge.h"
+
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -49,9 +51,7 @@ static struct sums sum_values(size_t count, const float *init, const float *onli
 
 static void sum_merge(const struct lae_checkpoint *checkpoint, const char *name, struct sums *s)
 {
-    const struct lae_merge_record *record = NULL;
-    for (size_t i = 0; i < checkpoint->merge_count && record == NULL; i++)
-        if (strcmp(checkpoint->merge[i].name, name) == 0) record = &checkpoint->merge[i];
+    const struct lae_merge_stats *record = lae_rows_find(&checkpoint->merge, name);
     double count = (double)s->count;
     s->kept_online = record != NULL ? count * record->kept_online : NAN;
     s->kept_offline = record != NULL ? count * record->kept_offline : NAN;

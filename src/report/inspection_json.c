@@ -29,11 +29,11 @@ static json_t *shape_of(int rank, const size_t *shape)
 
 /* ---- checkpoints */
 
-static json_t *inside_of(const struct lae_inside *inside)
+static json_t *inside_of(const struct lae_saved_position *saved)
 {
-    if (!inside->present) return json_null();
-    return json_pack("{si sI sb}", "epoch", inside->epoch, "step", (json_int_t)inside->step,
-                     "merged", inside->merged);
+    if (saved == NULL) return json_null();
+    return json_pack("{si sI sb}", "epoch", saved->at.epoch, "step", (json_int_t)saved->at.step,
+                     "merged", saved->at.merged);
 }
 
 /* In the order of the outputs, as class_order. */
@@ -80,7 +80,7 @@ static json_t *provenance_of(const struct lae_checkpoint *checkpoint)
 static lae_status add_accuracy(json_t *object, const struct lae_checkpoint *checkpoint)
 {
     struct lae_metrics metrics;
-    int finished = checkpoint->task + (checkpoint->inside.present ? 0 : 1);
+    int finished = checkpoint->task + (checkpoint->position != NULL ? 0 : 1);
     LAE_TRY(lae_metrics_from_checkpoint(checkpoint, &metrics));
     json_t *accuracy = json_object();
     for (int i = 0; i < metrics.scorers.count && finished > 0; i++)
@@ -140,7 +140,7 @@ static lae_status add_checkpoint(json_t *object, const struct lae_inspection *in
     json_object_set_new(object, "task", json_integer(c->task));
     json_object_set_new(object, "task_count", json_integer(c->task_count));
     json_object_set_new(object, "classes_seen", json_integer(c->classes_seen));
-    json_object_set_new(object, "inside", inside_of(&c->inside));
+    json_object_set_new(object, "inside", inside_of(c->position));
     LAE_TRY(add_config(object, c));
     json_object_set_new(object, "provenance", provenance_of(c));
     LAE_TRY(add_accuracy(object, c));

@@ -53,15 +53,15 @@ static void print_classes(FILE *out, const struct lae_checkpoint *c)
 static void print_where(FILE *out, const struct lae_inspection *inspection)
 {
     const struct lae_checkpoint *c = inspection->checkpoint;
-    const struct lae_inside *inside = &c->inside;
+    const struct lae_saved_position *saved = c->position;
     fprintf(out, "%s\n", inspection->path);
-    if (inside->present)
+    if (saved != NULL)
         fprintf(
             out,
             "  inside task %d of 0 to %d, after %lld of its steps (epoch %d)%s; %d classes with "
             "this task's\n",
-            c->task, c->task_count - 1, (long long)inside->step, inside->epoch,
-            inside->merged ? ", merged" : "", c->classes_seen);
+            c->task, c->task_count - 1, (long long)saved->at.step, saved->at.epoch,
+            saved->at.merged ? ", merged" : "", c->classes_seen);
     else
         fprintf(out, "  after task %d of 0 to %d; %d of %zu classes seen\n", c->task,
                 c->task_count - 1, c->classes_seen, c->classes);
@@ -132,7 +132,7 @@ static void print_provenance(FILE *out, const struct lae_checkpoint *checkpoint)
 static lae_status print_accuracy(FILE *out, const struct lae_checkpoint *checkpoint)
 {
     struct lae_metrics metrics;
-    int finished = checkpoint->task + (checkpoint->inside.present ? 0 : 1);
+    int finished = checkpoint->task + (checkpoint->position != NULL ? 0 : 1);
     LAE_TRY(lae_metrics_from_checkpoint(checkpoint, &metrics));
     for (int i = 0; i < metrics.scorers.count && finished > 0; i++) {
         const struct lae_scorer *scorer = &metrics.scorers.items[i];

@@ -116,18 +116,22 @@ lae_status lae_jsonl_evaluation(struct lae_jsonl *jsonl, const struct lae_positi
     return write_line(jsonl, line);
 }
 
+static json_t *merge_of(const struct lae_merge_stats *stats)
+{
+    json_t *object = json_object();
+    for (size_t i = 0; i < lae_merge_record.count; i++) {
+        const struct lae_field *field = &lae_merge_record.fields[i];
+        json_object_set_new(object, field->name, number(lae_field_get(field, stats)));
+    }
+    return object;
+}
+
 lae_status lae_jsonl_merge(struct lae_jsonl *jsonl, int task, const struct lae_table *table,
                            const struct lae_merge_stats *stats)
 {
     json_t *tensors = json_object();
     for (size_t i = 0; i < table->count; i++)
-        json_object_set_new(
-            tensors, table->items[i].name,
-            json_pack("{so so so so so so}", "kept_offline", number(stats[i].kept_offline),
-                      "kept_online", number(stats[i].kept_online), "conflict",
-                      number(stats[i].conflict), "norm_offline", number(stats[i].norm_offline),
-                      "norm_online", number(stats[i].norm_online), "norm_merged",
-                      number(stats[i].norm_merged)));
+        json_object_set_new(tensors, table->items[i].name, merge_of(&stats[i]));
     return write_line(jsonl,
                       json_pack("{ss si so}", "event", "merge", "task", task, "tensors", tensors));
 }

@@ -48,7 +48,7 @@ static lae_status judge(const struct lae_config *config, struct lae_run_director
                              "change between tasks; set these back, or train anew without "
                              "run.resume:%s",
                              dir->from, fixed);
-    if (last->inside.present)
+    if (last->position != NULL)
         return lae_bad_input("run.resume: %s is a state inside task %d, and other keys can only "
                              "begin with a task; give the file of a finished task, or set these "
                              "back:%s",

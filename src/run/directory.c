@@ -259,7 +259,7 @@ static lae_status write_proven(const char *path, const struct lae_job *job,
     if (status == NULL) status = lae_checkpoint_write(path, &checkpoint);
     lae_checkpoint_free(&checkpoint);
     if (status != NULL) return status;
-    status = lae_checkpoint_read(path, job->log, &again);
+    status = lae_checkpoint_read(path, &lae_run_layout, job->log, &again);
     lae_checkpoint_free(&again);
     return lae_status_prefix(status, "what was just written cannot be read back");
 }

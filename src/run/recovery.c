@@ -55,7 +55,7 @@ static lae_status read_if_whole(const char *path, struct lae_log *log,
     *read = false;
     LAE_TRY(lae_own_check(path, LAE_OWN_FILE));
     if (!lae_path_exists(path)) return NULL;
-    lae_status status = lae_checkpoint_read(path, log, checkpoint);
+    lae_status status = lae_checkpoint_read(path, &lae_run_layout, log, checkpoint);
     if (status != NULL && lae_checkpoint_is_damaged(path)) {
         lae_log_warn(log, "%s; going back to what was saved before", lae_status_message(status));
         lae_status_free(status);
@@ -108,7 +108,7 @@ static void take(struct lae_run_directory *dir, const struct lae_checkpoint *che
     lae_checkpoint_free(&dir->last);
     dir->last = *checkpoint;
     dir->found = true;
-    dir->finished = checkpoint->task + (checkpoint->inside.present ? 0 : 1);
+    dir->finished = checkpoint->task + (checkpoint->position != NULL ? 0 : 1);
     dir->task_count = checkpoint->task_count;
 }
 
@@ -119,7 +119,7 @@ static lae_status find_task(struct lae_run_directory *dir, int task, struct lae_
     char *path = lae_recovery_task_path(dir->path, task);
     if (path == NULL) return lae_out_of_memory(64, "a path");
     lae_status status = read_if_whole(path, log, &checkpoint, &read);
-    if (read && (checkpoint.task != task || checkpoint.inside.present)) {
+    if (read && (checkpoint.task != task || checkpoint.position != NULL)) {
         status = lae_bad_input("%s: holds task %d; move it away", path, checkpoint.task);
         lae_checkpoint_free(&checkpoint);
         read = false;
@@ -139,7 +139,7 @@ static lae_status find_inside(struct lae_run_directory *dir, const char *name, s
     free(path);
     if (!read) return status;
     /* Without any task's file, as after run.resume=FILE, it counts whatever its task. */
-    if (checkpoint.inside.present && (!dir->found || checkpoint.task == dir->finished))
+    if (checkpoint.position != NULL && (!dir->found || checkpoint.task == dir->finished))
         take(dir, &checkpoint);
     else /* of a task that has been finished since */
         lae_checkpoint_free(&checkpoint);
@@ -159,7 +159,7 @@ static lae_status find_newest(struct lae_run_directory *dir, struct lae_log *log
 {
     LAE_TRY(lae_recovery_find_task(dir, log));
     LAE_TRY(find_inside(dir, RESUME, log));
-    if (dir->found && dir->last.inside.present) return NULL;
+    if (dir->found && dir->last.position != NULL) return NULL;
     return find_inside(dir, RESUME_PREVIOUS, log);
 }
 
@@ -217,7 +217,7 @@ lae_status lae_recovery_copy(const struct lae_run_directory *dir)
     lae_status status = source == NULL ? lae_out_of_memory(64, "a path") : NULL;
     /* The newest first: a copy that is killed is gone on from there, and never from less. */
     for (int task = last->task; task >= 0 && status == NULL; task--) {
-        bool own = task == last->task, inside = own && last->inside.present;
+        bool own = task == last->task, inside = own && last->position != NULL;
         char *from = own ? strdup(dir->from) : lae_recovery_task_path(source, task);
         char *to =
             inside ? lae_path_join(dir->path, RESUME) : lae_recovery_task_path(dir->path, task);
@@ -251,7 +251,7 @@ static lae_status is_copy(const struct lae_config *config, const struct lae_run_
 {
     char *metrics = lae_path_join(dir->path, "metrics.jsonl"), *path;
     struct lae_checkpoint file;
-    *copy = metrics != NULL && !lae_path_exists(metrics) && !dir->last.inside.present;
+    *copy = metrics != NULL && !lae_path_exists(metrics) && dir->last.position == NULL;
     free(metrics);
     if (!*copy) return NULL;
     LAE_TRY(lae_status_prefix(lae_checkpoint_find(config->run.resume, log, &path, &file),

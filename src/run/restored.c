@@ -64,7 +64,7 @@ lae_status lae_checkpoint_find(const char *place, struct lae_log *log, char **pa
         free(listed);
         return status;
     }
-    LAE_TRY(lae_checkpoint_read(place, log, checkpoint));
+    LAE_TRY(lae_checkpoint_read(place, &lae_run_layout, log, checkpoint));
     *path = strdup(place);
     if (*path != NULL) return NULL;
     lae_checkpoint_free(checkpoint);
@@ -87,14 +87,14 @@ static lae_status read_beside(const char *path, const struct lae_checkpoint *che
                               struct lae_log *log, struct lae_checkpoint *beside, bool *found)
 {
     if (!lae_path_exists(path)) return NULL;
-    lae_status status = lae_checkpoint_read(path, log, beside);
+    lae_status status = lae_checkpoint_read(path, &lae_run_layout, log, beside);
     if (status != NULL && lae_checkpoint_is_damaged(path)) {
         lae_log_warn(log, "%s; left out", lae_status_message(status));
         lae_status_free(status);
         return NULL;
     }
     LAE_TRY(status);
-    *found = beside->task == task && !beside->inside.present && is_of_same_run(checkpoint, beside);
+    *found = beside->task == task && beside->position == NULL && is_of_same_run(checkpoint, beside);
     if (*found) return NULL;
     lae_log_warn(log, "%s: is not of the same run; left out", path);
     lae_checkpoint_free(beside);
@@ -252,7 +252,7 @@ static lae_status read_place(const char *place, char *const *settings, int count
 {
     LAE_TRY(lae_checkpoint_find(place, log, &opened->path, checkpoint));
     const char *path = opened->path;
-    if (checkpoint->inside.present)
+    if (checkpoint->position != NULL)
         return lae_bad_input("%s: is a state inside task %d, which is not evaluated before it is "
                              "finished; give the file of a task, or the run's directory",
                              path, checkpoint->task);

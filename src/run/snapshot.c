@@ -106,23 +106,11 @@ static lae_status take_statistics(const struct lae_statistics *statistics,
 }
 
 static lae_status take_merge(const struct lae_table *table, const struct lae_merge_stats *stats,
-                             struct lae_checkpoint *checkpoint)
+                             struct lae_rows *merge)
 {
-    checkpoint->merge = calloc(table->count + 1, sizeof *checkpoint->merge);
-    if (checkpoint->merge == NULL) return lae_out_of_memory(table->count * 64, "merge statistics");
-    for (size_t i = 0; i < table->count; i++) {
-        checkpoint->merge[i] = (struct lae_merge_record){
-            .name = strdup(table->items[i].name),
-            .kept_offline = stats[i].kept_offline,
-            .kept_online = stats[i].kept_online,
-            .conflict = stats[i].conflict,
-            .norm_offline = stats[i].norm_offline,
-            .norm_online = stats[i].norm_online,
-            .norm_merged = stats[i].norm_merged,
-        };
-        if (checkpoint->merge[i].name == NULL) return lae_out_of_memory(64, "merge statistics");
-        checkpoint->merge_count++;
-    }
+    for (size_t i = 0; i < table->count; i++)
+        if (lae_rows_add(merge, table->items[i].name, &stats[i]) == NULL)
+            return lae_out_of_memory(table->count * sizeof *stats, "merge statistics");
     return NULL;
 }
 
@@ -248,27 +236,17 @@ static lae_status take_moments(struct lae_set *set, const char *name, const floa
     return NULL;
 }
 
-static lae_status take_inside(const struct lae_state *state, struct lae_inside *inside)
+static lae_status take_position(const struct lae_state *state, struct lae_checkpoint *checkpoint)
 {
-    const struct lae_cursor *at = &state->at;
-    if (!at->inside) return NULL;
-    *inside = (struct lae_inside){
-        .present = true,
-        .merged = at->merged,
-        .owed = at->owed,
-        .epoch = at->epoch,
-        .step = at->step,
-        .loss = at->loss,
-        .correct = at->correct,
-        .images = at->images,
-        .pet_steps = state->pet.steps,
-        .classifier_steps = state->classifier.steps,
-    };
     const struct lae_adam *pet = &state->pet, *classifier = &state->classifier;
-    LAE_TRY(take_moments(&inside->adam, "pet/m", pet->m, pet->count));
-    LAE_TRY(take_moments(&inside->adam, "pet/v", pet->v, pet->count));
-    LAE_TRY(take_moments(&inside->adam, "classifier/m", classifier->m, classifier->count));
-    return take_moments(&inside->adam, "classifier/v", classifier->v, classifier->count);
+    struct lae_saved_position *saved = calloc(1, sizeof *saved);
+    checkpoint->position = saved;
+    if (saved == NULL) return lae_out_of_memory(sizeof *saved, "where training stands");
+    *saved = (struct lae_saved_position){state->at, pet->steps, classifier->steps};
+    LAE_TRY(take_moments(&checkpoint->adam, "pet/m", pet->m, pet->count));
+    LAE_TRY(take_moments(&checkpoint->adam, "pet/v", pet->v, pet->count));
+    LAE_TRY(take_moments(&checkpoint->adam, "classifier/m", classifier->m, classifier->count));
+    return take_moments(&checkpoint->adam, "classifier/v", classifier->v, classifier->count);
 }
 
 static lae_status take_class_names(const struct lae_dataset *dataset, char **text)
@@ -292,6 +270,8 @@ lae_status lae_snapshot_take(const struct lae_job *job, const struct lae_state *
     int task = state->at.inside ? state->finished : state->finished - 1;
     bool merged = !state->at.inside || state->at.merged;
     *checkpoint = (struct lae_checkpoint){
+        .layout = &lae_run_layout,
+        .merge.record = &lae_merge_record,
         .task = task,
         .task_count = sequence->tasks,
         .classes_seen = sequence->first_class[task + 1],
@@ -308,9 +288,9 @@ lae_status lae_snapshot_take(const struct lae_job *job, const struct lae_state *
     LAE_TRY(take_parameters(job, state, checkpoint));
     LAE_TRY(take_metrics(&state->metrics, checkpoint));
     LAE_TRY(take_statistics(&state->statistics, checkpoint));
-    LAE_TRY(take_inside(state, &checkpoint->inside));
+    if (state->at.inside) LAE_TRY(take_position(state, checkpoint));
     if (state->offline != NULL && task > 0 && merged)
-        LAE_TRY(take_merge(&job->pet.table, state->merge, checkpoint));
+        LAE_TRY(take_merge(&job->pet.table, state->merge, &checkpoint->merge));
     return take_provenance(job, state, hosts, checkpoint);
 }
 
@@ -363,7 +343,7 @@ lae_status lae_metrics_from_checkpoint(const struct lae_checkpoint *checkpoint,
     if (scorers.count == 0) return lae_bad_input("/metrics has none of a scorer that is known");
     LAE_TRY(lae_metrics_create(checkpoint->task_count, &scorers, metrics));
     lae_status status = NULL;
-    lae_metrics_extend(metrics, checkpoint->task + (checkpoint->inside.present ? 0 : 1));
+    lae_metrics_extend(metrics, checkpoint->task + (checkpoint->position != NULL ? 0 : 1));
     for (int scorer = 0; scorer < scorers.count; scorer++)
         for (int array = 0; array < ARRAYS && status == NULL; array++)
             status = restore_metric(checkpoint, array, scorer, metrics);
@@ -402,45 +382,38 @@ static lae_status restore_moments(const struct lae_set *set, const char *name, f
 
 /* Where the file says that training stood must be a step of this job's task: what comes next
  * depends on it. Sealed files of this program are right; others may have been made by hand. */
-static lae_status check_inside(const struct lae_job *job, const struct lae_checkpoint *checkpoint)
+static lae_status check_position(const struct lae_job *job, int task, const struct lae_position *at)
 {
-    const struct lae_inside *inside = &checkpoint->inside;
     int epochs = job->config->train.epochs, batch = job->config->train.batch_size;
-    int64_t steps =
-        lae_plan_steps(job->config, job->sequence.images[LAE_TRAIN][checkpoint->task].count);
-    bool known = inside->epoch >= 0 && inside->epoch <= epochs && inside->step <= epochs * steps;
-    int64_t done = known ? inside->step - inside->epoch * steps : -1; /* of the epoch's steps */
-    if (done >= 0 && done < steps && inside->images <= done * batch &&
-        inside->correct <= inside->images && isfinite(inside->loss))
+    int64_t steps = lae_plan_steps(job->config, job->sequence.images[LAE_TRAIN][task].count);
+    bool known = at->epoch >= 0 && at->epoch <= epochs && at->step <= epochs * steps;
+    int64_t done = known ? at->step - at->epoch * steps : -1; /* of the epoch's steps */
+    if (done >= 0 && done < steps && at->images <= done * batch && at->correct <= at->images &&
+        isfinite(at->loss))
         return NULL;
-    if (done == 0 && inside->epoch == epochs) return NULL;
+    if (done == 0 && at->epoch == epochs) return NULL;
     return lae_bad_input("/resume tells of step %lld in epoch %d after %lld images, which the task "
                          "does not have; remove the file to go on from what was saved before",
-                         (long long)inside->step, inside->epoch, (long long)inside->images);
+                         (long long)at->step, at->epoch, (long long)at->images);
 }
 
-static lae_status restore_inside(const struct lae_job *job, const struct lae_checkpoint *checkpoint,
-                                 struct lae_state *state)
+static lae_status restore_position(const struct lae_job *job,
+                                   const struct lae_checkpoint *checkpoint, struct lae_state *state)
 {
-    const struct lae_inside *inside = &checkpoint->inside;
+    const struct lae_saved_position *saved = checkpoint->position;
+    const struct lae_set *adam = &checkpoint->adam;
     struct lae_adam *pet = &state->pet, *classifier = &state->classifier;
     lae_adam_reset(classifier, lae_classifier_count(job, checkpoint->task));
-    LAE_TRY(restore_moments(&inside->adam, "pet/m", pet->m, pet->count));
-    LAE_TRY(restore_moments(&inside->adam, "pet/v", pet->v, pet->count));
-    LAE_TRY(restore_moments(&inside->adam, "classifier/m", classifier->m, classifier->count));
-    LAE_TRY(restore_moments(&inside->adam, "classifier/v", classifier->v, classifier->count));
-    pet->steps = inside->pet_steps;
-    classifier->steps = inside->classifier_steps;
-    state->at = (struct lae_cursor){
-        .inside = true,
-        .merged = inside->merged,
-        .owed = inside->owed && inside->epoch > 0 && inside->epoch < job->config->train.epochs,
-        .epoch = inside->epoch,
-        .step = inside->step,
-        .loss = inside->loss,
-        .correct = inside->correct,
-        .images = inside->images,
-    };
+    LAE_TRY(check_position(job, checkpoint->task, &saved->at));
+    LAE_TRY(restore_moments(adam, "pet/m", pet->m, pet->count));
+    LAE_TRY(restore_moments(adam, "pet/v", pet->v, pet->count));
+    LAE_TRY(restore_moments(adam, "classifier/m", classifier->m, classifier->count));
+    LAE_TRY(restore_moments(adam, "classifier/v", classifier->v, classifier->count));
+    pet->steps = saved->pet_steps;
+    classifier->steps = saved->classifier_steps;
+    state->at = saved->at;
+    state->at.inside = true;
+    state->at.owed &= state->at.epoch > 0 && state->at.epoch < job->config->train.epochs;
     return NULL;
 }
 
@@ -452,21 +425,12 @@ static bool all_finite(const float *values, size_t count)
 }
 
 /* The merge's statistics are written with the evaluation that is still owed. */
-static void restore_merge(const struct lae_table *table, const struct lae_checkpoint *checkpoint,
+static void restore_merge(const struct lae_table *table, const struct lae_rows *merge,
                           struct lae_merge_stats *stats)
 {
-    for (size_t i = 0; i < checkpoint->merge_count; i++) {
-        const struct lae_merge_record *record = &checkpoint->merge[i];
-        const struct lae_param *item = lae_table_find(table, record->name);
-        if (item == NULL) continue;
-        stats[item - table->items] = (struct lae_merge_stats){
-            .kept_offline = record->kept_offline,
-            .kept_online = record->kept_online,
-            .conflict = record->conflict,
-            .norm_offline = record->norm_offline,
-            .norm_online = record->norm_online,
-            .norm_merged = record->norm_merged,
-        };
+    for (size_t i = 0; i < merge->count; i++) {
+        const struct lae_param *item = lae_table_find(table, merge->names[i]);
+        if (item != NULL) memcpy(&stats[item - table->items], lae_rows_at(merge, i), sizeof *stats);
     }
 }
 
@@ -476,7 +440,7 @@ static lae_status check_stats(const struct lae_job *job, const struct lae_checkp
                               const struct lae_class_stats *stats, size_t width)
 {
     const int *first = job->sequence.first_class;
-    bool inside = checkpoint->inside.present;
+    bool inside = checkpoint->position != NULL;
     size_t known = (size_t)first[checkpoint->task + (inside ? 0 : 1)], images = 0, d = stats->width;
     if (d != width)
         return lae_bad_input("/stats/%s is of %zu features; %zu are wanted", stats->name, d, width);
@@ -636,7 +600,7 @@ static lae_status check_numbers(const struct lae_checkpoint *checkpoint)
     LAE_TRY(check_finite("head", &checkpoint->head));
     for (int k = 0; checkpoint->history != NULL && k < checkpoint->task; k++)
         LAE_TRY(check_finite("history", &checkpoint->history[k]));
-    return check_finite("resume/adam", &checkpoint->inside.adam);
+    return check_finite("resume/adam", &checkpoint->adam);
 }
 
 /* What took part before and is another now, for the record: what the file's fact `before` says, and
@@ -686,16 +650,15 @@ lae_status lae_snapshot_restore(const struct lae_job *job, const struct lae_chec
     LAE_TRY(check_sequence(job, checkpoint));
     LAE_TRY(check_numbers(checkpoint));
     LAE_TRY(restore_parameters(job, checkpoint, state));
-    if (checkpoint->inside.present) LAE_TRY(check_inside(job, checkpoint));
-    if (checkpoint->inside.present) LAE_TRY(restore_inside(job, checkpoint, state));
-    restore_merge(&job->pet.table, checkpoint, state->merge);
+    if (checkpoint->position != NULL) LAE_TRY(restore_position(job, checkpoint, state));
+    restore_merge(&job->pet.table, &checkpoint->merge, state->merge);
     LAE_TRY(restore_provenance(job, checkpoint, state));
     LAE_TRY(copy_earlier(checkpoint->earlier, checkpoint->earlier_count, &state->earlier,
                          &state->earlier_count));
     LAE_TRY(restore_origin(checkpoint, state));
     LAE_TRY(restore_statistics(job, checkpoint, state));
     LAE_TRY(restore_metrics(checkpoint, state));
-    state->finished = checkpoint->task + (checkpoint->inside.present ? 0 : 1);
+    state->finished = checkpoint->task + (checkpoint->position != NULL ? 0 : 1);
     const struct lae_fact *seconds = lae_snapshot_fact(checkpoint, "seconds");
     state->seconds = seconds != NULL && seconds->text == NULL ? seconds->number : 0.0;
     return NULL;

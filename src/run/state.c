@@ -9,6 +9,28 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define AT(field) offsetof(struct lae_saved_position, at.field)
+
+/* /resume of a file. */
+static const struct lae_field position_fields[] = {
+    {"merged", LAE_FIELD_FLAG, AT(merged), false},
+    {"owed", LAE_FIELD_FLAG, AT(owed), true},
+    {"epoch", LAE_FIELD_INT, AT(epoch), false},
+    {"step", LAE_FIELD_COUNT, AT(step), false},
+    {"loss", LAE_FIELD_DOUBLE, AT(loss), false},
+    {"correct", LAE_FIELD_COUNT, AT(correct), false},
+    {"images", LAE_FIELD_COUNT, AT(images), false},
+    {"pet_steps", LAE_FIELD_COUNT, offsetof(struct lae_saved_position, pet_steps), false},
+    {"classifier_steps", LAE_FIELD_COUNT, offsetof(struct lae_saved_position, classifier_steps),
+     false},
+};
+
+static const struct lae_record position_record = {
+    position_fields, sizeof position_fields / sizeof position_fields[0],
+    sizeof(struct lae_saved_position)};
+
+const struct lae_layout lae_run_layout = {.position = &position_record, .merge = &lae_merge_record};
+
 static float *new_vector(size_t count)
 {
     return lae_aligned_calloc(count, sizeof(float));
@@ -156,7 +178,7 @@ lae_status lae_state_begin_task(const struct lae_job *job, struct lae_state *sta
     LAE_TRY(lae_state_append_classifier(job, state, state->finished));
     lae_adam_reset(&state->pet, job->pet.table.total);
     lae_adam_reset(&state->classifier, lae_classifier_count(job, state->finished));
-    state->at = (struct lae_cursor){.inside = true};
+    state->at = (struct lae_position){.inside = true};
     return NULL;
 }
 

@@ -46,13 +46,6 @@ static void free_stats(struct lae_checkpoint *checkpoint)
     free(checkpoint->stats);
 }
 
-static void free_merge(struct lae_checkpoint *checkpoint)
-{
-    for (size_t i = 0; i < checkpoint->merge_count; i++)
-        free(checkpoint->merge[i].name);
-    free(checkpoint->merge);
-}
-
 static void free_provenance(struct lae_checkpoint *checkpoint)
 {
     for (size_t i = 0; i < checkpoint->fact_count; i++) {
@@ -84,10 +77,11 @@ void lae_checkpoint_free(struct lae_checkpoint *checkpoint)
     for (int task = 0; checkpoint->history != NULL && task < checkpoint->task; task++)
         lae_set_free(&checkpoint->history[task]);
     free(checkpoint->history);
-    lae_set_free(&checkpoint->inside.adam);
+    free(checkpoint->position);
+    lae_set_free(&checkpoint->adam);
     free_metrics(checkpoint);
     free_stats(checkpoint);
-    free_merge(checkpoint);
+    lae_rows_free(&checkpoint->merge);
     free_provenance(checkpoint);
     *checkpoint = (struct lae_checkpoint){0};
 }

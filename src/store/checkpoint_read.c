@@ -177,7 +177,7 @@ static lae_status read_triangle(struct lae_hdf5 *file, const char *name,
     LAE_TRY(add_metric(checkpoint, name + strlen("metrics/"), &metric));
     metric->rank = 2;
     metric->shape[0] = metric->shape[1] = tasks;
-    metric->rows = (size_t)checkpoint->task + (checkpoint->inside.present ? 0 : 1);
+    metric->rows = (size_t)checkpoint->task + (checkpoint->position != NULL ? 0 : 1);
     size_t count = lae_metric_count(metric);
     metric->values = calloc(count + 1, sizeof *metric->values);
     if (metric->values == NULL) return lae_out_of_memory(count * sizeof *metric->values, name);
@@ -271,23 +271,14 @@ static lae_status read_stats(struct lae_hdf5 *file, const char *name, bool is_gr
 }
 
 /* The groups on the way to a tensor's have no attributes. */
-static lae_status read_record(struct lae_hdf5 *file, const char *name, bool is_group, void *context)
+static lae_status read_merge(struct lae_hdf5 *file, const char *name, bool is_group, void *context)
 {
-    if (!is_group || !lae_hdf5_has_attribute(file, name, "kept_offline")) return NULL;
-    struct lae_checkpoint *checkpoint = context;
-    struct lae_merge_record *items =
-        grow(checkpoint->merge, checkpoint->merge_count, sizeof *items);
-    if (items == NULL) return lae_out_of_memory(sizeof *items, "merge records");
-    checkpoint->merge = items;
-    struct lae_merge_record *record = &items[checkpoint->merge_count++];
-    record->name = strdup(name + strlen("merge/"));
-    if (record->name == NULL) return lae_out_of_memory(strlen(name), "a merge record's name");
-    LAE_TRY(lae_hdf5_get_double(file, name, "kept_offline", &record->kept_offline));
-    LAE_TRY(lae_hdf5_get_double(file, name, "kept_online", &record->kept_online));
-    LAE_TRY(lae_hdf5_get_double(file, name, "conflict", &record->conflict));
-    LAE_TRY(lae_hdf5_get_double(file, name, "norm_offline", &record->norm_offline));
-    LAE_TRY(lae_hdf5_get_double(file, name, "norm_online", &record->norm_online));
-    return lae_hdf5_get_double(file, name, "norm_merged", &record->norm_merged);
+    struct lae_rows *merge = context;
+    const struct lae_record *record = merge->record;
+    if (!is_group || !lae_hdf5_has_attribute(file, name, record->fields[0].name)) return NULL;
+    void *item = lae_rows_add(merge, name + strlen("merge/"), NULL);
+    if (item == NULL) return lae_out_of_memory(record->size, "merge statistics");
+    return lae_hdf5_get_record(file, name, record, item);
 }
 
 static lae_status read_fact(struct lae_hdf5 *file, const char *attribute, bool is_group,
@@ -311,42 +302,20 @@ static lae_status read_records(struct lae_hdf5 *file, struct lae_checkpoint *che
 {
     LAE_TRY(lae_hdf5_walk(file, "metrics", read_metric, checkpoint));
     if (lae_hdf5_has(file, "stats")) LAE_TRY(lae_hdf5_walk(file, "stats", read_stats, checkpoint));
-    if (lae_hdf5_has(file, "merge")) LAE_TRY(lae_hdf5_walk(file, "merge", read_record, checkpoint));
+    if (lae_hdf5_has(file, "merge"))
+        LAE_TRY(lae_hdf5_walk(file, "merge", read_merge, &checkpoint->merge));
     if (!lae_hdf5_has(file, "provenance")) return NULL;
     return lae_hdf5_walk_attributes(file, "provenance", read_fact, checkpoint);
 }
 
-/* A count, kept as a double. */
-static lae_status read_count(struct lae_hdf5 *file, const char *name, int64_t *count)
+static lae_status read_position(struct lae_hdf5 *file, struct lae_checkpoint *checkpoint)
 {
-    double value;
-    LAE_TRY(lae_hdf5_get_double(file, "resume", name, &value));
-    if (!(value >= 0.0 && value <= 0x1p53))
-        return lae_bad_input("%s: /resume: attribute %s is %g, no count", file->path, name, value);
-    *count = (int64_t)value;
-    return NULL;
-}
-
-static lae_status read_inside(struct lae_hdf5 *file, struct lae_inside *inside)
-{
+    const struct lae_record *record = checkpoint->layout->position;
     if (!lae_hdf5_has(file, "resume")) return NULL;
-    int32_t merged, epoch, owed = 0;
-    LAE_TRY(lae_hdf5_get_int(file, "resume", "merged", &merged));
-    LAE_TRY(lae_hdf5_get_int(file, "resume", "epoch", &epoch));
-    if (lae_hdf5_has_attribute(file, "resume", "owed")) /* since there is such an evaluation */
-        LAE_TRY(lae_hdf5_get_int(file, "resume", "owed", &owed));
-    LAE_TRY(read_count(file, "step", &inside->step));
-    LAE_TRY(lae_hdf5_get_double(file, "resume", "loss", &inside->loss));
-    LAE_TRY(read_count(file, "correct", &inside->correct));
-    LAE_TRY(read_count(file, "images", &inside->images));
-    LAE_TRY(read_count(file, "pet_steps", &inside->pet_steps));
-    LAE_TRY(read_count(file, "classifier_steps", &inside->classifier_steps));
-    LAE_TRY(lae_hdf5_read_set(file, "resume/adam", &inside->adam));
-    inside->merged = merged != 0;
-    inside->owed = owed != 0;
-    inside->epoch = epoch;
-    inside->present = true;
-    return NULL;
+    checkpoint->position = calloc(1, record->size);
+    if (checkpoint->position == NULL) return lae_out_of_memory(record->size, "/resume");
+    LAE_TRY(lae_hdf5_get_record(file, "resume", record, checkpoint->position));
+    return lae_hdf5_read_set(file, "resume/adam", &checkpoint->adam);
 }
 
 /* The lines' names as text, whoever wrote them. */
@@ -391,16 +360,18 @@ static lae_status read_content(struct lae_hdf5 *file, struct lae_checkpoint *che
     LAE_TRY(read_class_names(file, checkpoint));
     LAE_TRY(read_earlier(file, checkpoint));
     LAE_TRY(read_tensors(file, checkpoint));
-    LAE_TRY(read_inside(file, &checkpoint->inside));
+    LAE_TRY(read_position(file, checkpoint));
     return read_records(file, checkpoint);
 }
 
-lae_status lae_checkpoint_read(const char *path, struct lae_log *log,
-                               struct lae_checkpoint *checkpoint)
+lae_status lae_checkpoint_read(const char *path, const struct lae_layout *layout,
+                               struct lae_log *log, struct lae_checkpoint *checkpoint)
 {
     struct lae_hdf5 file;
     *checkpoint = (struct lae_checkpoint){0};
     LAE_TRY(lae_hdf5_open(path, LAE_CHECKPOINT_FORMAT, LAE_FORMAT_VERSION, log, &file));
+    checkpoint->layout = layout;
+    checkpoint->merge.record = layout->merge;
     lae_status status = read_content(&file, checkpoint);
     lae_hdf5_close(&file);
     if (status != NULL) lae_checkpoint_free(checkpoint);

@@ -85,23 +85,14 @@ static lae_status write_all_stats(struct lae_hdf5 *file, const struct lae_checkp
     return NULL;
 }
 
-static lae_status write_record(struct lae_hdf5 *file, const struct lae_merge_record *record)
+static lae_status write_merge(struct lae_hdf5 *file, const struct lae_rows *merge)
 {
-    char name[LAE_HDF5_NAME];
-    LAE_TRY(lae_hdf5_join(name, "merge", record->name));
-    LAE_TRY(lae_hdf5_make_group(file, name));
-    LAE_TRY(lae_hdf5_put_double(file, name, "kept_offline", record->kept_offline));
-    LAE_TRY(lae_hdf5_put_double(file, name, "kept_online", record->kept_online));
-    LAE_TRY(lae_hdf5_put_double(file, name, "conflict", record->conflict));
-    LAE_TRY(lae_hdf5_put_double(file, name, "norm_offline", record->norm_offline));
-    LAE_TRY(lae_hdf5_put_double(file, name, "norm_online", record->norm_online));
-    return lae_hdf5_put_double(file, name, "norm_merged", record->norm_merged);
-}
-
-static lae_status write_merge(struct lae_hdf5 *file, const struct lae_checkpoint *checkpoint)
-{
-    for (size_t i = 0; i < checkpoint->merge_count; i++)
-        LAE_TRY(write_record(file, &checkpoint->merge[i]));
+    for (size_t i = 0; i < merge->count; i++) {
+        char name[LAE_HDF5_NAME];
+        LAE_TRY(lae_hdf5_join(name, "merge", merge->names[i]));
+        LAE_TRY(lae_hdf5_make_group(file, name));
+        LAE_TRY(lae_hdf5_put_record(file, name, merge->record, lae_rows_at(merge, i)));
+    }
     return NULL;
 }
 
@@ -117,22 +108,13 @@ static lae_status write_provenance(struct lae_hdf5 *file, const struct lae_check
     return NULL;
 }
 
-/* Counts are doubles, which hold them exactly up to 2^53. */
-static lae_status write_inside(struct lae_hdf5 *file, const struct lae_inside *inside)
+static lae_status write_position(struct lae_hdf5 *file, const struct lae_checkpoint *checkpoint)
 {
-    if (!inside->present) return NULL;
+    if (checkpoint->position == NULL) return NULL;
     LAE_TRY(lae_hdf5_make_group(file, "resume"));
-    LAE_TRY(lae_hdf5_put_int(file, "resume", "merged", inside->merged));
-    LAE_TRY(lae_hdf5_put_int(file, "resume", "owed", inside->owed));
-    LAE_TRY(lae_hdf5_put_int(file, "resume", "epoch", inside->epoch));
-    LAE_TRY(lae_hdf5_put_double(file, "resume", "step", (double)inside->step));
-    LAE_TRY(lae_hdf5_put_double(file, "resume", "loss", inside->loss));
-    LAE_TRY(lae_hdf5_put_double(file, "resume", "correct", (double)inside->correct));
-    LAE_TRY(lae_hdf5_put_double(file, "resume", "images", (double)inside->images));
-    LAE_TRY(lae_hdf5_put_double(file, "resume", "pet_steps", (double)inside->pet_steps));
     LAE_TRY(
-        lae_hdf5_put_double(file, "resume", "classifier_steps", (double)inside->classifier_steps));
-    return lae_hdf5_write_set(file, "resume/adam", &inside->adam);
+        lae_hdf5_put_record(file, "resume", checkpoint->layout->position, checkpoint->position));
+    return lae_hdf5_write_set(file, "resume/adam", &checkpoint->adam);
 }
 
 static lae_status write_content(struct lae_hdf5 *file, const struct lae_checkpoint *checkpoint)
@@ -141,8 +123,8 @@ static lae_status write_content(struct lae_hdf5 *file, const struct lae_checkpoi
     LAE_TRY(write_tensors(file, checkpoint));
     LAE_TRY(write_metrics(file, checkpoint));
     LAE_TRY(write_all_stats(file, checkpoint));
-    LAE_TRY(write_merge(file, checkpoint));
-    LAE_TRY(write_inside(file, &checkpoint->inside));
+    LAE_TRY(write_merge(file, &checkpoint->merge));
+    LAE_TRY(write_position(file, checkpoint));
     return write_provenance(file, checkpoint);
 }
 

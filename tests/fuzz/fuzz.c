@@ -3,6 +3,7 @@
 #include "fuzz.h"
 
 #include "lae/backbone/backbone.h"
+#include "lae/run/state.h"
 #include "lae/store/checkpoint.h"
 
 #include <fcntl.h>
@@ -199,7 +200,7 @@ static void check_checkpoint(const struct lae_checkpoint *checkpoint)
     check_set(&checkpoint->online);
     check_set(&checkpoint->offline);
     check_set(&checkpoint->head);
-    check_set(&checkpoint->inside.adam);
+    check_set(&checkpoint->adam);
     for (size_t i = 0; i < checkpoint->metric_count; i++)
         LAE_FUZZ_CHECK(checkpoint->metrics[i].values != NULL && checkpoint->metrics[i].rank <= 2);
     for (size_t i = 0; i < checkpoint->stats_count; i++) {
@@ -212,7 +213,7 @@ static void check_checkpoint(const struct lae_checkpoint *checkpoint)
 void lae_fuzz_checkpoint(const char *path)
 {
     struct lae_checkpoint checkpoint;
-    lae_status status = lae_checkpoint_read(path, NULL, &checkpoint);
+    lae_status status = lae_checkpoint_read(path, &lae_run_layout, NULL, &checkpoint);
     if (status == NULL) {
         check_checkpoint(&checkpoint);
         lae_checkpoint_free(&checkpoint);

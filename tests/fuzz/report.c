@@ -104,7 +104,7 @@ static void add_seen(struct lae_checkpoint *c, unsigned value)
 static void change(struct lae_checkpoint *c, struct input *input)
 {
     unsigned what = next(input), value = next(input);
-    struct lae_merge_record *merge = &c->merge[0];
+    struct lae_merge_stats *merge = c->merge.items;
     switch (what % 9) {
     case 0:
         shape_metrics(c, 1 + (int)(value % 2), value / 2);
@@ -119,7 +119,7 @@ static void change(struct lae_checkpoint *c, struct input *input)
         c->metrics[0].values[0] = choose_number(value);
         return;
     case 4:
-        replace(&merge->name, choose_name(value), value);
+        replace(&c->merge.names[0], choose_name(value), value);
         replace(&c->init.items[0].name, choose_name(value), value);
         replace(&c->online.items[0].name, choose_name(value), value);
         return;
@@ -145,7 +145,8 @@ static void write_task(struct input *recipe)
     struct lae_checkpoint checkpoint;
     const char *path = lae_fuzz_file("task_00.h5", "", 0);
     lae_sample_checkpoint(true, &checkpoint);
-    checkpoint.inside.present = false;
+    free(checkpoint.position);
+    checkpoint.position = NULL;
     for (int i = 0; i < MOST_CHANGES && recipe->at < recipe->end; i++)
         change(&checkpoint, recipe);
     lae_status status = lae_checkpoint_write(path, &checkpoint);

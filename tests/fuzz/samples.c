@@ -49,10 +49,10 @@ static void add_records(struct lae_checkpoint *checkpoint)
                                  .mean = allocate(6, sizeof *checkpoint->stats->mean),
                                  .scatter = allocate(9, sizeof *checkpoint->stats->scatter),
                                  .lambda = 10.0};
-    checkpoint->merge_count = 1;
-    checkpoint->merge = allocate(1, sizeof *checkpoint->merge);
-    checkpoint->merge[0] =
-        (struct lae_merge_record){.name = copy("blocks/0/attn/adapter/scale"), .norm_online = 2.5};
+    const struct lae_merge_stats merged = {.norm_online = 2.5};
+    checkpoint->merge.record = &lae_merge_record;
+    LAE_FUZZ_CHECK(lae_rows_add(&checkpoint->merge, "blocks/0/attn/adapter/scale", &merged) !=
+                   NULL);
     checkpoint->fact_count = 2;
     checkpoint->provenance = allocate(2, sizeof *checkpoint->provenance);
     checkpoint->provenance[0] = (struct lae_fact){copy("hosts"), copy("node1"), 0};
@@ -61,8 +61,8 @@ static void add_records(struct lae_checkpoint *checkpoint)
 
 void lae_sample_checkpoint(bool full, struct lae_checkpoint *checkpoint)
 {
-    *checkpoint =
-        (struct lae_checkpoint){.task = 0, .task_count = 2, .classes_seen = 1, .classes = 2};
+    *checkpoint = (struct lae_checkpoint){
+        .layout = &lae_run_layout, .task = 0, .task_count = 2, .classes_seen = 1, .classes = 2};
     checkpoint->config = copy("merge: {method: ema}\n");
     checkpoint->class_order = allocate(2, sizeof *checkpoint->class_order);
     checkpoint->class_order[0] = 1;
@@ -73,9 +73,9 @@ void lae_sample_checkpoint(bool full, struct lae_checkpoint *checkpoint)
     add(&checkpoint->online, "blocks/0/attn/adapter/scale", 0, NULL);
     ADD(&checkpoint->online, "blocks/0/attn/adapter/up/weight", 2, 3);
     add(&checkpoint->offline, "blocks/0/attn/adapter/scale", 0, NULL);
-    ADD(&checkpoint->inside.adam, "pet/m", 3);
-    checkpoint->inside.present = true;
-    checkpoint->inside.step = 7;
+    ADD(&checkpoint->adam, "pet/m", 3);
+    struct lae_saved_position *saved = checkpoint->position = allocate(1, sizeof *saved);
+    saved->at.step = 7;
     add_records(checkpoint);
 }
 

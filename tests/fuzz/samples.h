@@ -2,6 +2,7 @@
 #ifndef LAE_TEST_FUZZ_SAMPLES_H
 #define LAE_TEST_FUZZ_SAMPLES_H
 
+#include "lae/run/state.h"
 #include "lae/store/checkpoint.h"
 #include "lae/weights/weights.h"
 

@@ -4,6 +4,7 @@
  * before, says so, and ends with the same bits as a run that nothing happened to. */
 #include "bad.h"
 
+#include "lae/run/state.h"
 #include "lae/store/checkpoint.h"
 
 #include <hdf5.h>
@@ -172,15 +173,15 @@ static void rename_image_digest(struct lae_checkpoint *c)
 }
 
 /* What stands in /resume. */
-static void inject_inside(struct lae_inside *inside, enum fault fault)
+static void inject_position(struct lae_position *at, struct lae_set *adam, enum fault fault)
 {
-    if (fault == STEP_FAR) inside->step = (int64_t)1 << 40;
-    if (fault == STEP_BACK) inside->step = 0;
-    if (fault == EPOCH_FAR) inside->epoch = 1 << 30;
-    if (fault == EPOCH_BACK) inside->epoch = -1;
-    if (fault == IMAGES_FAR) inside->images = (int64_t)1 << 50;
-    if (fault == NAN_MOMENT) inside->adam.items[0].data[0] = NAN;
-    if (fault == OTHER_MOMENTS) inside->adam.items[0].shape[0] = --inside->adam.items[0].count;
+    if (fault == STEP_FAR) at->step = (int64_t)1 << 40;
+    if (fault == STEP_BACK) at->step = 0;
+    if (fault == EPOCH_FAR) at->epoch = 1 << 30;
+    if (fault == EPOCH_BACK) at->epoch = -1;
+    if (fault == IMAGES_FAR) at->images = (int64_t)1 << 50;
+    if (fault == NAN_MOMENT) adam->items[0].data[0] = NAN;
+    if (fault == OTHER_MOMENTS) adam->items[0].shape[0] = --adam->items[0].count;
 }
 
 static void inject(struct lae_checkpoint *c, enum fault fault)
@@ -213,7 +214,8 @@ static void inject(struct lae_checkpoint *c, enum fault fault)
     if (fault == MISSING_METRIC) c->metric_count--;
     if (fault == NO_OFFLINE) lae_set_free(&c->offline);
     if (fault == OTHER_IMAGES) rename_image_digest(c);
-    inject_inside(&c->inside, fault);
+    struct lae_saved_position *saved = c->position;
+    if (saved != NULL) inject_position(&saved->at, &c->adam, fault);
 }
 
 struct wrong {
@@ -226,8 +228,8 @@ static bool make_wrong(const struct bad_place *place, const void *with)
     const struct wrong *wrong = with;
     char path[BAD_PATH];
     struct lae_checkpoint checkpoint;
-    lae_status status =
-        lae_checkpoint_read(bad_join(path, place->run, wrong->file), NULL, &checkpoint);
+    lae_status status = lae_checkpoint_read(bad_join(path, place->run, wrong->file),
+                                            &lae_run_layout, NULL, &checkpoint);
     if (status == NULL) {
         size_t metrics = checkpoint.metric_count, stats = checkpoint.stats_count;
         inject(&checkpoint, wrong->fault);

@@ -423,7 +423,7 @@ static void check_task(struct check *c, const char *run, const struct lae_dist *
     char path[1024];
     snprintf(path, sizeof path, "%s/task_%02d.h5", run, c->task);
     stop_on(lae_restored_open(path, NULL, 0, dist, log, &c->opened));
-    stop_on(lae_checkpoint_read(path, NULL, &c->file));
+    stop_on(lae_checkpoint_read(path, &lae_run_layout, NULL, &c->file));
     stop_on(lae_workers_create(&c->opened.job, &c->workers));
     c->classes = (size_t)c->opened.job.sequence.classes;
     c->width = c->opened.job.backbone->feature;

@@ -2,6 +2,7 @@
  * module of the task before and the online module of the task; equal to the stored /offline to the
  * bit. Written on its own from the definition (sorting instead of selecting, one pass an entry),
  * for scope global, reduce mean, weighting equal, scale 1. */
+#include "lae/run/state.h"
 #include "lae/store/checkpoint.h"
 
 #include <math.h>
@@ -13,7 +14,7 @@ static void read_task(const char *run, int task, struct lae_checkpoint *checkpoi
 {
     char path[1024];
     snprintf(path, sizeof path, "%s/task_%02d.h5", run, task);
-    lae_status status = lae_checkpoint_read(path, NULL, checkpoint);
+    lae_status status = lae_checkpoint_read(path, &lae_run_layout, NULL, checkpoint);
     if (status == NULL) return;
     fprintf(stderr, "%s\n", lae_status_message(status));
     exit(1);

@@ -3,6 +3,7 @@
  * For each task, and for online, offline and the classifier: the distance between run and reference
  * over the distance that the reference moved from its initial values. REFERENCE is an output of
  * tests/reference/make_follow.py. Exit 1 where one is above the tolerance or not a number. */
+#include "lae/run/state.h"
 #include "lae/store/checkpoint.h"
 
 #include <hdf5.h>
@@ -67,7 +68,7 @@ int main(int argc, char **argv)
         struct lae_checkpoint checkpoint;
         char path[1024];
         snprintf(path, sizeof path, "%s/task_%02d.h5", argv[1], task);
-        lae_status status = lae_checkpoint_read(path, NULL, &checkpoint);
+        lae_status status = lae_checkpoint_read(path, &lae_run_layout, NULL, &checkpoint);
         if (status != NULL) {
             fprintf(stderr, "%s\n", lae_status_message(status));
             return 1;

@@ -1,6 +1,7 @@
 /* Task files: what is written is read again, damage of any kind is an error that says where, and
  * nothing of HDF5 is left open. Each test works in a directory of its own. */
 #define _GNU_SOURCE /* nftw, mkdtemp */
+#include "lae/run/state.h"
 #include "lae/store/checkpoint.h"
 #include "lae/weights/weights.h"
 
@@ -156,7 +157,7 @@ static void assert_error(lae_status status, enum lae_code code, ...)
 static lae_status read_and_free(const char *path)
 {
     struct lae_checkpoint checkpoint;
-    lae_status status = lae_checkpoint_read(path, NULL, &checkpoint);
+    lae_status status = lae_checkpoint_read(path, &lae_run_layout, NULL, &checkpoint);
     if (status == NULL) lae_checkpoint_free(&checkpoint);
     return status;
 }
@@ -232,12 +233,12 @@ static void make_example(struct lae_checkpoint *example)
     add_example_stats(&example->stats[0], "init", 8);
     add_example_stats(&example->stats[1], "init/ridge", 3);
     example->stats[1].lambda = 1e-3;
-    example->merge_count = 2;
-    example->merge = calloc(2, sizeof *example->merge);
-    example->merge[0] = (struct lae_merge_record){
-        strdup("blocks/0/attn/adapter/down/weight"), 0.2, 0.21, 0.1, 1.5, 2.5, 3.5};
-    example->merge[1] = (struct lae_merge_record){
-        strdup("blocks/0/attn/adapter/scale"), 1, 1, 0, 1e-300, NAN, INFINITY};
+    const struct lae_merge_stats merged[] = {{0.2, 0.21, 0.1, 1.5, 2.5, 3.5},
+                                             {1, 1, 0, 1e-300, NAN, INFINITY}};
+    example->layout = &lae_run_layout;
+    example->merge.record = &lae_merge_record;
+    lae_rows_add(&example->merge, "blocks/0/attn/adapter/down/weight", &merged[0]);
+    lae_rows_add(&example->merge, "blocks/0/attn/adapter/scale", &merged[1]);
     example->fact_count = 3;
     example->provenance = calloc(3, sizeof *example->provenance);
     example->provenance[0] = (struct lae_fact){strdup("created"), strdup("2024-01-02T03:04:05"), 0};
@@ -300,12 +301,11 @@ static void assert_same_stats(const struct lae_checkpoint *a, const struct lae_c
 
 static void assert_same_records(const struct lae_checkpoint *a, const struct lae_checkpoint *b)
 {
-    assert_int_equal(a->merge_count, b->merge_count);
-    for (size_t i = 0; i < a->merge_count; i++) {
-        assert_string_equal(a->merge[i].name, b->merge[i].name);
-        size_t values = offsetof(struct lae_merge_record, kept_offline);
-        assert_memory_equal((const char *)&a->merge[i] + values,
-                            (const char *)&b->merge[i] + values, sizeof a->merge[i] - values);
+    assert_int_equal(a->merge.count, b->merge.count);
+    for (size_t i = 0; i < a->merge.count; i++) {
+        assert_string_equal(a->merge.names[i], b->merge.names[i]);
+        assert_memory_equal(lae_rows_at(&a->merge, i), lae_rows_at(&b->merge, i),
+                            sizeof(struct lae_merge_stats));
     }
     assert_int_equal(a->fact_count, b->fact_count);
     for (size_t i = 0; i < a->fact_count; i++) {
@@ -340,7 +340,7 @@ static void assert_round_trip(const char *path, const struct lae_checkpoint *che
 {
     struct lae_checkpoint again;
     assert_ok(lae_checkpoint_write(path, checkpoint));
-    assert_ok(lae_checkpoint_read(path, NULL, &again));
+    assert_ok(lae_checkpoint_read(path, &lae_run_layout, NULL, &again));
     assert_same(checkpoint, &again);
     lae_checkpoint_free(&again);
 }
@@ -409,9 +409,12 @@ static void add_triangle(struct lae_checkpoint *c, size_t done)
 static void make_many(struct lae_checkpoint *c, int done)
 {
     int begun = done > 0 ? done : 1;
-    *c = (struct lae_checkpoint){
-        .task = begun - 1, .task_count = MANY, .classes_seen = begun, .classes = MANY};
-    c->inside.present = done == 0;
+    *c = (struct lae_checkpoint){.layout = &lae_run_layout,
+                                 .task = begun - 1,
+                                 .task_count = MANY,
+                                 .classes_seen = begun,
+                                 .classes = MANY};
+    if (done == 0) c->position = calloc(1, sizeof(struct lae_saved_position));
     c->config = strdup("");
     c->class_order = calloc(MANY, sizeof *c->class_order);
     for (int i = 0; i < MANY; i++)
@@ -463,7 +466,7 @@ static void test_many_tasks(void **state)
     size_t size;
     make_many(&many, DONE);
     assert_ok(lae_checkpoint_write(place->path, &many));
-    assert_ok(lae_checkpoint_read(place->path, NULL, &again));
+    assert_ok(lae_checkpoint_read(place->path, &lae_run_layout, NULL, &again));
     assert_same_metrics(&many, &again);
     assert_same_stats(&many, &again);
     lae_checkpoint_free(&again);
@@ -480,7 +483,7 @@ static void test_many_tasks_to_come(void **state)
     struct lae_checkpoint many, again;
     make_many(&many, 0);
     assert_ok(lae_checkpoint_write(place->path, &many));
-    assert_ok(lae_checkpoint_read(place->path, NULL, &again));
+    assert_ok(lae_checkpoint_read(place->path, &lae_run_layout, NULL, &again));
     assert_same_metrics(&many, &again);
     assert_same_stats(&many, &again);
     lae_checkpoint_free(&again);
@@ -793,7 +796,7 @@ static void assert_warns_and_reads(const char *path)
     struct lae_log log = {.file = tmpfile()};
     struct lae_checkpoint example, found;
     make_example(&example);
-    assert_ok(lae_checkpoint_read(path, &log, &found));
+    assert_ok(lae_checkpoint_read(path, &lae_run_layout, &log, &found));
     assert_same(&example, &found);
     rewind(log.file);
     assert_non_null(fgets(line, sizeof line, log.file));
@@ -1268,7 +1271,7 @@ static void test_other_writers(void **state)
     example.provenance[0].text = strdup("x");
     write_example_without_seal(place->path);
     change(place->path, write_otherwise);
-    assert_ok(lae_checkpoint_read(place->path, NULL, &found));
+    assert_ok(lae_checkpoint_read(place->path, &lae_run_layout, NULL, &found));
     assert_same(&example, &found);
     lae_checkpoint_free(&example);
     lae_checkpoint_free(&found);
@@ -1330,7 +1333,7 @@ static void test_full_disk(void **state)
     assert_int_equal(entries_in(place->directory), 1);
     example.task_count = 3;
     struct lae_checkpoint found; /* the file before is as it was */
-    assert_ok(lae_checkpoint_read(place->path, NULL, &found));
+    assert_ok(lae_checkpoint_read(place->path, &lae_run_layout, NULL, &found));
     assert_same(&example, &found);
     lae_checkpoint_free(&found);
     lae_checkpoint_free(&example);

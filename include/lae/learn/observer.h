@@ -6,14 +6,6 @@
 #include "lae/run/state.h"
 #include "lae/sweep/job.h"
 
-/* Where training stands. Epochs and steps count from 0. */
-struct lae_position {
-    int task, tasks; /* tasks: where this call stops */
-    int epoch, epochs;
-    int64_t step, steps; /* within the task */
-    int64_t before;      /* steps of the tasks before it */
-};
-
 /* What goes once over many images and learns nothing. */
 enum lae_pass { LAE_PASS_STATISTICS, LAE_PASS_EVALUATION };
 

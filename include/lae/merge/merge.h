@@ -49,6 +49,7 @@
 #define LAE_MERGE_MERGE_H
 
 #include "lae/base/status.h"
+#include "lae/params/record.h"
 #include "lae/params/table.h"
 
 #include <stdbool.h>
@@ -97,6 +98,9 @@ struct lae_merge_stats {
     /* Euclidean: how far offline before the merge, online and the result are from the base. */
     double norm_offline, norm_online, norm_merged;
 };
+
+/* As files and metrics.jsonl have it. */
+extern const struct lae_record lae_merge_record;
 
 /* The vectors of one merge; all [table->total]. */
 struct lae_merge_vectors {

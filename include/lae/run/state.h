@@ -9,21 +9,33 @@
 #include "lae/store/checkpoint.h"
 #include "lae/sweep/job.h"
 
-/* Where training stands inside task number `finished`. */
-struct lae_cursor {
+/* Where training stands, or stood at what is told of. Epochs and steps count from 0. */
+struct lae_position {
+    int task, tasks; /* tasks: where this call stops */
+    int epoch, epochs;
+    int64_t step, steps; /* within the task */
+    int64_t before;      /* steps of the tasks before it */
+
     bool inside;     /* the task has begun: its classifier and Adam's moments are there */
     bool merged;     /* its steps are done and offline is merged; the evaluation is owed */
     bool owed;       /* the evaluation after the epoch before (eval.every: epoch), too */
-    int epoch;       /* the next step's */
-    int64_t step;    /* the next, within the task */
     double loss;     /* sum over the epoch's steps so far */
     int64_t correct; /* of the epoch's images so far */
     int64_t images;
 };
 
+/* What of it is saved inside a task, with the steps that Adam has done. */
+struct lae_saved_position {
+    struct lae_position at;
+    int64_t pet_steps, classifier_steps;
+};
+
+/* What a run's files hold of structs. */
+extern const struct lae_layout lae_run_layout;
+
 struct lae_state {
-    int finished; /* tasks */
-    struct lae_cursor at;
+    int finished;           /* tasks */
+    struct lae_position at; /* inside task number `finished`: epoch and step are the next */
     struct lae_adam pet, classifier; /* [P]; of the task at hand */
     float *init;                     /* [P] the PET parameters' initial values */
     float *online;                   /* [P] */

@@ -8,6 +8,7 @@
 
 #include "lae/base/log.h"
 #include "lae/base/status.h"
+#include "lae/params/record.h"
 #include "lae/params/set.h"
 #include "lae/params/table.h"
 
@@ -39,12 +40,6 @@ struct lae_fact {
     double number;
 };
 
-/* One tensor's merge statistics: attributes of group /merge/TENSOR-PATH. */
-struct lae_merge_record {
-    char *name;
-    double kept_offline, kept_online, conflict, norm_offline, norm_online, norm_merged;
-};
-
 /* Class statistics through one module (see lae/heads/stats.h): group /stats/NAME. */
 struct lae_class_stats {
     char *name;
@@ -58,17 +53,10 @@ struct lae_class_stats {
 /* Classes up to the last that has images: the rows of `mean` that are in the file. */
 size_t lae_class_stats_known(const struct lae_class_stats *stats);
 
-/* Where training stood inside a task: group /resume of resume.h5. */
-struct lae_inside {
-    bool present;            /* false in the file of a finished task */
-    bool merged;             /* all steps are done and offline is merged; the evaluation is owed */
-    bool owed;               /* the evaluation after the epoch before, too */
-    int epoch;               /* the next step's */
-    int64_t step;            /* the next, within the task */
-    double loss;             /* sum over the epoch's steps so far */
-    int64_t correct, images; /* of the epoch so far */
-    int64_t pet_steps, classifier_steps; /* that Adam has done */
-    struct lae_set adam;                 /* pet/m, pet/v, classifier/m, classifier/v */
+/* Structs that a file has as attributes, a number each: whose they are says by which tables. */
+struct lae_layout {
+    const struct lae_record *position; /* where training stood inside a task: /resume */
+    const struct lae_record *merge;    /* what a merge did to a tensor: /merge/TENSOR-PATH */
 };
 
 /* Under which configuration tasks up to `task` were learned, where later ones are learned under
@@ -79,8 +67,9 @@ struct lae_earlier {
 };
 
 struct lae_checkpoint {
+    const struct lae_layout *layout;
     int task, task_count,
-        classes_seen;            /* task: the last finished one; with `inside`, that at hand */
+        classes_seen;            /* task: the last finished one; with `position`, that at hand */
     char *config;                /* resolved YAML of the keys that can change the result */
     struct lae_earlier *earlier; /* [earlier_count], by task: of a run that branched from another */
     size_t earlier_count;
@@ -95,11 +84,11 @@ struct lae_checkpoint {
     size_t metric_count;
     struct lae_class_stats *stats;
     size_t stats_count;
-    struct lae_merge_record *merge;
-    size_t merge_count;
+    struct lae_rows merge; /* by tensor */
     struct lae_fact *provenance;
     size_t fact_count;
-    struct lae_inside inside;
+    void *position;      /* owned; NULL in the file of a finished task */
+    struct lae_set adam; /* with it: pet/m, pet/v, classifier/m, classifier/v */
 };
 
 /* Writes atomically (see files/atomic.h): HDF5 with a 512-byte user block that holds one line,
@@ -113,7 +102,8 @@ lae_status lae_checkpoint_write(const char *path,
  * format_version is refused by name. Tensors, metrics and facts come in the order of their names;
  * groups that this version does not know are passed over. Errors name file and object; the struct
  * is then empty. */
-lae_status lae_checkpoint_read(const char *path, struct lae_log *log,
+lae_status lae_checkpoint_read(const char *path, const struct lae_layout *layout,
+                               struct lae_log *log,
                                struct lae_checkpoint *checkpoint) LAE_MUST_CHECK;
 void lae_checkpoint_free(struct lae_checkpoint *checkpoint);
 

@@ -21,6 +21,7 @@
 
 #include "lae/base/log.h"
 #include "lae/base/status.h"
+#include "lae/params/record.h"
 #include "lae/params/set.h"
 
 #include <hdf5.h>
@@ -117,6 +118,10 @@ lae_status lae_hdf5_put_double(struct lae_hdf5 *file, const char *object, const 
 lae_status lae_hdf5_put_text(struct lae_hdf5 *file, const char *object, const char *attribute,
                              const char *value) LAE_MUST_CHECK;
 
+/* A struct as attributes of an object that is there. */
+lae_status lae_hdf5_put_record(struct lae_hdf5 *file, const char *object,
+                               const struct lae_record *record, const void *item) LAE_MUST_CHECK;
+
 /* ---- reading ---- */
 
 enum lae_hdf5_type { LAE_HDF5_FLOAT, LAE_HDF5_DOUBLE, LAE_HDF5_INT32 };
@@ -162,6 +167,11 @@ lae_status lae_hdf5_get_double(struct lae_hdf5 *file, const char *object, const 
 /* As a new string; free(). */
 lae_status lae_hdf5_get_text(struct lae_hdf5 *file, const char *object, const char *attribute,
                              char **value) LAE_MUST_CHECK;
+
+/* A struct as lae_hdf5_put_record wrote it, into one of zeros. Errors: an attribute that is missing
+ * or is none of its field's kind. */
+lae_status lae_hdf5_get_record(struct lae_hdf5 *file, const char *object,
+                               const struct lae_record *record, void *item) LAE_MUST_CHECK;
 
 /* Whether an attribute is text or a number. */
 lae_status lae_hdf5_attribute_is_text(struct lae_hdf5 *file, const char *object,
