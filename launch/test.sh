@@ -115,7 +115,7 @@ test_chosen() {
     ninja -C build
     known=$(meson test -C build --list 2>/dev/null)
     for name in $names; do
-        echo "$known" | grep -q "[ /]$name\$" || {
+        echo "$known" | grep -q "[ /:]$name\$" || {
             echo "launch/test.sh: there is no test \"$name\"; meson test -C build --list shows all" >&2
             exit 2
         }
