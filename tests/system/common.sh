@@ -9,6 +9,9 @@ tiny=$LAE_TEST_SOURCE/tests/reference/weights/timm-f32.safetensors
 [ "$(id -u)" -ne 0 ] || export OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1
 export OPENBLAS_NUM_THREADS=1 OMP_NUM_THREADS=1 LAE_HOME=$LAE_TEST_SOURCE
 
+# Of the tests' own files none may be missing: a test that skips for that would be none.
+[ -s "$tiny" ] || { echo "FAILED: $tiny is not there" >&2; exit 1; }
+
 skip() {
     echo "skipped: $*"
     exit 77
@@ -44,6 +47,35 @@ ranks_of() {
                 if (!(parent_of[order[i]] in parent_of)) { print order[i]; found = 1 }
             exit !found
         }'
+}
+
+# await SECONDS WHAT COMMAND...: until the command succeeds; fails, saying what was waited for.
+await() {
+    patience=$(($1 * 20)) what=$2
+    shift 2
+    until "$@"; do
+        patience=$((patience - 1))
+        [ $patience -gt 0 ] || fail "waited in vain: $what"
+        sleep 0.05
+    done
+}
+
+# is_newer NAME FILE: whether a file of the run is newer than $work/mark, as is what this start wrote.
+is_newer() {
+    [ -n "$(find "$runs/$1" -maxdepth 1 -name "$2" -newer "$work/mark" 2>/dev/null)" ]
+}
+
+has_ended() { # PROCESS
+    ! kill -0 "$1" 2>/dev/null
+}
+
+# begun_or_ended NAME FILE: the run of `launched` has written the file anew, or is over.
+begun_or_ended() {
+    is_newer "$1" "$2" || has_ended "$launched"
+}
+
+has_no_ranks() { # NAME
+    ! ranks_of "$1" >/dev/null
 }
 
 # lae NP ARGUMENTS...: the program with NP ranks.

@@ -1,6 +1,7 @@
 #!/bin/sh
 # A run that is started again goes on after its last finished task, at any rank count, and ends with
 # the same bits as one that was never interrupted; a damaged last file costs that task alone.
+[ ! -w /dev/shm ] || export TMPDIR=/dev/shm # hundreds of small files, each of them flushed
 . "$(dirname "$0")/common.sh"
 need mpirun h5diff pkill
 
@@ -20,19 +21,29 @@ grep -q "is whole" "$work/parts.err" || fail "it does not say that the run is wh
 grep -q "average incremental accuracy" "$work/parts.out" || fail "no table"
 [ "$before" = "$(ls -l --time-style=full-iso "$runs/parts"/task_*.h5)" ] || fail "files were touched"
 
-# The launcher killed at a random moment, again and again.
-round=0
-while [ $round -lt 4 ]; do
+# Launcher and ranks killed while the run learns, again and again, at moments that differ. A run that
+# was whole before it could be killed begins anew.
+train 1 calm merge.method=ties train.epochs=100 || fail "the undisturbed run"
+round=0 met=0
+while [ $met -lt 4 ]; do
     round=$((round + 1))
-    train $((round % 3 + 1)) killed merge.method=ties train.epochs=30 &
-    sleep 1.$((round * 2))
-    pkill -KILL -f "run.root=$runs run.name=killed" 2>/dev/null
-    wait
-    ls "$runs/killed" | tr '\n' ' '; echo
+    [ $round -le 12 ] || fail "only $met of $round kills met a run that was alive"
+    touch "$work/mark"
+    train $((round % 3 + 1)) killed merge.method=ties train.epochs=100 &
+    launched=$!
+    await 60 "killed learns" begun_or_ended killed metrics.jsonl
+    sleep 0.$((round * 3 % 7))
+    if pkill -KILL -f "run.root=$runs run.name=killed "; then
+        wait $launched
+        met=$((met + 1))
+    else
+        wait $launched || { cat "$work/killed.err"; fail "killed: ended by itself with an error"; }
+        rm -r "$runs/killed"
+    fi
 done
-train 2 killed merge.method=ties train.epochs=30 || { cat "$work/killed.err"; fail "after kills"; }
-train 1 calm merge.method=ties train.epochs=30 || fail "the undisturbed run"
+train 2 killed merge.method=ties train.epochs=100 || { cat "$work/killed.err"; fail "after kills"; }
 for task in task_00.h5 task_01.h5 task_02.h5; do same calm killed $task; done
+echo "ok: $met kills met a run that was alive, in $round starts"
 
 # From a file of another run: the tasks before it come along.
 train 2 branch merge.method=ties run.resume="$runs/whole/task_01.h5" || fail "run.resume=PATH"
@@ -74,24 +85,25 @@ same whole parts task_02.h5
 
 # A state inside a task that lies alone, without the tasks' files before it, is gone on from; so is
 # what comes of it, stopped in the same task, as long as it has no other file.
-train 1 lone merge.method=ties train.epochs=300 checkpoint.every_steps=2 &
-await_task_1() {
-    tries=0
-    until grep -q '"task":1,.*"step":[0-9]' "$runs/$1/metrics.jsonl" 2>/dev/null; do
-        tries=$((tries + 1))
-        [ $tries -lt 300 ] || fail "$1: does not come to its second task"
-        sleep 0.1
-    done
+learns_task_1() {
+    grep -q '"task":1,.*"step":[0-9]' "$runs/$1/metrics.jsonl" 2>/dev/null
 }
-await_task_1 lone
-pkill -USR1 -f "^$LAE_MPI.*$work/.* run.name=lone "
-wait
+# stop_in_task_1 NAME: the run of `launched`, by a request; it must have been at work.
+stop_in_task_1() {
+    await 120 "$1 comes to its second task" learns_task_1 "$1"
+    kill -USR1 "$(ranks_of "$1")" || { cat "$work/$1.err"; fail "$1: over before it was asked"; }
+    wait $launched
+    code=$?
+    [ $code -eq 75 ] || { cat "$work/$1.err"; fail "$1: exit $code, not 75"; }
+}
+train 1 lone merge.method=ties train.epochs=300 checkpoint.every_steps=2 &
+launched=$!
+stop_in_task_1 lone
 mkdir "$work/elsewhere"
 mv "$runs/lone/resume.h5" "$work/elsewhere/state.h5"
 train 1 from_state merge.method=ties train.epochs=300 run.resume="$work/elsewhere/state.h5" &
-await_task_1 from_state
-pkill -USR1 -f "^$LAE_MPI.*$work/.* run.name=from_state "
-wait
+launched=$!
+stop_in_task_1 from_state
 [ ! -e "$runs/from_state/task_00.h5" ] && [ -e "$runs/from_state/resume.h5" ] ||
     { cat "$work/from_state.err"; fail "going on from a state alone"; }
 train 2 from_state merge.method=ties train.epochs=300 run.tasks=2 || { cat "$work/from_state.err"; fail "a state alone"; }

@@ -56,8 +56,8 @@ show() {
     tail -n 20 "$cluster/slurmctld.log"
 }
 
-# await SECONDS NAME WHAT COMMAND...: waits until the command succeeds.
-await() {
+# await_job SECONDS NAME WHAT COMMAND...: as await; shows the job of that name where it is in vain.
+await_job() {
     patience=$(($1 * 10)) name=$2 what=$3
     shift 3
     until "$@"; do
@@ -78,12 +78,11 @@ has_marked() { [ -n "$(find "$runs/$1" -name "$2" -newer "$work/mark" 2>/dev/nul
 was_warned() {
     [ "$(grep -c "warning signal 10 to JobId=$1\$" "$cluster/slurmctld.log")" -ge "$2" ]
 }
-has_no_ranks() { ! ranks_of "$1" >/dev/null; }
 
 # freeze NAME: waits until the run learns, in the piece that is at work or will be, and lets its
 # ranks stand still: however fast the machine is, they are not done before what follows.
 freeze() {
-    await 60 "$1" "does not begin to learn" has_marked "$1" metrics.jsonl
+    await_job 60 "$1" "does not begin to learn" has_marked "$1" metrics.jsonl
     # shellcheck disable=SC2046
     kill -STOP $(ranks_of "$1") || { show "$1"; fail "$1: has no ranks"; }
 }
@@ -96,7 +95,7 @@ thaw() {
 
 # ended NAME STATE CODE RESTARTS: waits for the job's end, which must be this.
 ended() {
-    await 90 "$1" "does not end" is_over "$job"
+    await_job 90 "$1" "does not end" is_over "$job"
     found="$(job_field "$job" JobState) $(job_field "$job" ExitCode) $(job_field "$job" Restarts)"
     case $found in
     "$2 $3:0 $4") ;;
@@ -127,8 +126,8 @@ cancelled() {
     freeze "$run"
     scancel "$job"
     thaw "$run"
-    await 60 "$run" "does not end" is_over "$job"
-    await 60 "$run" "leaves ranks" has_no_ranks "$run"
+    await_job 60 "$run" "does not end" is_over "$job"
+    await_job 60 "$run" "leaves ranks" has_no_ranks "$run"
     [ "$(job_field "$job" JobState) $(job_field "$job" Restarts)" = "CANCELLED 0" ] &&
         [ -e "$runs/$run/resume.h5" ] && grep -q "ends: stopped on request" "$runs/$run/log.txt" ||
         { show "$run"; fail "$run: not cancelled with its state saved"; }
@@ -150,12 +149,12 @@ export OMPI_MCA_odls_base_sigkill_timeout=2 # less than the script's, to be done
 submit "$lae_job" limited --time=1 --signal=B:USR1@20 -- run.name=limited
 for piece in 1 2; do
     freeze limited
-    await 60 limited "is not warned" was_warned "$job" $piece
+    await_job 60 limited "is not warned" was_warned "$job" $piece
     thaw limited
-    await 60 limited "is not requeued" has_restarted "$job" $piece
+    await_job 60 limited "is not requeued" has_restarted "$job" $piece
     touch "$work/mark"
 done
-await 120 limited "does not end" is_over "$job"
+await_job 120 limited "does not end" is_over "$job"
 cuts=$(job_field "$job" Restarts)
 ended limited COMPLETED 0 "$cuts"
 if [ "$(grep -c '^lae_mpi: stopped on request in task' "$work/limited.job")" -ne "$cuts" ] ||
@@ -230,13 +229,13 @@ lost() { # LAUNCHER SIGNAL
     freeze "$run"
     kill "-$2" "$(ranks_of "$run" | tail -n 1)" || { show "$run"; fail "$run: no rank to end"; }
     thaw "$run"
-    await 90 "$run" "does not end" is_over "$job"
+    await_job 90 "$run" "does not end" is_over "$job"
     [ "$(job_field "$job" JobState) $(job_field "$job" Restarts)" = "FAILED 0" ] ||
         { show "$run"; fail "$run: not failed"; }
     [ "$(grep -c "^lae_mpi: rank [01] on $(uname -n) was ended by signal $2" "$work/$run.job")" -eq 1 ] &&
         [ "$(grep -c "was ended by signal" "$work/$run.job")" -eq 1 ] ||
         { show "$run"; fail "$run: not said which rank was ended, and by what"; }
-    await 60 "$run" "leaves ranks" has_no_ranks "$run"
+    await_job 60 "$run" "leaves ranks" has_no_ranks "$run"
     unset LAE_LAUNCHER
     echo "ok: a rank ended by $2, with $1"
 }

@@ -2,54 +2,46 @@
 # Stopping on request, and dying without one: SIGUSR1, SIGTERM and SIGINT at any rank save the state
 # and exit 75; SIGKILL of a rank, of the launcher or of all costs at most what came after the last
 # saved state. The run goes on at other rank and thread counts and ends with the same bits.
+[ ! -w /dev/shm ] || export TMPDIR=/dev/shm # hundreds of states, each of them flushed
 . "$(dirname "$0")/common.sh"
 need mpirun h5diff pgrep pkill
 
-touch "$work/begun"
+touch "$work/started"
 settings="merge.method=ties train.epochs=400 checkpoint.every_steps=3"
 # shellcheck disable=SC2086
 train 1 calm $settings || { cat "$work/calm.err"; fail "the undisturbed run"; }
 
-# begin NP THREADS NAME: starts the run and waits until it has saved a state of its own.
+# begin NP THREADS NAME: starts the run and waits until it has saved a state of its own, or is whole.
 begin() {
     touch "$work/mark"
-    sleep 0.1
     # shellcheck disable=SC2086
     train "$1" "$3" $settings compute.threads="$2" &
     launched=$!
-    tries=0
-    while [ -z "$(find "$runs/$3" -name resume.h5 -newer "$work/mark" 2>/dev/null)" ]; do
-        tries=$((tries + 1))
-        kill -0 $launched 2>/dev/null || return 0
-        [ $tries -lt 600 ] || fail "$3: nothing is saved"
-        sleep 0.05
-    done
-    sleep "0.$((tries * 37 % 10))"
+    await 60 "$3 saves a state" begun_or_ended "$3" resume.h5
 }
 
-# stopped CODE NAME: waits for the launcher, which must exit with the code or, done already, with 0.
-stopped() {
+# is_stopped WHAT: the run `asked` must exit 75 and say so, once, and keep its state. A task has 1,200
+# steps and the state of its third was waited for: no machine is done with all tasks by now.
+is_stopped() {
     wait $launched
     code=$?
-    [ $code -eq "$1" ] || [ $code -eq 0 ] || { cat "$work/$2.err"; fail "$2: exit $code, not $1"; }
-    [ "$(grep -c '^lae_mpi: stopped' "$work/$2.err")" -le 1 ] || fail "$2: said more than once"
+    [ $code -eq 75 ] && [ "$(grep -c "^lae_mpi: stopped on request in task" "$work/asked.err")" -eq 1 ] &&
+        [ -s "$runs/asked/resume.h5" ] ||
+        { cat "$work/asked.err"; fail "$1: exit $code, not 75 with one message and a state"; }
 }
 
 begin 3 1 asked
 kill -USR1 "$(ranks_of asked | tail -n 1)"
-stopped 75 asked
-grep -q "^lae_mpi: stopped on request in task" "$work/asked.err" || fail "SIGUSR1: no message"
+is_stopped "SIGUSR1 at one rank"
 begin 2 2 asked
 kill -TERM "$(ranks_of asked | tail -n 1)"
-stopped 75 asked
-grep -q "^lae_mpi: stopped on request in task" "$work/asked.err" ||
-    { cat "$work/asked.err"; fail "SIGTERM: no message"; }
+is_stopped "SIGTERM at one rank"
 begin 1 2 asked
 kill -INT "$(ranks_of asked | head -n 1)"
-stopped 75 asked
+is_stopped "SIGINT at the only rank"
 begin 2 1 asked
 pkill -USR1 -f "$launcher.* run.name=asked " # the launcher hands it to all ranks, and 75 back
-stopped 75 asked
+is_stopped "SIGUSR1 at the launcher"
 # shellcheck disable=SC2086
 train 5 asked $settings || { cat "$work/asked.err"; fail "after requests"; }
 for task in task_00.h5 task_01.h5 task_02.h5; do same calm asked $task; done
@@ -70,15 +62,10 @@ press() {
         train 2 slow $slow
     ) &
     launched=$!
-    tries=0
-    until grep -q '"step":[0-9]' "$runs/slow/metrics.jsonl" 2>/dev/null; do
-        tries=$((tries + 1))
-        [ $tries -lt 600 ] || fail "slow: does not begin to learn"
-        sleep 0.1
-    done
-    pkill -TERM -f "$launcher.* run.name=slow "
+    await 60 "slow begins to learn" grep -qs '"step":[0-9]' "$runs/slow/metrics.jsonl"
+    pkill -TERM -f "$launcher.* run.name=slow " || fail "slow: over before it was asked"
     wait $launched
-    while pgrep -f "^$LAE_MPI.*$work/.* run.name=slow " >/dev/null; do sleep 0.1; done
+    await 60 "slow's ranks end" has_no_ranks slow
 }
 presses=0
 until [ -e "$runs/slow/resume.h5" ]; do
@@ -96,8 +83,8 @@ echo "ok: saved, though the launcher was in haste"
 
 # Every saved state keeps the one before: a damaged newest one is passed over, aloud.
 begin 2 1 damaged
-while [ ! -e "$runs/damaged/resume-previous.h5" ] && kill -0 $launched 2>/dev/null; do sleep 0.05; done
-pkill -KILL -f "^$LAE_MPI.*$work/.* run.name=damaged "
+await 60 "damaged saves a second state" begun_or_ended damaged resume-previous.h5
+pkill -KILL -f "^$LAE_MPI.*$work/.* run.name=damaged " || fail "damaged: over before it was killed"
 wait $launched
 [ -e "$runs/damaged/resume-previous.h5" ] || fail "no previous state"
 printf 'X' | dd of="$runs/damaged/resume.h5" bs=1 seek=3000 conv=notrunc 2>/dev/null
@@ -107,19 +94,28 @@ grep -q "resume.h5.*going back to what was saved before" "$work/damaged.err" || 
 for task in task_00.h5 task_01.h5 task_02.h5; do same calm damaged $task; done
 echo "ok: a damaged state"
 
-# Kills at moments that differ from run to run. LAE_TEST_KILLS asks for more of them.
+# Kills of what is alive, at moments that differ from run to run; a run that was whole before begins
+# anew. LAE_TEST_KILLS asks for more of them.
 kills=${LAE_TEST_KILLS:-8}
-round=0
-while [ $round -lt "$kills" ]; do
+round=0 met=0
+while [ $met -lt "$kills" ]; do
     round=$((round + 1))
-    begin $((round % 3 + 1)) $((round % 2 + 1)) killed
-    case $((round % 3)) in
+    [ $round -le $((3 * kills)) ] || fail "only $met of $round kills met a run that was alive"
+    begin $((met % 3 + 1)) $((met % 2 + 1)) killed
+    sleep "0.$((round * 37 % 10))"
+    case $((met % 3)) in
     0) kill -KILL "$(ranks_of killed | tail -n 1)" 2>/dev/null ;;
     1) pkill -KILL -f "$launcher.* run.name=killed " ;;
     2) pkill -KILL -f "$work/.* run.name=killed " ;;
-    esac
+    esac && alive=yes || alive=no
     wait $launched
-    while pgrep -f "^$LAE_MPI.*$work/.* run.name=killed " >/dev/null; do sleep 0.1; done
+    code=$?
+    case $alive/$code in
+    yes/*) met=$((met + 1)) ;;
+    no/0) ;;
+    *) cat "$work/killed.err"; fail "killed: ended by itself with $code" ;;
+    esac
+    await 60 "killed's ranks end" has_no_ranks killed
     if [ -e "$runs/killed/task_02.h5" ]; then
         for task in task_00.h5 task_01.h5 task_02.h5; do same calm killed $task; done
         rm -r "$runs/killed"
@@ -128,11 +124,10 @@ done
 # shellcheck disable=SC2086
 train 2 killed $settings || { cat "$work/killed.err"; fail "after kills"; }
 for task in task_00.h5 task_01.h5 task_02.h5; do same calm killed $task; done
-echo "ok: survived $kills kills"
+echo "ok: survived $met kills in $round starts"
 
 # A launcher whose exit code is 0 whatever its ranks ended with: launch/run.sh asks them, too.
 mkdir "$work/tmp"
-settings="merge.method=ties train.epochs=100 checkpoint.every_steps=3"
 printf '#!/bin/sh\nmpirun "$@"\nexit 0\n' >"$work/lying"
 chmod +x "$work/lying"
 lae() { TMPDIR=$work/tmp MPIRUN=$work/lying "$LAE_TEST_SOURCE/launch/run.sh" "$@"; }
@@ -142,10 +137,9 @@ not_believed() {
         "$work/lied.err" || { cat "$work/lied.err"; fail "a launcher is believed: exit $1"; }
 }
 begin 2 1 lied
-if kill -KILL "$(ranks_of lied | tail -n 1)"; then
-    wait $launched
-    not_believed $? "[12]"
-fi
+kill -KILL "$(ranks_of lied | tail -n 1)" || fail "lied: over before it was killed"
+wait $launched
+not_believed $? "[12]"
 train 2 lied train.epoch=3
 not_believed $? 2
 # shellcheck disable=SC2086
@@ -159,7 +153,7 @@ done
 echo "ok: no launcher is believed that lost a rank"
 
 # Nothing of the killed stays in memory: no segment of theirs that no process has mapped.
-for segment in $(find /dev/shm -maxdepth 1 -name '*_segment.*' -newer "$work/begun" 2>/dev/null); do
+for segment in $(find /dev/shm -maxdepth 1 -name '*_segment.*' -newer "$work/started" 2>/dev/null); do
     grep -qs "$segment" /proc/[0-9]*/maps || fail "$segment is left behind"
 done
 echo "ok: nothing is left in /dev/shm"
