@@ -26,32 +26,17 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "place.h"
+
 #define COUNT(array) (sizeof(array) / sizeof(array)[0])
 
 /* ---- places ---- */
 
 struct place {
-    char directory[64];
-    char path[96], other[96]; /* of task_00.h5 and of another file */
-    hid_t handles[3];         /* HDF5's newest property list, dataspace and type before the test */
+    char directory[PLACE_SIZE];
+    char path[PLACE_SIZE + 32], other[PLACE_SIZE + 32]; /* of task_00.h5 and of another file */
+    hid_t handles[3]; /* HDF5's newest property list, dataspace and type before the test */
 };
-
-static int remove_entry(const char *path, const struct stat *about, int flag, struct FTW *walk)
-{
-    (void)about, (void)flag, (void)walk;
-    return remove(path);
-}
-
-static void make_place(void **state)
-{
-    struct place *place = calloc(1, sizeof *place);
-    assert_non_null(place);
-    snprintf(place->directory, sizeof place->directory, "/tmp/lae-test-checkpoint-XXXXXX");
-    assert_non_null(mkdtemp(place->directory));
-    snprintf(place->path, sizeof place->path, "%s/task_00.h5", place->directory);
-    snprintf(place->other, sizeof place->other, "%s/other.h5", place->directory);
-    *state = place;
-}
 
 /* HDF5 has no call that counts all open handles, but gives them out in ascending order. */
 static void newest_handles(hid_t newest[3])
@@ -64,19 +49,23 @@ static void newest_handles(hid_t newest[3])
     H5Tclose(newest[2]);
 }
 
-static int make_place_and_watch(void **state)
+static int make_watched_place(void **state)
 {
-    make_place(state);
-    struct place *place = *state;
+    struct place *place = calloc(1, sizeof *place);
+    assert_non_null(place);
+    open_place(place->directory);
+    snprintf(place->path, sizeof place->path, "%s/task_00.h5", place->directory);
+    snprintf(place->other, sizeof place->other, "%s/other.h5", place->directory);
+    *state = place;
     newest_handles(place->handles);
     return 0;
 }
 
 /* No test may leave a handle of HDF5 behind. */
-static int remove_place(void **state)
+static int remove_watched_place(void **state)
 {
     struct place *place = *state;
-    nftw(place->directory, remove_entry, 8, FTW_DEPTH | FTW_PHYS);
+    close_place(place->directory);
     hid_t newest[3];
     newest_handles(newest);
     ssize_t open = H5Fget_obj_count(H5F_OBJ_ALL, H5F_OBJ_ALL);
@@ -560,7 +549,7 @@ static void assert_index_leads_to_tasks(const char *path, int tasks)
 static void test_index(void **state)
 {
     struct place *place = *state;
-    char moved[80], path[128], task[128];
+    char moved[PLACE_SIZE + 16], path[PLACE_SIZE + 32], task[PLACE_SIZE + 32];
     for (int i = 0; i < 3; i++) {
         snprintf(task, sizeof task, "%s/task_%02d.h5", place->directory, i);
         write_example(task);
@@ -585,7 +574,7 @@ static void test_index_listed(void **state)
         skip();
     }
     for (int i = 0; i < 3; i++) {
-        char task[128];
+        char task[PLACE_SIZE + 32];
         snprintf(task, sizeof task, "%s/task_%02d.h5", place->directory, i);
         write_example(task);
     }
@@ -1282,7 +1271,7 @@ static void test_other_writers(void **state)
 static void test_no_such_directory(void **state)
 {
     struct place *place = *state;
-    char path[128];
+    char path[PLACE_SIZE + 64];
     struct lae_checkpoint example;
     make_example(&example);
     snprintf(path, sizeof path, "%s/missing/task_00.h5", place->directory);
@@ -1374,7 +1363,8 @@ static void test_vectors(void **state)
     lae_table_free(&table);
 }
 
-#define AT_A_PLACE(test) cmocka_unit_test_setup_teardown(test, make_place_and_watch, remove_place)
+#define AT_A_PLACE(test)                                                                           \
+    cmocka_unit_test_setup_teardown(test, make_watched_place, remove_watched_place)
 
 int main(void)
 {

@@ -16,6 +16,9 @@
 #include <unistd.h>
 
 #include <cmocka.h>
+#include <ftw.h>
+
+#include "place.h"
 
 /* ---- helpers */
 
@@ -406,7 +409,7 @@ static void test_numbers_are_exact(void **state)
 static bool enter_comma_locale(const char *directory)
 {
     if (setlocale(LC_ALL, "de_DE.UTF-8") != NULL) return true;
-    char command[256];
+    char command[PLACE_SIZE + 128];
     snprintf(command, sizeof command, "localedef -i de_DE -f UTF-8 %s/de_DE.UTF-8 2>/dev/null",
              directory);
     if (system(command) == -1) return false;
@@ -420,8 +423,8 @@ static bool enter_comma_locale(const char *directory)
 static void test_numbers_do_not_depend_on_the_locale(void **state)
 {
     (void)state;
-    char directory[] = "/tmp/lae_test_locale_XXXXXX", command[64];
-    assert_non_null(mkdtemp(directory));
+    char directory[PLACE_SIZE];
+    open_place(directory);
     bool found = enter_comma_locale(directory);
     char written[8];
     snprintf(written, sizeof written, "%.1f", 0.5);
@@ -434,8 +437,7 @@ static void test_numbers_do_not_depend_on_the_locale(void **state)
         lae_config_free(&config);
         setlocale(LC_ALL, "C");
     }
-    snprintf(command, sizeof command, "rm -r %s", directory);
-    assert_int_equal(system(command), 0);
+    close_place(directory);
     if (found) return;
     print_message("skipped: no locale with a decimal comma can be had\n");
     skip();
@@ -1013,8 +1015,8 @@ static void test_named_orders(void **state)
 static void test_orders_beside_the_configuration(void **state)
 {
     (void)state;
-    char directory[] = "/tmp/lae_test_config_XXXXXX";
-    assert_non_null(mkdtemp(directory));
+    char directory[PLACE_SIZE];
+    open_place(directory);
     char *orders = write_file(directory, "class_orders.yaml",
                               "mine: [2, 0, 1]\ncifar100_order2: [1, 0]\nbad: [0, 0]\nflat: 5\n");
     char *path = write_file(directory, "c.yaml", "data: {class_order: mine}\n");
@@ -1034,9 +1036,7 @@ static void test_orders_beside_the_configuration(void **state)
     assert_refused(lae_config_set(&config, "data.class_order=mine"), "mine",
                    "class_orders.yaml:2:1: broken YAML");
     lae_config_free(&config);
-    unlink(orders);
-    unlink(path);
-    rmdir(directory);
+    close_place(directory);
     free(orders);
     free(path);
 }

@@ -22,7 +22,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { PATH_SIZE = 512, PIXELS = 32 * 32, C100 = 2 + 3 * PIXELS, C10 = 1 + 3 * PIXELS };
+#include "place.h"
+
+enum { PATH_SIZE = PLACE_SIZE, PIXELS = 32 * 32, C100 = 2 + 3 * PIXELS, C10 = 1 + 3 * PIXELS };
 
 /* ---- A directory for each test --------------------------------------------------------------- */
 
@@ -31,27 +33,19 @@ struct place {
     char last[2 * PATH_SIZE]; /* what at() gave */
 };
 
-static int make_place(void **state)
+static int make_data_place(void **state)
 {
-    const char *parent = getenv("TMPDIR");
     struct place *place = calloc(1, sizeof *place);
     assert_non_null(place);
-    snprintf(place->path, PATH_SIZE, "%s/lae-test-data-XXXXXX", parent != NULL ? parent : "/tmp");
-    assert_non_null(mkdtemp(place->path));
+    open_place(place->path);
     *state = place;
     return 0;
 }
 
-static int remove_one(const char *path, const struct stat *info, int kind, struct FTW *walk)
-{
-    (void)info, (void)kind, (void)walk;
-    return remove(path);
-}
-
-static int remove_place(void **state)
+static int remove_data_place(void **state)
 {
     struct place *place = *state;
-    nftw(place->path, remove_one, 8, FTW_DEPTH | FTW_PHYS);
+    close_place(place->path);
     free(place);
     return 0;
 }
@@ -362,11 +356,11 @@ static void damaged_files_are_refused_by_name(void **state)
     for (size_t i = 0; i < sizeof damages / sizeof damages[0]; i++) {
         const struct part *parts = damages[i].kind == LAE_DATASET_CIFAR100 ? cifar100 : cifar10;
         struct place *own = NULL;
-        assert_int_equal(make_place((void **)&own), 0);
+        assert_int_equal(make_data_place((void **)&own), 0);
         put_parts(own, "", parts);
         change_file(own, &damages[i], parts);
         assert_bad_data(damages[i].kind, at(own, ""), own->path, damages[i].said);
-        remove_place((void **)&own);
+        remove_data_place((void **)&own);
     }
     (void)state;
 }
@@ -996,7 +990,7 @@ static void every_place_is_equally_likely(void **state)
     assert_true(chi_square > 4); /* nor evener than chance */
 }
 
-#define PLACED(name) cmocka_unit_test_setup_teardown(name, make_place, remove_place)
+#define PLACED(name) cmocka_unit_test_setup_teardown(name, make_data_place, remove_data_place)
 
 int main(void)
 {

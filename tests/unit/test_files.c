@@ -29,34 +29,12 @@
 #include <unistd.h>
 #include <zlib.h>
 
-enum { PATH_SIZE = 512 };
+#include "place.h"
+
+enum { PATH_SIZE = PLACE_SIZE };
 
 /* ---- A directory for each test ----------------------------------------------------------------
  */
-
-static int make_place(void **state)
-{
-    const char *parent = getenv("TMPDIR");
-    char *place = malloc(PATH_SIZE);
-    assert_non_null(place);
-    snprintf(place, PATH_SIZE, "%s/lae-test-files-XXXXXX", parent != NULL ? parent : "/tmp");
-    assert_non_null(mkdtemp(place));
-    *state = place;
-    return 0;
-}
-
-static int remove_one(const char *path, const struct stat *info, int kind, struct FTW *walk)
-{
-    (void)info, (void)kind, (void)walk;
-    return remove(path);
-}
-
-static int remove_place(void **state)
-{
-    nftw(*state, remove_one, 8, FTW_DEPTH | FTW_PHYS);
-    free(*state);
-    return 0;
-}
 
 /* PLACE/NAME, in one of a few buffers used in turn. */
 static const char *at(void **state, const char *name)

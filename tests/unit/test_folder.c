@@ -20,31 +20,9 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { PATH_SIZE = 512 };
+#include "place.h"
 
-static int make_place(void **state)
-{
-    const char *parent = getenv("TMPDIR");
-    char *place = malloc(PATH_SIZE);
-    assert_non_null(place);
-    snprintf(place, PATH_SIZE, "%s/lae-test-folder-XXXXXX", parent != NULL ? parent : "/tmp");
-    assert_non_null(mkdtemp(place));
-    *state = place;
-    return 0;
-}
-
-static int remove_one(const char *path, const struct stat *info, int kind, struct FTW *walk)
-{
-    (void)info, (void)kind, (void)walk;
-    return remove(path);
-}
-
-static int remove_place(void **state)
-{
-    nftw(*state, remove_one, 8, FTW_DEPTH | FTW_PHYS);
-    free(*state);
-    return 0;
-}
+enum { PATH_SIZE = PLACE_SIZE };
 
 /* PLACE/NAME in one of a few buffers used in turn; the directory it is in is made. */
 static const char *at(const char *place, const char *name)

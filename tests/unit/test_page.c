@@ -1,5 +1,6 @@
 /* The pieces of the page: texts in HTML and in gnuplot's quotes, curves of training, means over
  * seeds, scripts of figures. Whole pages are read by tests/system/report.sh. */
+#define _GNU_SOURCE /* nftw's flags */
 #include "lae/config/config.h"
 #include "lae/page/curve.h"
 #include "lae/page/figure.h"
@@ -18,6 +19,9 @@
 #include <unistd.h>
 
 #include <cmocka.h>
+#include <ftw.h>
+
+#include "place.h"
 
 static void near(double found, double wanted)
 {
@@ -232,20 +236,19 @@ static void long_lines(void **state)
 static void no_files(void **state)
 {
     (void)state;
-    char path[] = "/tmp/lae-curve-XXXXXX";
+    char path[PLACE_SIZE];
     struct lae_curve epochs, steps;
-    assert_non_null(mkdtemp(path));
+    open_place(path);
     for (int pipe = 0; pipe < 2; pipe++) {
-        char name[64];
+        char name[PLACE_SIZE + 8];
         snprintf(name, sizeof name, "%s%s", path, pipe ? "/pipe" : "");
         if (pipe) assert_int_equal(mkfifo(name, 0600), 0);
         lae_status status = lae_curve_read(name, &epochs, &steps);
         assert_int_equal(lae_status_code(status), LAE_BAD_INPUT);
         assert_non_null(strstr(lae_status_message(status), "is not a regular file"));
         lae_status_free(status);
-        if (pipe) unlink(name);
     }
-    rmdir(path);
+    close_place(path);
 }
 
 static void thinning(void **state)

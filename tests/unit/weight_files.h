@@ -22,35 +22,11 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "place.h"
+
 enum { WIDTH = 8, HEADS = 2, DEPTH = 2, HIDDEN = 12, PATCH = 2, GRID = 2 };
 enum { HEAD_WIDTH = WIDTH / HEADS, TOKENS = 1 + GRID * GRID, CLASSES = 3 };
-enum { PATH_SIZE = 512, NAME_SIZE = 128, MOST_ITEMS = 256 };
-
-/* ---- A directory for each test -------------------------------------------------------------- */
-
-static inline int make_place(void **state)
-{
-    const char *parent = getenv("TMPDIR");
-    char *place = malloc(PATH_SIZE);
-    assert_non_null(place);
-    snprintf(place, PATH_SIZE, "%s/lae-test-weights-XXXXXX", parent != NULL ? parent : "/tmp");
-    assert_non_null(mkdtemp(place));
-    *state = place;
-    return 0;
-}
-
-static inline int remove_one(const char *path, const struct stat *info, int kind, struct FTW *walk)
-{
-    (void)info, (void)kind, (void)walk;
-    return remove(path);
-}
-
-static inline int remove_place(void **state)
-{
-    nftw(*state, remove_one, 8, FTW_DEPTH | FTW_PHYS);
-    free(*state);
-    return 0;
-}
+enum { PATH_SIZE = PLACE_SIZE, NAME_SIZE = 128, MOST_ITEMS = 256 };
 
 /* PLACE/NAME, in one of a few buffers used in turn. */
 static const char *at(void **state, const char *name)
