@@ -442,13 +442,16 @@ enum bad_result bad_run(const struct bad_list *list, const struct bad_case *one,
 
 /* ---- what cases start from */
 
+/* h5diff's exit code is 0, too, where it cannot compare two shapes, which it says then. */
 bool bad_same(const char *a, const char *b)
 {
+    static const char compare[] = "said=$(h5diff --exclude-path /provenance \"$0\" \"$1\" 2>&1) && "
+                                  "[ -z \"$said\" ] || { echo \"$said\"; exit 1; }";
     fflush(NULL);
     pid_t process = fork();
     if (process == 0) {
         dup2(STDERR_FILENO, STDOUT_FILENO);
-        execlp("h5diff", "h5diff", "--exclude-path", "/provenance", a, b, (char *)NULL);
+        execlp("sh", "sh", "-c", compare, a, b, (char *)NULL);
         _exit(127);
     }
     if (bad_wait(process, SECONDS) == 0) return true;

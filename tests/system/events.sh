@@ -46,13 +46,8 @@ cmp "$work/whole.points" "$work/parts.points" || fail "another picture after goi
 
 # kill_inside NAME: waits for the second task's steps from 30 on, of 200, and kills the run's only rank.
 kill_inside() {
-    tries=0
-    until grep -q '"task":1,.*"step":3[0-9],' "$runs/$1/metrics.jsonl" 2>/dev/null; do
-        tries=$((tries + 1))
-        [ $tries -lt 1000 ] || fail "$1: does not come to its second task"
-        sleep 0.02
-    done
-    kill -KILL "$(cut -d' ' -f2 "$runs/$1/lock")"
+    await 120 "$1 comes to its second task" grep -qs '"task":1,.*"step":3[0-9],' "$runs/$1/metrics.jsonl"
+    kill -KILL "$(ranks_of "$1")" || fail "$1: over before it was killed"
     wait
     state=$runs/$1/resume.h5
     [ -s "$state" ] || state=$runs/$1/resume-previous.h5 # killed between two renamings

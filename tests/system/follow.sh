@@ -7,6 +7,7 @@ cd "$LAE_TEST_SOURCE/tests/reference" || exit 1
 . ./follow_cases.sh
 
 cases >"$work/cases"
+[ "$(wc -l <"$work/cases")" -ge 4 ] || fail "there are no cases"
 while read -r case attn mlp merge; do
     # shellcheck disable=SC2046
     lae 2 run.root="$runs" run.name="$case" $(program_settings "$attn" "$mlp" "$merge") \

@@ -45,8 +45,7 @@ refused() {
 # like TRAINED WRITTEN: a written run's files are those of the run that was trained so.
 like() {
     for task in 0 1 2; do
-        h5diff --exclude-path /provenance "$runs/$1/task_0$task.h5" "$2/task_0$task.h5" \
-            >"$work/h5diff.out" 2>&1 ||
+        alike --exclude-path /provenance "$runs/$1/task_0$task.h5" "$2/task_0$task.h5" ||
             { cat "$work/h5diff.out"; fail "task_0$task.h5 of $1 and of $2 differ"; }
     done
 }
@@ -103,7 +102,7 @@ h5ls "$work/out-1/all/03_ties/run.h5" | grep -q task_02 || fail "run.h5"
 merged 0 2 "$runs/ties/task_01.h5" --method ties --vectors tasks --base previous --density 0.3 \
     --write "$work/part"
 says "^ *1 "
-h5diff --exclude-path /provenance "$runs/tasks/task_01.h5" "$work/part/01_ties/task_01.h5" ||
+alike --exclude-path /provenance "$runs/tasks/task_01.h5" "$work/part/01_ties/task_01.h5" ||
     fail "merged up to task 1"
 mv "$work/part/01_ties" "$runs/grown"
 learn grown merge.method=ties merge.vectors=tasks merge.base=previous merge.density=0.3

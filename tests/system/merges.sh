@@ -11,13 +11,14 @@ compare() {
     shift
     train 2 "$run" "$@" || { cat "$work/$run.err"; fail "$run"; }
     train 1 "$run-parts" "$@" run.tasks=1 || fail "$run, the first task"
+    touch "$work/mark"
     train 1 "$run-parts" "$@" run.tasks=2 checkpoint.every_steps=1 &
-    for i in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20; do
-        [ -s "$runs/$run-parts/resume.h5" ] && break
-        sleep 0.1
-    done
-    kill -TERM "$(cut -d' ' -f2 "$runs/$run-parts/lock")"
-    wait
+    launched=$!
+    await 60 "$run-parts saves a state" begun_or_ended "$run-parts" resume.h5
+    kill -TERM "$(ranks_of "$run-parts")" || fail "$run: over before it was cut"
+    wait $launched
+    code=$?
+    [ $code -eq 75 ] || { cat "$work/$run-parts.err"; fail "$run: cut with exit $code"; }
     [ -s "$runs/$run-parts/resume.h5" ] || fail "$run was not cut inside a task"
     train 3 "$run-parts" "$@" run.tasks=2 || fail "$run, the second task"
     mkdir "$work/alone"
@@ -49,14 +50,14 @@ compare onward merge.method=ema_task merge.decay=0.5 train.start_from=offline $l
 
 # What the options do is not nothing: other modules than the plain run's.
 for name in tasks first dare onward; do
-    h5diff "$runs/pair/task_02.h5" "$runs/$name/task_02.h5" /offline >/dev/null &&
+    differ "$runs/pair/task_02.h5" "$runs/$name/task_02.h5" /offline ||
         fail "$name gives the offline module of the plain run"
 done
 for name in tasks first dare; do
-    h5diff "$runs/pair/task_02.h5" "$runs/$name/task_02.h5" /online >"$work/diff" ||
-        { cat "$work/diff"; fail "online depends on the merge $name"; }
+    alike "$runs/pair/task_02.h5" "$runs/$name/task_02.h5" /online ||
+        { cat "$work/h5diff.out"; fail "online depends on the merge $name"; }
 done
-h5diff "$runs/pair/task_02.h5" "$runs/onward/task_02.h5" /online >/dev/null &&
+differ "$runs/pair/task_02.h5" "$runs/onward/task_02.h5" /online ||
     fail "start_from=offline does not change online"
 
 # A file whose history was taken away is refused by name.

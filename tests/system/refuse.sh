@@ -2,7 +2,7 @@
 # What cannot work is refused from the start: exit 2, one message on one rank's standard error, and
 # what is there stays as it was.
 . "$(dirname "$0")/common.sh"
-need mpirun pkill
+need mpirun
 
 # refused PATTERN NP NAME KEY=VALUE...
 refused() {
@@ -58,12 +58,13 @@ refused "another model.weights" 2 base run.tasks=1 \
 # Two jobs in one directory.
 train 1 busy train.epochs=2000 &
 first=$!
-for i in 1 2 3 4 5 6 7 8 9 10; do [ -s "$runs/busy/lock" ] && break; sleep 0.5; done
-sleep 0.5
+await 60 "busy learns" grep -qs '"step":[0-9]' "$runs/busy/metrics.jsonl"
 lae 2 run.root="$runs" run.name=busy data.dataset=synthetic model.weights="$tiny" \
     >"$work/second.out" 2>"$work/second.err"
 code=$?
-pkill -TERM -f "run.root=$runs run.name=busy"
+kill -TERM "$(ranks_of busy)" || { cat "$work/busy.err"; fail "busy: over before it was asked"; }
 wait $first
+first=$?
+[ $first -eq 75 ] || { cat "$work/busy.err"; fail "busy: exit $first, not 75"; }
 [ $code -eq 2 ] && grep -q "in use" "$work/second.err" || { cat "$work/second.err"; fail "the lock"; }
 echo "ok: lock"

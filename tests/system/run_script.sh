@@ -3,14 +3,16 @@
 # behind, a rank that dies is named, ranks that no machine holds are refused, and a checkout may lie
 # anywhere.
 . "$(dirname "$0")/common.sh"
-need mpirun setsid pgrep
+need mpirun setsid
 
 mkdir "$work/a b"
 cp -R "$LAE_TEST_SOURCE/launch" "$LAE_TEST_SOURCE/configs" "$work/a b"
 script="$work/a b/launch/run.sh"
 export LAE_MPI
 
-# start NAME KEY=VALUE...: two ranks by the script, in the background: `launched`.
+# start NAME KEY=VALUE...: two ranks by the script, in the background: `launched`. `screen`: where all that
+# is said goes, instead of to files.
+screen=""
 start() {
     name=$1
     shift
@@ -18,28 +20,19 @@ start() {
         model.weights="$tiny" model.heads=2 data.image_size=16 data.mean=0.5 data.std=0.5 \
         data.classes_per_task=4 data.synthetic.classes=12 data.synthetic.train=7 \
         data.synthetic.test=5 train.batch_size=11 train.epochs=4000 pet.blocks=0,1 \
-        compute.threads=1 checkpoint.every_steps=3 "$@" >"$work/$name.out" 2>"$work/$name.err" &
+        compute.threads=1 checkpoint.every_steps=3 "$@" \
+        >"${screen:-$work/$name.out}" 2>"${screen:-$work/$name.err}" &
     launched=$!
 }
 
 # Waits until the run has saved a state of its own.
 await_state() {
-    tries=0
-    until [ -e "$runs/$1/resume.h5" ]; do
-        tries=$((tries + 1))
-        [ $tries -lt 1200 ] || { cat "$work/$1.err"; fail "$1: nothing is saved"; }
-        sleep 0.05
-    done
+    await 60 "$1 saves a state" test -e "$runs/$1/resume.h5"
 }
 
 # gone NAME: no rank of it is left, soon.
 gone() {
-    tries=0
-    while ranks_of "$1" >/dev/null; do
-        tries=$((tries + 1))
-        [ $tries -lt 300 ] || { pkill -KILL -f "$work/.* run.name=$1 "; fail "$1: ranks are left behind"; }
-        sleep 0.1
-    done
+    await 30 "$1's ranks end" has_no_ranks "$1"
 }
 
 # ended CODE NAME
@@ -70,7 +63,7 @@ echo "ok: a closed terminal"
 
 start killed
 await_state killed
-kill -KILL $launched
+kill -KILL $launched || fail "killed: over before it was killed"
 wait $launched 2>/dev/null
 gone killed
 start lost
@@ -89,13 +82,18 @@ gone crashed
 echo "ok: killed ranks, and a killed script"
 
 # Nobody reads any more; the script has a message of its own when it is asked.
-{ start piped 2>&1; await_state piped; } | true
-start quiet
-await_state quiet
-kill -USR1 $launched
-ended 75 quiet
-pkill -USR1 -f "$work/.* run.name=piped " || :
-gone piped
+mkfifo "$work/screen"
+head -n 1 "$work/screen" >"$work/piped.err" &
+reader=$!
+screen=$work/screen
+start piped
+screen=""
+await_state piped
+wait $reader
+kill -TERM $launched || fail "piped: over before it was asked"
+ended 75 piped
+[ -s "$work/piped.err" ] || fail "piped: nothing was said to the reader"
+echo "ok: nobody reads any more"
 
 for ranks in 100000 99999999999999999999 0 00 -1 1.5 two ""; do
     "$script" "$ranks" train run.root="$runs" run.name=none >"$work/o" 2>"$work/e"
