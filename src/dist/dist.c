@@ -19,7 +19,9 @@ lae_status lae_dist_start(int *argc, char ***argv, struct lae_dist *dist)
     int provided;
     const char *by;
     int announced = start_announced(&by);
+    start_waiting();
     MPI_Init_thread(argc, argv, MPI_THREAD_FUNNELED, &provided);
+    start_done();
     lae_rounding_reset(); /* whatever the libraries that MPI loads have set */
     *dist = (struct lae_dist){.world = MPI_COMM_WORLD, .announced = announced, .announced_by = by};
     MPI_Comm_rank(dist->world, &dist->rank);

@@ -2,11 +2,14 @@
 #include "start.h"
 
 #include <limits.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <unistd.h>
 
+#define PATIENCE 900 /* seconds for all ranks to come; thousands on slow disks take minutes */
 #define MPI_FILE (4UL << 20) /* bytes: the largest of the files that Open MPI makes for itself */
 
 lae_status lae_dist_check_limits(void)
@@ -17,6 +20,30 @@ lae_status lae_dist_check_limits(void)
         "the limit of a file's size (ulimit -f) is %.0f kB, and MPI itself makes files "
         "of %.0f kB; raise it",
         (double)limit.rlim_cur / 1024.0, (double)MPI_FILE / 1024.0);
+}
+
+static void give_up(int number)
+{
+    static const char text[] =
+        "lae_mpi: MPI has not begun after 15 minutes: a rank has not come, or is gone; nothing was "
+        "begun, "
+        "start the same command again, and look at the hosts and the network if that ends alike\n";
+    (void)number;
+    ssize_t written = write(STDERR_FILENO, text, sizeof text - 1);
+    (void)written; /* there is nobody to tell */
+    _exit(LAE_FAILED);
+}
+
+void start_waiting(void)
+{
+    signal(SIGALRM, give_up);
+    alarm(PATIENCE);
+}
+
+void start_done(void)
+{
+    alarm(0);
+    signal(SIGALRM, SIG_DFL);
 }
 
 /* The library's name and version, without what follows a comma. */

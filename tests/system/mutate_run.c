@@ -1,4 +1,6 @@
-/* Makes a run's directory another one: mutate_run RUN SEED. What is changed depends on the seed
+/* mutate_run --without OBJECT FILE takes an object out of a task file, as if it had never been written.
+ *
+ * Makes a run's directory another one: mutate_run RUN SEED. What is changed depends on the seed
  * alone, and is told. Text files are cut, turned over and given other values, line by line; task
  * files stay good HDF5 and sealed, but hold other numbers, names and texts, or lack some. */
 #include "../../src/store/seal.h"
@@ -225,10 +227,19 @@ static void change_task(const char *path)
     seal(path);
 }
 
+static int take_out(const char *object, const char *path)
+{
+    hid_t file = H5Fopen(path, H5F_ACC_RDWR, H5P_DEFAULT);
+    if (file < 0 || H5Ldelete(file, object, H5P_DEFAULT) < 0 || H5Fclose(file) < 0) return 1;
+    seal(path);
+    return 0;
+}
+
 int main(int argc, char **argv)
 {
     static const char *const files[] = {"metrics.jsonl", "config.yaml", "task_00.h5",
                                         "task_01.h5",    "task_02.h5",  "metrics.jsonl"};
+    if (argc == 4 && strcmp(argv[1], "--without") == 0) return take_out(argv[2], argv[3]);
     if (argc != 3 || chdir(argv[1]) != 0) {
         fputs("mutate_run RUN SEED\n", stderr);
         return 2;

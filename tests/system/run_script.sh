@@ -43,8 +43,15 @@ ended() {
     gone "$2"
 }
 
-for pause in 0.02 0.07 0.15 0.3 0.6; do
+# Whether the script has set its traps by now (SIGUSR1 is bit 9): before, no shell could hear a request.
+listens() {
+    caught=$(sed -n 's/^SigCgt:[[:space:]]*//p' "/proc/$launched/status")
+    [ $((0x$caught >> 9 & 1)) -eq 1 ]
+}
+
+for pause in 0 0.07 0.15 0.3 0.6; do
     start "early$pause"
+    await 10 "the script listens" listens
     sleep $pause
     kill -USR1 $launched
     ended 75 "early$pause"
@@ -80,6 +87,29 @@ grep -q "^lae_mpi: rank [01] on .* was ended by signal SEGV\|Signal: Segmentatio
     { cat "$work/crashed.err"; fail "not said which rank has crashed"; }
 gone crashed
 echo "ok: killed ranks, and a killed script"
+
+# A rank that ends before MPI has begun, as others wait for it in MPI_Init.
+# dies NAME CODE TEXT COMMAND: what rank 1 does in place of the program.
+dies() {
+    cat >"$work/early" <<TEXT
+#!/bin/sh
+[ "\${OMPI_COMM_WORLD_RANK:-}" != 1 ] || { $4; }
+exec env LD_PRELOAD="$LAE_SHORT_ALARM" "$program" "\$@"
+TEXT
+    chmod +x "$work/early"
+    LAE_MPI=$work/early start "$1"
+    await 60 "$1 ends" has_ended $launched
+    ended "$2" "$1"
+    [ "$(grep -c "^lae_mpi: .*$3" "$work/$1.err")" -eq 1 ] ||
+        [ -z "$3" ] || { cat "$work/$1.err"; fail "$1: not one message of \"$3\""; }
+    [ ! -e "$runs/$1" ] || fail "$1: a run was begun"
+}
+program=$LAE_MPI
+dies unborn_kill 137 "rank 1 on .* was ended by signal KILL" 'kill -KILL $$'
+dies unborn_segv 139 "rank 1 on .* was ended by signal SEGV" 'kill -SEGV $$'
+dies unborn_exit 3 "" "exit 3"
+dies unborn_fine 1 "MPI has not begun after" "exit 0"
+echo "ok: ranks that do not come"
 
 # Nobody reads any more; the script has a message of its own when it is asked.
 mkfifo "$work/screen"

@@ -1,7 +1,9 @@
 /* dist/exact.h: sums that do not depend on the order, and what does not fit. */
 #include "lae/base/random.h"
+#include "lae/dist/dist.h"
 #include "lae/dist/exact.h"
 
+#include <limits.h>
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -98,6 +100,26 @@ static void a_full_batch_of_the_largest_values_does_not_overflow(void **state)
     }
 }
 
+/* However many ranks there are, each thing is one rank's, and none has two more than another. */
+static void shares_of_many_ranks(void **state)
+{
+    static const int sizes[] = {1, 2, 7, 1000, 100000, INT_MAX};
+    static const size_t counts[] = {0, 1, 24, 999, 1000, 1001, (size_t)1 << 40};
+    (void)state;
+    for (size_t i = 0; i < sizeof sizes / sizeof sizes[0]; i++)
+        for (size_t j = 0; j < sizeof counts / sizeof counts[0]; j++) {
+            size_t sum = 0, least = counts[j] / (size_t)sizes[i];
+            int last = sizes[i] > 100000 ? 100000 : sizes[i];
+            for (int rank = 0; rank < last; rank++) {
+                struct lae_dist dist = {.rank = rank, .size = sizes[i]};
+                size_t share = lae_dist_share(&dist, counts[j]);
+                assert_in_range(share, least, least + 1);
+                sum += share;
+            }
+            if (last == sizes[i]) assert_true(sum == counts[j]);
+        }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -105,6 +127,7 @@ int main(void)
         cmocka_unit_test(mean_is_that_of_the_values),
         cmocka_unit_test(rounds_to_nearest_even),
         cmocka_unit_test(what_does_not_fit_is_counted_and_left_out),
+        cmocka_unit_test(shares_of_many_ranks),
         cmocka_unit_test(a_full_batch_of_the_largest_values_does_not_overflow),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
