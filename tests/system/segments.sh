@@ -6,9 +6,17 @@
 need mpirun timeout
 [ -d /dev/shm ] && [ -w /dev/shm ] || skip "there is no /dev/shm"
 
+# Whatever is left of what was planted goes with the test.
+clear_up() {
+    while read -r name; do rm -rf "$name"; done <"$work/planted"
+}
+: >"$work/planted"
+trap 'clear_up; rm -rf "$work"' EXIT
+
 for what in link file directory fifo; do
     echo mine >"$work/victim"
-    rm -rf "$work/planted" "$runs"
+    rm -rf "$runs"
+    : >"$work/planted"
     (
         export LD_PRELOAD="$LAE_PLANTED_SEGMENT" LAE_PLANT=$what LAE_PLANTED="$work/planted"
         export LAE_PLANT_VICTIM="$work/victim"
@@ -24,7 +32,7 @@ for what in link file directory fifo; do
         case $what in
         file) [ ! -e "$name" ] || [ "$(cat "$name")" = theirs ] || fail "their file was written into" ;;
         esac
-        rm -rf "$name"
     done <"$work/planted"
+    clear_up
     echo "ok: a $what in the way"
 done
