@@ -138,7 +138,7 @@ static void forward_image(void *context, int number, size_t item)
 {
     struct session *s = context;
     struct lae_worker *worker = &s->workers.items[number];
-    size_t position = (size_t)s->job.dist->rank + item * (size_t)s->job.dist->size;
+    size_t position = lae_dist_position(s->job.dist, item);
     if (!lae_worker_load(worker, &s->job, LAE_TRAIN, s->batch[position], NULL)) return;
     lae_backbone_trunk(s->job.backbone, worker->pass, worker->image);
     lae_backbone_branch(s->job.backbone, s->state.online, worker->pass, NULL, false,

@@ -129,6 +129,11 @@ size_t lae_dist_share(const struct lae_dist *dist, size_t count)
     return count > rank ? (count - rank + ranks - 1) / ranks : 0;
 }
 
+size_t lae_dist_position(const struct lae_dist *dist, size_t item)
+{
+    return (size_t)dist->rank + item * (size_t)dist->size;
+}
+
 lae_status lae_dist_same(const struct lae_dist *dist, enum lae_code code, const char *what,
                          const char *text)
 {

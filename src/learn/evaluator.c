@@ -1,6 +1,7 @@
 #include "lae/learn/evaluator.h"
 
 #include "lae/base/arena.h"
+#include "lae/sweep/sweep.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -22,6 +23,7 @@ struct lae_evaluator {
     const struct lae_job *job;
     struct lae_workers *workers;
     struct test_image *images; /* [count] this rank's, with room for those of all tasks */
+    int64_t *sum;              /* [2 * scorers * tasks + 1] the ranks' counts */
     struct kept *kept;         /* [tasks] */
     float *init;               /* [count of all tasks, D] init's features; NULL: not kept */
     size_t init_known;         /* of the first so many images */
@@ -29,7 +31,8 @@ struct lae_evaluator {
     float *streams;            /* theirs, one after the other */
     /* Of the evaluation at hand: */
     struct lae_scoring scoring;
-    size_t count, first; /* first: of the part at hand */
+    struct lae_sweep sweep;
+    size_t count;
 };
 
 /* The lowest of the indices of the largest of p[first..end). */
@@ -78,13 +81,13 @@ static void evaluate_image(void *context, int number, size_t item)
     struct lae_evaluator *e = context;
     const struct lae_job *job = e->job;
     struct lae_worker *worker = &e->workers->items[number];
-    const struct test_image *image = &e->images[e->first + item];
+    const struct test_image *image = &e->images[item];
     int tasks = e->scoring.learned.task + 1, scorers = e->scoring.scorers.count;
     int label =
         job->sequence.output_index[lae_dataset_label(&job->dataset, LAE_TEST, image->index)];
     int64_t *offenders = count_of(worker->sum, tasks, scorers, 0); /* after the counts */
 
-    if (!find_features(e, worker, e->first + item)) {
+    if (!find_features(e, worker, item)) {
         *offenders += 1;
         return;
     }
@@ -101,7 +104,7 @@ static void deal(struct lae_evaluator *e, struct lae_counts *counts)
 {
     const struct lae_task_images *parts = e->job->sequence.images[LAE_TEST];
     size_t at = 0, size = (size_t)e->job->dist->size, rank = (size_t)e->job->dist->rank;
-    e->count = e->first = 0;
+    e->count = 0;
     for (int k = 0; k < counts->tasks; k++) {
         counts->images[k] = (int64_t)parts[k].count;
         for (size_t i = 0; i < parts[k].count; i++, at++)
@@ -110,15 +113,18 @@ static void deal(struct lae_evaluator *e, struct lae_counts *counts)
     }
 }
 
+/* The counts of all scorers and tasks, and the offenders. */
+static size_t words_of(const struct lae_counts *counts)
+{
+    return (size_t)(2 * counts->scorers.count * counts->tasks) + 1;
+}
+
 static lae_status collect(const struct lae_evaluator *e, struct lae_counts *counts)
 {
     int tasks = counts->tasks, scorers = counts->scorers.count;
-    size_t words = (size_t)(2 * scorers * tasks) + 1;
-    int64_t *sum = e->workers->items[0].sum;
-    for (int i = 1; i < e->workers->count; i++)
-        for (size_t j = 0; j < words; j++)
-            sum[j] += e->workers->items[i].sum[j];
-    lae_dist_sum(e->job->dist, sum, words);
+    int64_t *sum = e->sum;
+    lae_workers_add(e->workers, words_of(counts), sum);
+    lae_dist_sum(e->job->dist, sum, words_of(counts));
     int64_t offenders = *count_of(sum, tasks, scorers, 0);
     if (offenders > 0) LAE_TRY(lae_workers_agree(e->job, e->workers));
     if (offenders > 0)
@@ -134,37 +140,23 @@ static lae_status collect(const struct lae_evaluator *e, struct lae_counts *coun
     return NULL;
 }
 
-static bool is_asked_to_stop(void *evaluator)
-{
-    return lae_dist_request(((const struct lae_evaluator *)evaluator)->job->dist) !=
-           LAE_REQUEST_NONE;
-}
-
-/* False, on all ranks, when interrupted. */
-static bool compute(struct lae_evaluator *e, lae_evaluate_progress *progress, void *context)
-{
-    size_t part = (size_t)(PART * e->workers->count);
-    bool done = true;
-    while (done && e->first < e->count) {
-        size_t left = e->count - e->first;
-        if (progress != NULL) progress(context, (double)e->first / (double)e->count);
-        done = lae_team_run_unless(e->job->team, left < part ? left : part, evaluate_image, e,
-                                   is_asked_to_stop, e);
-        if (done) e->first += part; /* else workers may still be reading it */
-    }
-    enum lae_request request;
-    return lae_dist_meet(e->job->dist, &request) && request == LAE_REQUEST_NONE && done;
-}
-
 lae_status lae_evaluate(struct lae_evaluator *e, const struct lae_learned *learned,
-                        struct lae_counts *counts, lae_evaluate_progress *progress, void *context)
+                        struct lae_counts *counts, lae_sweep_progress *progress, void *context)
 {
     lae_scoring_close(&e->scoring);
     LAE_TRY(lae_scoring_open(e->job, learned, &counts->scorers, &e->scoring));
     deal(e, counts);
-    for (int i = 0; i < e->workers->count; i++)
-        memset(e->workers->items[i].sum, 0, e->workers->words * sizeof(int64_t));
-    if (!compute(e, progress, context)) return lae_stopped();
+    lae_workers_clear(e->job, e->workers, words_of(counts));
+    e->sweep = (struct lae_sweep){.dist = e->job->dist,
+                                  .team = e->job->team,
+                                  .heeds = LAE_REQUEST_STEP,
+                                  .work = evaluate_image,
+                                  .context = e,
+                                  .part = (size_t)(PART * e->workers->count),
+                                  .progress = progress,
+                                  .progress_context = context};
+    enum lae_request request;
+    if (!lae_sweep_run(&e->sweep, e->count, &request)) return lae_stopped();
     struct kept *kept = &e->kept[learned->task];
     kept->known = kept->features != NULL && (kept->known || e->scoring.needs[LAE_ONLINE]);
     bool computed_init = e->init != NULL && e->scoring.needs[LAE_INIT];
@@ -191,7 +183,8 @@ lae_status lae_evaluator_create(const struct lae_job *job, struct lae_workers *w
     e->workers = workers;
     e->images = calloc(count + 1, sizeof *e->images);
     e->kept = calloc((size_t)job->sequence.tasks, sizeof *e->kept);
-    if (e->images == NULL || e->kept == NULL)
+    e->sum = calloc((size_t)job->sequence.tasks * 2 * LAE_MAX_SCORERS + 1, sizeof *e->sum);
+    if (e->images == NULL || e->kept == NULL || e->sum == NULL)
         return lae_out_of_memory(count * sizeof *e->images, "the list of test images");
     return NULL;
 }
@@ -254,5 +247,6 @@ void lae_evaluator_free(struct lae_evaluator *evaluator)
     free(evaluator->streams);
     lae_scoring_close(&evaluator->scoring);
     free(evaluator->images);
+    free(evaluator->sum);
     free(evaluator);
 }

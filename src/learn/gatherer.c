@@ -12,6 +12,7 @@
 
 #include "lae/base/arena.h"
 #include "lae/learn/evaluator.h"
+#include "lae/sweep/sweep.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -44,10 +45,9 @@ struct lae_gatherer {
     /* Of the pass at hand: */
     struct lae_scoring scoring; /* which modules; no scorers */
     const struct lae_lift *lift;
-    bool *aside;  /* [images of the task] */
-    size_t first; /* this rank's image that the part begins with */
-    size_t count; /* of this rank's */
-    size_t here;  /* images of the part at hand */
+    struct lae_sweep sweep;
+    bool *aside; /* [images of the task] */
+    size_t here; /* images of the part at hand */
 };
 
 static bool chooses(const struct lae_job *job)
@@ -63,22 +63,22 @@ static void compute_features(void *context, int number, size_t item)
     const struct lae_job *job = g->job;
     struct lae_worker *worker = &g->workers->items[number];
     int task = g->scoring.learned.task;
-    size_t d = job->backbone->feature, width = g->width, ranks = (size_t)job->dist->size;
-    size_t position = (g->first + item) * ranks + (size_t)job->dist->rank;
+    size_t d = job->backbone->feature, width = g->width, at = item % g->part;
+    size_t position = lae_dist_position(job->dist, item);
     uint32_t image = job->sequence.images[LAE_TRAIN][task].index[position];
     for (int share = 0; share < SHARES; share++)
-        g->classes[share][item] = LAE_NO_CLASS;
+        g->classes[share][at] = LAE_NO_CLASS;
     if (!lae_scoring_features(&g->scoring, worker, LAE_TRAIN, image, 0, NULL)) return;
     for (size_t m = 0; m < LAE_MODULES; m++) {
         const float *feature = worker->features + m * d;
-        if (g->features[m] != NULL) memcpy(g->features[m] + item * d, feature, d * sizeof *feature);
+        if (g->features[m] != NULL) memcpy(g->features[m] + at * d, feature, d * sizeof *feature);
         if (g->random[m] != NULL)
-            lae_lift_apply(g->lift, feature, 0, width, g->random[m] + item * width);
+            lae_lift_apply(g->lift, feature, 0, width, g->random[m] + at * width);
     }
     int label = lae_dataset_label(&job->dataset, LAE_TRAIN, image);
     int class = job->sequence.output_index[label] - job->sequence.first_class[task];
-    g->classes[ALL][item] = class;
-    g->classes[g->aside[position] ? ASIDE : OTHERS][item] = class;
+    g->classes[ALL][at] = class;
+    g->classes[g->aside[position] ? ASIDE : OTHERS][at] = class;
 }
 
 static const float *values_of(const struct lae_gatherer *g, const struct sum *sum)
@@ -105,22 +105,17 @@ static void add_block(void *context, int number, size_t item)
     lae_sums_add_block(&sum->sums, values_of(g, sum), g->classes[sum->share], g->here, item);
 }
 
-static bool is_asked_to_stop(void *gatherer)
-{
-    return lae_dist_request(((const struct lae_gatherer *)gatherer)->job->dist) != LAE_REQUEST_NONE;
-}
-
 /* False when interrupted. */
-static bool add_part(struct lae_gatherer *g)
+static bool add_part(void *context, size_t first, size_t count)
 {
-    struct lae_team *team = g->job->team;
-    g->here = g->count - g->first < g->part ? g->count - g->first : g->part;
-    if (!lae_team_run_unless(team, g->here, compute_features, g, is_asked_to_stop, g)) return false;
+    (void)first;
+    struct lae_gatherer *g = context;
+    g->here = count;
     for (int i = 0; i < g->sum_count; i++) {
         struct sum *sum = &g->sums[i];
         lae_sums_admit(&sum->sums, values_of(g, sum), g->classes[sum->share], g->here);
     }
-    return lae_team_run_unless(team, count_blocks(g), add_block, g, is_asked_to_stop, g);
+    return lae_sweep_also(&g->sweep, count_blocks(g), add_block);
 }
 
 /* ---- from sums to statistics, at rank 0 ---- */
@@ -248,8 +243,6 @@ static lae_status begin(struct lae_gatherer *g, const struct lae_learned *learne
     const struct lae_job *job = g->job;
     size_t images = job->sequence.images[LAE_TRAIN][learned->task].count;
     g->scoring = (struct lae_scoring){.job = job, .learned = *learned};
-    g->first = 0;
-    g->count = lae_dist_share(job->dist, images);
     free(g->aside);
     g->aside = calloc(images, sizeof *g->aside);
     if (g->aside == NULL) return lae_out_of_memory(images, "images set aside");
@@ -267,19 +260,6 @@ static lae_status begin(struct lae_gatherer *g, const struct lae_learned *learne
         LAE_TRY(lae_sums_create(&shape, &sum->sums));
     }
     return NULL;
-}
-
-/* False, on all ranks, when interrupted. */
-static bool compute(struct lae_gatherer *g, lae_evaluate_progress *progress, void *context)
-{
-    bool done = true;
-    while (done && g->first < g->count) {
-        if (progress != NULL) progress(context, (double)g->first / (double)g->count);
-        done = add_part(g);
-        if (done) g->first += g->part; /* else workers may still be reading it */
-    }
-    enum lae_request request;
-    return lae_dist_meet(g->job->dist, &request) && request == LAE_REQUEST_NONE && done;
 }
 
 /* The ranks' sums become statistics. [collective] */
@@ -301,12 +281,24 @@ static lae_status finish(struct lae_gatherer *g, struct lae_statistics *statisti
 }
 
 lae_status lae_gather(struct lae_gatherer *g, const struct lae_learned *learned,
-                      struct lae_statistics *statistics, lae_evaluate_progress *progress,
+                      struct lae_statistics *statistics, lae_sweep_progress *progress,
                       void *context)
 {
     if (statistics->modules == 0) return NULL;
-    LAE_TRY(lae_dist_agree(g->job->dist, begin(g, learned, statistics)));
-    if (!compute(g, progress, context)) return lae_stopped();
+    const struct lae_job *job = g->job;
+    LAE_TRY(lae_dist_agree(job->dist, begin(g, learned, statistics)));
+    g->sweep = (struct lae_sweep){.dist = job->dist,
+                                  .team = job->team,
+                                  .heeds = LAE_REQUEST_STEP,
+                                  .work = compute_features,
+                                  .context = g,
+                                  .part = g->part,
+                                  .after_part = add_part,
+                                  .progress = progress,
+                                  .progress_context = context};
+    size_t mine = lae_dist_share(job->dist, job->sequence.images[LAE_TRAIN][learned->task].count);
+    enum lae_request request;
+    if (!lae_sweep_run(&g->sweep, mine, &request)) return lae_stopped();
     return finish(g, statistics);
 }
 

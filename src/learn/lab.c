@@ -216,7 +216,7 @@ static void passing(void *context, double share)
     r->progress(r->context, r->lab->done + share * r->work);
 }
 
-static lae_evaluate_progress *progress_of(const struct replay *r)
+static lae_sweep_progress *progress_of(const struct replay *r)
 {
     return r->progress != NULL && r->lab->opened->dist->rank == 0 ? passing : NULL;
 }

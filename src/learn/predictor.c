@@ -9,6 +9,7 @@
 #include "lae/learn/predictor.h"
 
 #include "lae/base/arena.h"
+#include "lae/sweep/sweep.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -19,6 +20,7 @@ struct predictor {
     const struct lae_job *job;
     struct lae_scoring scoring;
     struct lae_workers workers;
+    struct lae_sweep sweep;
     enum lae_split split;
     size_t images, classes; /* of the part; seen */
     size_t scorers;
@@ -46,21 +48,13 @@ static void predict_image(void *context, int number, size_t item)
     }
 }
 
-static bool is_asked_to_stop(void *predictor)
-{
-    return lae_dist_request(((const struct predictor *)predictor)->job->dist) != LAE_REQUEST_NONE;
-}
-
 /* This rank's block of a round. False, on all ranks, when interrupted. */
 static bool compute_block(struct predictor *p, size_t round)
 {
-    size_t ranks = (size_t)p->job->dist->size, rank = (size_t)p->job->dist->rank;
-    p->first = (round * ranks + rank) * p->block;
+    p->first = lae_dist_position(p->job->dist, round) * p->block;
     size_t left = p->first < p->images ? p->images - p->first : 0;
     enum lae_request request;
-    bool done = lae_team_run_unless(p->job->team, left < p->block ? left : p->block, predict_image,
-                                    p, is_asked_to_stop, p);
-    return lae_dist_meet(p->job->dist, &request) && request == LAE_REQUEST_NONE && done;
+    return lae_sweep_run(&p->sweep, left < p->block ? left : p->block, &request);
 }
 
 /* Rank 0 takes the rows of a round apart. */
@@ -75,9 +69,8 @@ static void store_rows(const struct predictor *p, size_t round, struct lae_predi
 
 static lae_status check_scores(struct predictor *p)
 {
-    int64_t offenders = 0;
-    for (int i = 0; i < p->workers.count; i++)
-        offenders += p->workers.items[i].sum[0];
+    int64_t offenders;
+    lae_workers_add(&p->workers, 1, &offenders);
     lae_dist_sum(p->job->dist, &offenders, 1);
     if (offenders == 0) return NULL;
     LAE_TRY(lae_workers_agree(p->job, &p->workers));
@@ -86,7 +79,7 @@ static lae_status check_scores(struct predictor *p)
                       (long long)offenders);
 }
 
-static lae_status compute(struct predictor *p, lae_evaluate_progress *progress, void *context,
+static lae_status compute(struct predictor *p, lae_sweep_progress *progress, void *context,
                           struct lae_predictions *out)
 {
     size_t row = p->scorers * p->classes;
@@ -140,7 +133,7 @@ static lae_status prepare(struct predictor *p, struct lae_predictions *out)
 }
 
 lae_status lae_predict(const struct lae_job *job, const struct lae_state *state,
-                       enum lae_split split, lae_evaluate_progress *progress, void *context,
+                       enum lae_split split, lae_sweep_progress *progress, void *context,
                        struct lae_predictions *predictions)
 {
     size_t ranks = (size_t)job->dist->size;
@@ -150,6 +143,11 @@ lae_status lae_predict(const struct lae_job *job, const struct lae_state *state,
                           .scorers = (size_t)state->metrics.scorers.count};
     struct lae_learned learned = lae_state_learned(state, state->finished - 1);
     *predictions = (struct lae_predictions){0};
+    p.sweep = (struct lae_sweep){.dist = job->dist,
+                                 .team = job->team,
+                                 .heeds = LAE_REQUEST_STEP,
+                                 .work = predict_image,
+                                 .context = &p};
     p.classes = (size_t)job->sequence.first_class[state->finished];
     p.rounds = (p.images + ranks * BLOCK - 1) / (ranks * BLOCK);
     p.block = (p.images + ranks * p.rounds - 1) / (ranks * p.rounds);

@@ -10,6 +10,7 @@
 
 #include "lae/base/arena.h"
 #include "lae/dist/exact.h"
+#include "lae/sweep/sweep.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -22,6 +23,7 @@ enum { WORD_LOSS, WORD_CORRECT, WORD_OFFENDERS, WORD_SAVE, WORDS };
 struct lae_step {
     const struct lae_job *job;
     struct lae_workers *workers;
+    struct lae_sweep sweep;
     struct lae_batch batch;
     size_t classifier; /* floats of the task's */
     size_t sum_length;
@@ -98,7 +100,7 @@ static void learn_image(void *context, int number, size_t item)
     const struct lae_job *job = step->job;
     const struct lae_batch *batch = &step->batch;
     struct lae_worker *worker = &step->workers->items[number];
-    size_t position = (size_t)job->dist->rank + item * (size_t)job->dist->size;
+    size_t position = lae_dist_position(job->dist, item);
     uint32_t image = batch->images[position];
     uint64_t seed = job->config->run.seed;
     uint32_t task = (uint32_t)batch->task, epoch = (uint32_t)batch->epoch;
@@ -129,23 +131,6 @@ static void learn_image(void *context, int number, size_t item)
     lae_stopwatch_turn(watch, LAE_WORK_IDLE);
 }
 
-static void clear_sum(void *context, int number, size_t item)
-{
-    (void)item;
-    const struct lae_step *step = context;
-    memset(step->workers->items[number].sum, 0, step->sum_length * sizeof(int64_t));
-}
-
-static void add_workers(const struct lae_step *step, int64_t *sum)
-{
-    memset(sum, 0, step->sum_length * sizeof *sum);
-    for (int i = 0; i < step->workers->count; i++) {
-        const int64_t *part = step->workers->items[i].sum;
-        for (size_t j = 0; j < step->sum_length; j++)
-            sum[j] += part[j];
-    }
-}
-
 /* The error that names the offending images of all ranks. [collective] */
 static lae_status offence(const struct lae_step *step, int64_t offenders)
 {
@@ -169,23 +154,17 @@ static lae_status offence(const struct lae_step *step, int64_t offenders)
         batch->count, list);
 }
 
-static bool urgent(void *step)
-{
-    return lae_dist_request(((const struct lae_step *)step)->job->dist) == LAE_REQUEST_NOW;
-}
-
 /* This rank's images through the model, and the sums of all ranks; false, on all ranks, when
  * interrupted. */
 static bool compute(struct lae_step *step, int64_t *sum, enum lae_request *request)
 {
-    const struct lae_job *job = step->job;
-    size_t mine = lae_dist_share(job->dist, (size_t)step->batch.count);
-    lae_team_each(job->team, clear_sum, step);
-    bool done = lae_team_run_unless(job->team, mine, learn_image, step, urgent, step);
-    if (!lae_dist_meet(job->dist, request) || *request == LAE_REQUEST_NOW || !done) return false;
-    add_workers(step, sum);
+    const struct lae_dist *dist = step->job->dist;
+    lae_workers_clear(step->job, step->workers, step->sum_length);
+    size_t mine = lae_dist_share(dist, (size_t)step->batch.count);
+    if (!lae_sweep_run(&step->sweep, mine, request)) return false;
+    lae_workers_add(step->workers, step->sum_length, sum);
     sum[step->classifier + WORD_SAVE] = step->batch.save;
-    lae_dist_sum(job->dist, sum, step->sum_length);
+    lae_dist_sum(dist, sum, step->sum_length);
     return true;
 }
 
@@ -197,6 +176,11 @@ lae_status lae_step_gradient(const struct lae_job *job, struct lae_workers *work
     step->job = job;
     step->workers = workers;
     step->batch = *batch;
+    step->sweep = (struct lae_sweep){.dist = job->dist,
+                                     .team = job->team,
+                                     .heeds = LAE_REQUEST_NOW,
+                                     .work = learn_image,
+                                     .context = step};
     step->classifier = lae_classifier_count(job, batch->task);
     step->sum_length = step->classifier + WORDS + (batch->classifier_only ? 0 : pet);
     memset(step->offends, 0, (size_t)batch->count * sizeof *step->offends);

@@ -13,6 +13,7 @@
 
 #include "lae/base/clock.h"
 #include "lae/data/pictures.h"
+#include "lae/sweep/sweep.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -45,6 +46,7 @@ struct faults {
 
 struct round {
     struct lae_job *job;
+    struct lae_sweep sweep;
     work_function *work;
     enum lae_split part;
     size_t first, count; /* images of the part */
@@ -102,11 +104,6 @@ static void work_on_image(void *context, int number, size_t item)
     if (status != NULL) words[WORD_FAILED] = lae_status_code(status) == LAE_BAD_INPUT ? 1 : BROKEN;
 }
 
-static bool is_asked_to_stop(void *job)
-{
-    return lae_dist_request(((const struct lae_job *)job)->dist) != LAE_REQUEST_NONE;
-}
-
 /* This rank's images of the round, then what all ranks know. False, on all ranks: interrupted. */
 static bool compute_round(struct round *round)
 {
@@ -115,9 +112,13 @@ static bool compute_round(struct round *round)
                       ? (round->count - round->rank + round->ranks - 1) / round->ranks
                       : 0;
     memset(round->words, 0, round->count * WORDS * sizeof *round->words);
-    bool done = lae_team_run_unless(job->team, mine, work_on_image, round, is_asked_to_stop, job);
+    round->sweep = (struct lae_sweep){.dist = job->dist,
+                                      .team = job->team,
+                                      .heeds = LAE_REQUEST_STEP,
+                                      .work = work_on_image,
+                                      .context = round};
     enum lae_request request;
-    if (!lae_dist_meet(job->dist, &request) || request != LAE_REQUEST_NONE || !done) {
+    if (!lae_sweep_run(&round->sweep, mine, &request)) {
         lae_team_drain(job->team); /* they write into the round */
         if (lae_dist_is_broken(job->dist)) lae_dist_leave(job->dist, LAE_STOPPED);
         return false;

@@ -104,6 +104,32 @@ lae_status lae_workers_create(const struct lae_job *job, struct lae_workers *wor
     return status;
 }
 
+struct clearing {
+    const struct lae_workers *workers;
+    size_t words;
+};
+
+static void clear_worker(void *context, int number, size_t item)
+{
+    (void)item;
+    const struct clearing *clearing = context;
+    memset(clearing->workers->items[number].sum, 0, clearing->words * sizeof(int64_t));
+}
+
+void lae_workers_clear(const struct lae_job *job, struct lae_workers *workers, size_t words)
+{
+    struct clearing clearing = {workers, words};
+    lae_team_each(job->team, clear_worker, &clearing);
+}
+
+void lae_workers_add(const struct lae_workers *workers, size_t words, int64_t *sum)
+{
+    memset(sum, 0, words * sizeof *sum);
+    for (int i = 0; i < workers->count; i++)
+        for (size_t j = 0; j < words; j++)
+            sum[j] += workers->items[i].sum[j];
+}
+
 void lae_workers_free(struct lae_workers *workers)
 {
     for (int i = 0; workers->items != NULL && i < workers->count; i++) {

@@ -87,8 +87,10 @@ void lae_dist_sum(const struct lae_dist *dist, int64_t *values, size_t count);
 lae_status lae_dist_same(const struct lae_dist *dist, enum lae_code code, const char *what,
                          const char *text) LAE_MUST_CHECK;
 
-/* How many of `count` items are this rank's, when item i is that of rank i mod size. */
+/* Items dealt to ranks, position i to rank i mod size: how many of `count` are this rank's, and the
+ * position of its item. */
 size_t lae_dist_share(const struct lae_dist *dist, size_t count);
+size_t lae_dist_position(const struct lae_dist *dist, size_t item);
 
 /* The names of all hosts, each once, in order of rank, comma-separated: at rank 0 a new string,
  * NULL elsewhere. [collective] */

@@ -4,10 +4,8 @@
 
 #include "lae/learn/scoring.h"
 #include "lae/run/metrics.h"
+#include "lae/sweep/sweep.h"
 #include "lae/sweep/workers.h"
-
-/* Called now and then with the share of images done, 0..1, on rank 0's main thread; may be NULL. */
-typedef void lae_evaluate_progress(void *context, double share);
 
 struct lae_evaluator;
 
@@ -43,7 +41,7 @@ lae_status lae_evaluator_keep_trunks(struct lae_evaluator *evaluator, int tasks,
  * [collective] Errors, the same on all ranks: a head that cannot be made; scores that are not
  * finite; LAE_STOPPED: a request to stop came; workers may still be at it, until lae_team_drain. */
 lae_status lae_evaluate(struct lae_evaluator *evaluator, const struct lae_learned *learned,
-                        struct lae_counts *counts, lae_evaluate_progress *progress,
+                        struct lae_counts *counts, lae_sweep_progress *progress,
                         void *context) LAE_MUST_CHECK;
 
 #endif

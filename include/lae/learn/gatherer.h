@@ -21,7 +21,7 @@ void lae_gatherer_free(struct lae_gatherer *gatherer); /* NULL is allowed */
  * strength will do; memory; LAE_STOPPED: a request to stop came, `statistics` are as before;
  * workers may still be at it, until lae_team_drain. */
 lae_status lae_gather(struct lae_gatherer *gatherer, const struct lae_learned *learned,
-                      struct lae_statistics *statistics, lae_evaluate_progress *progress,
+                      struct lae_statistics *statistics, lae_sweep_progress *progress,
                       void *context) LAE_MUST_CHECK;
 
 /* Bytes that a rank will take for it, by the plan of job->config. */

@@ -13,7 +13,7 @@
  * memory; scores that are not finite; LAE_STOPPED: a request to stop came. What is in *predictions
  * can be freed then, too. */
 lae_status lae_predict(const struct lae_job *job, const struct lae_state *state,
-                       enum lae_split split, lae_evaluate_progress *progress, void *context,
+                       enum lae_split split, lae_sweep_progress *progress, void *context,
                        struct lae_predictions *predictions) LAE_MUST_CHECK;
 
 #endif

@@ -1,5 +1,5 @@
 /* What each thread needs to take an image through the model: one set of buffers a worker, placed
- * and first touched by its thread. Used by the training step and by the evaluator. */
+ * and first touched by its thread. */
 #ifndef LAE_SWEEP_WORKERS_H
 #define LAE_SWEEP_WORKERS_H
 
@@ -19,7 +19,7 @@ struct lae_worker {
     float *features;   /* [LAE_MODULES, D] of one image by several modules */
     float *scores;     /* [LAE_MAX_SCORERS, classes] of one image; the step's logits */
     float *gradient;   /* [longest] one image's, see step.c */
-    int64_t *sum;      /* [longest + few] exact, see step.c; the evaluator's counts */
+    int64_t *sum;      /* [words] what its items add up to, exactly */
     lae_status status; /* of its creation, then the first of the images that could not be loaded */
 };
 
@@ -34,6 +34,12 @@ struct lae_workers {
 lae_status lae_workers_create(const struct lae_job *job,
                               struct lae_workers *workers) LAE_MUST_CHECK;
 void lae_workers_free(struct lae_workers *workers);
+
+/* Zeroes the first `words` of each worker's sum, by its own thread. */
+void lae_workers_clear(const struct lae_job *job, struct lae_workers *workers, size_t words);
+
+/* sum [words] = the first words of all workers' sums, of this rank. */
+void lae_workers_add(const struct lae_workers *workers, size_t words, int64_t *sum);
 
 /* Bytes that each worker will take, but for what oneDNN takes for itself. */
 size_t lae_workers_need(const struct lae_job *job);
