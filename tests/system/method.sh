@@ -1,6 +1,6 @@
 #!/bin/sh
 # The address book: every section of the method that the code cites is in src/METHOD.md, and every file
-# that it names is there.
+# that it names is there. And the rooms: none includes one above it.
 . "$(dirname "$0")/common.sh"
 cd "$LAE_TEST_SOURCE" || exit 1
 
@@ -30,4 +30,21 @@ toured=$(grep -oE '`([a-z_]+/)+([a-z_]+\.c)?`|`[a-z_]+\.c`' src/README.md | tr -
 [ "$(echo "$toured" | wc -l)" -ge 30 ] || fail "the tour names only: $toured"
 for file in $toured; do
     [ -e "src/$file" ] || fail "src/README.md names src/$file, which is not there"
+done
+
+# A room includes only those before it in README's table, which names all.
+rooms=$(sed -n '/^| `base` /,/^$/p' README.md | cut -d'|' -f2 | tr -d '`')
+[ "$(echo "$rooms" | wc -w)" -eq "$(find src -mindepth 1 -maxdepth 1 -type d | wc -l)" ] ||
+    fail "README's table of rooms has not all of src: $rooms"
+before=""
+for room in $rooms; do
+    before="$before $room"
+    included=$(grep -rhoE '^#include "lae/[a-z]+/' "src/$room" "include/lae/$room" --include=*.[ch] | cut -d/ -f2 | sort -u)
+    [ -n "$included" ] || fail "room $room includes nothing"
+    for other in $included; do
+        case " $before " in
+        *" $other "*) ;;
+        *) fail "room $room includes $other, which comes after it: $(grep -rl "lae/$other/" "src/$room" "include/lae/$room")" ;;
+        esac
+    done
 done

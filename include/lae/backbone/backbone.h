@@ -75,7 +75,7 @@ struct lae_backbone_family;
 struct lae_backbone {
     size_t feature;           /* D: floats of the feature */
     size_t image;             /* S: side of an image, pixels */
-    size_t stream;            /* floats of what the trunk hands to the branch */
+    size_t stream;            /* floats of what the trunk hands to the branch, once in use */
     struct lae_places places; /* where modules may be */
     struct lae_table table;   /* of the frozen weights, named as timm names them ('/' for '.') */
     size_t packed;            /* bytes of the packed weights; 0: they are used as stored */
