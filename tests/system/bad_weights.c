@@ -169,7 +169,7 @@ static const struct edit edits[] = {
      "blocks.0.attn.proj.weight"},
     {"an extent of 0", "\"shape\":[16]", "\"shape\":[0]", "blocks.0.attn.proj.bias"},
     {"a tensor of integers", "\"dtype\":\"F32\"", "\"dtype\":\"I32\"", "I32"},
-    {"a tensor of doubles", "\"dtype\":\"F32\"", "\"dtype\":\"F64\"", "F64"},
+    {"a tensor of doubles", "\"dtype\":\"F32\"", "\"dtype\":\"F64\"", "blocks.0.attn.proj.bias"},
     {"a tensor of half the width", "\"dtype\":\"F32\"", "\"dtype\":\"F16\"",
      "blocks.0.attn.proj.bias"},
     {"a type that is no text", "\"dtype\":\"F32\"", "\"dtype\":32", "dtype"},

@@ -669,9 +669,11 @@ static void test_earlier_superblock(void **state)
     struct place *place = *state;
     int version = 0;
     size_t size;
-    hid_t creation = H5Pcreate(H5P_FILE_CREATE);
+    hid_t creation = H5Pcreate(H5P_FILE_CREATE), access = H5Pcreate(H5P_FILE_ACCESS);
     H5Pset_userblock(creation, LAE_SEAL_BYTES);
-    H5Fclose(H5Fcreate(place->path, H5F_ACC_TRUNC, creation, H5P_DEFAULT));
+    H5Pset_libver_bounds(access, H5F_LIBVER_EARLIEST, H5F_LIBVER_LATEST);
+    H5Fclose(H5Fcreate(place->path, H5F_ACC_TRUNC, creation, access));
+    H5Pclose(access);
     H5Pclose(creation);
     unsigned char *bytes = load(place->path, &size);
     assert_int_equal(bytes[LAE_SEAL_BYTES + 8], 0);
