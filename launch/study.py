@@ -80,13 +80,22 @@ def call(command):
     """Runs it, handing on what asks it to stop; the study ends with its exit code unless that is 0."""
     print("+", shlex.join(command), flush=True)
     numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGUSR1)
-    for number in numbers: # what this program was started to ignore, a shell could not listen to
-        signal.signal(number, signal.SIG_DFL)
-    child = subprocess.Popen(command, start_new_session=True)
+    child, early = None, []
+
+    def hand_on(number, frame):
+        early.append(number) if child is None else child.send_signal(number)
+
+    # Whatever this program was started to ignore, what it listens to its child begins with by default: a shell
+    # could not listen to what is ignored.
     for number in numbers:
-        signal.signal(number, lambda number, frame: child.send_signal(number))
+        signal.signal(number, hand_on)
+    child = subprocess.Popen(command, start_new_session=True)
+    for number in early:
+        child.send_signal(number)
     code = child.wait()
     if code != 0:
+        for number in numbers: # Python listens no more while it ends, and requests are repeated
+            signal.signal(number, signal.SIG_IGN)
         sys.exit(code if code > 0 else 128 - code)
 
 

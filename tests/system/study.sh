@@ -93,4 +93,28 @@ done
 echo "{" >"$work/broken.jsonl"
 $study table "$work/broken.jsonl" >"$work/study.out" 2>&1
 [ $? -eq 2 ] && grep -q "is not what cells leave" "$work/study.out" || fail "a table of nonsense"
+
+# Requests to stop that come again and again, as the scripts send them, until the study has ended: it hands
+# them on, and its exit code is its launcher's.
+cat >"$work/launcher" <<'TEXT'
+#!/bin/sh
+trap 'exit 75' USR1
+: >"$LISTENS"
+while :; do sleep 0.1; done
+TEXT
+chmod +x "$work/launcher"
+export LISTENS="$work/listens"
+for try in 1 2 3 4 5; do
+    rm -f "$LISTENS"
+    (trap '' USR1 && exec $study run --data "$work" --weights "$tiny" --out "$work/stopped" --cells 1 \
+        --launcher "$work/launcher" $small) >"$work/study.out" 2>&1 &
+    running=$!
+    i=0
+    while [ ! -e "$LISTENS" ] && [ $((i += 1)) -lt 600 ]; do sleep 0.1; done
+    [ -e "$LISTENS" ] || fail "the study has not begun: $(cat "$work/study.out")"
+    while kill -USR1 $running 2>/dev/null; do :; done
+    wait $running
+    code=$?
+    [ $code -eq 75 ] || { cat "$work/study.out"; fail "asked to stop it ends with $code, not 75 (try $try)"; }
+done
 echo "ok: launch/study.py"
