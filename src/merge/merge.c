@@ -5,14 +5,14 @@
 #include <math.h>
 #include <string.h>
 
-#define SHARE_OR_NORM(field)                                                                       \
+#define FIELD(name, kind)                                                                          \
     {                                                                                              \
-#field, LAE_FIELD_DOUBLE, offsetof(struct lae_merge_stats, field), false                   \
+#name, LAE_FIELD_##kind, offsetof(struct lae_merge_stats, name), false                     \
     }
 
 static const struct lae_field fields[] = {
-    SHARE_OR_NORM(kept_offline), SHARE_OR_NORM(kept_online), SHARE_OR_NORM(conflict),
-    SHARE_OR_NORM(norm_offline), SHARE_OR_NORM(norm_online), SHARE_OR_NORM(norm_merged),
+    FIELD(kept_offline, SHARE), FIELD(kept_online, SHARE), FIELD(conflict, SHARE),
+    FIELD(norm_offline, NORM),  FIELD(norm_online, NORM),  FIELD(norm_merged, NORM),
 };
 
 const struct lae_record lae_merge_record = {fields, sizeof fields / sizeof fields[0],

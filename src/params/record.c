@@ -15,6 +15,8 @@ double lae_field_get(const struct lae_field *field, const void *object)
     case LAE_FIELD_COUNT:
         return (double)*(const int64_t *)at;
     case LAE_FIELD_DOUBLE:
+    case LAE_FIELD_SHARE:
+    case LAE_FIELD_NORM:
         break;
     }
     return *(const double *)at;
@@ -36,6 +38,8 @@ bool lae_field_set(const struct lae_field *field, void *object, double number)
         *(int64_t *)at = (int64_t)number;
         return true;
     case LAE_FIELD_DOUBLE:
+    case LAE_FIELD_SHARE:
+    case LAE_FIELD_NORM:
         break;
     }
     *(double *)at = number;

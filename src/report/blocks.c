@@ -13,16 +13,15 @@ static double join_shares(double a, size_t a_count, double b, size_t b_count)
 
 static void take_in(struct lae_block_merge *into, size_t count, const struct lae_merge_stats *add)
 {
-    struct lae_merge_stats *s = &into->stats;
-    size_t had = into->count;
     if (count == 0) return;
-    s->kept_offline = join_shares(s->kept_offline, had, add->kept_offline, count);
-    s->kept_online = join_shares(s->kept_online, had, add->kept_online, count);
-    s->conflict = join_shares(s->conflict, had, add->conflict, count);
-    s->norm_offline = hypot(s->norm_offline, add->norm_offline);
-    s->norm_online = hypot(s->norm_online, add->norm_online);
-    s->norm_merged = hypot(s->norm_merged, add->norm_merged);
-    into->count = had + count;
+    for (size_t i = 0; i < lae_merge_record.count; i++) {
+        const struct lae_field *field = &lae_merge_record.fields[i];
+        double a = lae_field_get(field, &into->stats), b = lae_field_get(field, add);
+        bool share = field->kind == LAE_FIELD_SHARE;
+        (void)lae_field_set(field, &into->stats,
+                            share ? join_shares(a, into->count, b, count) : hypot(a, b));
+    }
+    into->count += count;
 }
 
 /* The block's place, made where there is none; NULL: no memory. */

@@ -95,21 +95,18 @@ lae_status lae_tensorboard_evaluation(struct lae_event_file *events,
 
 static void add_block(struct record *record, const struct lae_block_merge *merge)
 {
-    const struct lae_merge_stats *stats = &merge->stats;
-    int block = merge->block;
-    add(record, stats->kept_online, "merge_kept_online/block_%d", block);
-    add(record, stats->kept_offline, "merge_kept_offline/block_%d", block);
-    add(record, stats->conflict, "merge_conflict/block_%d", block);
-    add(record, stats->norm_online, "merge_norm_online/block_%d", block);
-    add(record, stats->norm_offline, "merge_norm_offline/block_%d", block);
-    add(record, stats->norm_merged, "merge_norm_merged/block_%d", block);
+    for (size_t i = 0; i < lae_merge_record.count; i++) {
+        const struct lae_field *field = &lae_merge_record.fields[i];
+        add(record, lae_field_get(field, &merge->stats), "merge_%s/block_%d", field->name,
+            merge->block);
+    }
 }
 
 static lae_status write_blocks(struct lae_event_file *events, int64_t step,
                                const struct lae_block_merges *merges)
 {
     struct record record;
-    LAE_TRY(begin(&record, 6 * merges->count + 1));
+    LAE_TRY(begin(&record, lae_merge_record.count * merges->count + 1));
     for (size_t i = 0; i < merges->count; i++)
         add_block(&record, &merges->items[i]);
     return end(&record, events, step);

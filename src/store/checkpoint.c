@@ -1,11 +1,21 @@
 #include "lae/store/checkpoint.h"
 
+#include "checkpoint_root.h"
 #include "hdf5_file.h"
 #include "seal.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+static const struct lae_field root_fields[] = {
+    {"task", LAE_FIELD_INT, offsetof(struct lae_checkpoint, task), false},
+    {"task_count", LAE_FIELD_INT, offsetof(struct lae_checkpoint, task_count), false},
+    {"classes_seen", LAE_FIELD_INT, offsetof(struct lae_checkpoint, classes_seen), false},
+};
+
+const struct lae_record lae_checkpoint_root = {
+    root_fields, sizeof root_fields / sizeof root_fields[0], sizeof(struct lae_checkpoint)};
 
 void lae_checkpoint_history_name(int task, char name[LAE_HISTORY_NAME])
 {

@@ -1,3 +1,4 @@
+#include "checkpoint_root.h"
 #include "hdf5_file.h"
 
 #include "lae/base/text.h"
@@ -15,16 +16,11 @@
 
 static lae_status read_root(struct lae_hdf5 *file, struct lae_checkpoint *checkpoint)
 {
-    int32_t task, task_count, classes_seen;
-    LAE_TRY(lae_hdf5_get_int(file, "", "task", &task));
-    LAE_TRY(lae_hdf5_get_int(file, "", "task_count", &task_count));
-    LAE_TRY(lae_hdf5_get_int(file, "", "classes_seen", &classes_seen));
+    LAE_TRY(lae_hdf5_get_record(file, "", &lae_checkpoint_root, checkpoint));
+    int task = checkpoint->task, task_count = checkpoint->task_count;
     if (task < 0 || task >= task_count || task_count > MAX_TASKS)
         return lae_bad_input("%s: attributes task and task_count say task %d of %d", file->path,
                              task, task_count);
-    checkpoint->task = task;
-    checkpoint->task_count = task_count;
-    checkpoint->classes_seen = classes_seen;
     return lae_hdf5_read_text(file, "config", &checkpoint->config);
 }
 

@@ -1,3 +1,4 @@
+#include "checkpoint_root.h"
 #include "hdf5_file.h"
 
 #include "lae/store/checkpoint.h"
@@ -19,9 +20,7 @@ static lae_status write_earlier(struct lae_hdf5 *file, const struct lae_checkpoi
 
 static lae_status write_root(struct lae_hdf5 *file, const struct lae_checkpoint *checkpoint)
 {
-    LAE_TRY(lae_hdf5_put_int(file, "", "task", checkpoint->task));
-    LAE_TRY(lae_hdf5_put_int(file, "", "task_count", checkpoint->task_count));
-    LAE_TRY(lae_hdf5_put_int(file, "", "classes_seen", checkpoint->classes_seen));
+    LAE_TRY(lae_hdf5_put_record(file, "", &lae_checkpoint_root, checkpoint));
     LAE_TRY(lae_hdf5_write_text(file, "config", checkpoint->config));
     LAE_TRY(write_earlier(file, checkpoint));
     if (checkpoint->class_names != NULL)

@@ -13,6 +13,8 @@ enum lae_field_kind {
     LAE_FIELD_INT,    /* int */
     LAE_FIELD_COUNT,  /* int64_t from 0 to 2^53, so that a double holds it exactly */
     LAE_FIELD_DOUBLE, /* double */
+    LAE_FIELD_SHARE,  /* double: of things that are counted; of several, their mean */
+    LAE_FIELD_NORM,   /* double: Euclidean; of several, that of all together */
 };
 
 struct lae_field {
