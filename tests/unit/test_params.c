@@ -1,4 +1,5 @@
-/* params/: the flat vector's table, and sets of named tensors. */
+/* params/: the flat vector's table, sets of named tensors, tables of structs' numbers. */
+#include "lae/params/record.h"
 #include "lae/params/set.h"
 #include "lae/params/table.h"
 
@@ -8,6 +9,7 @@
 #include <stdint.h>
 
 #include <cmocka.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -193,6 +195,65 @@ static void impossible_tensors_leave_the_set_as_it_was(void **state)
     lae_set_free(&set);
 }
 
+struct sample {
+    bool flag;
+    int whole;
+    int64_t count;
+    double number;
+};
+
+static const struct lae_field fields[] = {
+    {"flag", LAE_FIELD_FLAG, offsetof(struct sample, flag), false},
+    {"whole", LAE_FIELD_INT, offsetof(struct sample, whole), false},
+    {"count", LAE_FIELD_COUNT, offsetof(struct sample, count), false},
+    {"number", LAE_FIELD_DOUBLE, offsetof(struct sample, number), false},
+};
+static const struct lae_record record = {fields, 4, sizeof(struct sample)};
+
+static void fields_take_what_they_can_hold(void **state)
+{
+    (void)state;
+    static const struct {
+        int field;
+        double number, back;
+        bool taken;
+    } cases[] = {
+        {0, 7.0, 1.0, true},
+        {0, 0.0, 0.0, true},
+        {1, -2147483648.0, -2147483648.0, true},
+        {1, 2147483648.0, 0.0, false},
+        {2, 0x1p53, 0x1p53, true},
+        {2, 0x1.8p53, 0.0, false},
+        {2, -1.0, 0.0, false},
+        {3, -0.125, -0.125, true},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        struct sample sample = {0};
+        const struct lae_field *field = &fields[cases[i].field];
+        assert_true(lae_field_set(field, &sample, cases[i].number) == cases[i].taken);
+        assert_true(lae_field_get(field, &sample) == cases[i].back);
+    }
+    struct sample sample = {0};
+    assert_false(lae_field_set(&fields[1], &sample, (double)NAN));
+    assert_false(lae_field_set(&fields[2], &sample, (double)NAN));
+}
+
+static void rows_are_found_by_name(void **state)
+{
+    (void)state;
+    struct lae_rows rows = {.record = &record};
+    const struct sample one = {true, 2, 3, 4.0};
+    assert_non_null(lae_rows_add(&rows, "one", &one));
+    assert_non_null(lae_rows_add(&rows, "zeros", NULL));
+    assert_int_equal(rows.count, 2);
+    assert_memory_equal(lae_rows_find(&rows, "one"), &one, sizeof one);
+    assert_true(lae_rows_find(&rows, "zeros") == lae_rows_at(&rows, 1));
+    assert_true(lae_field_get(&fields[2], lae_rows_at(&rows, 1)) == 0.0);
+    assert_null(lae_rows_find(&rows, "none"));
+    lae_rows_free(&rows);
+    assert_int_equal(rows.count, 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -205,6 +266,8 @@ int main(void)
         cmocka_unit_test(data_stay_while_a_set_grows),
         cmocka_unit_test(a_name_is_taken_once),
         cmocka_unit_test(impossible_tensors_leave_the_set_as_it_was),
+        cmocka_unit_test(fields_take_what_they_can_hold),
+        cmocka_unit_test(rows_are_found_by_name),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
