@@ -109,11 +109,18 @@ exit $code'
 
 # believe_ranks: makes `code`, the launcher's, 1 where that is 0 though a rank that began on this host
 # did not end with 0. Open MPI 5 has lost the connection to a host then. (Ranks elsewhere do not see
-# the file, but all end well together.)
+# the file, but all end well together.) Where the launcher itself crashed, though all ranks had ended, it
+# is theirs: Open MPI 4's does, at its end, where nobody reads what it passes on.
 believe_ranks() {
     begun=$(grep -c '^begun$' "$LAE_OUTCOME") || :
     well=$(grep -c '^ended 0$' "$LAE_OUTCOME") || :
+    ends=$(grep -c '^ended ' "$LAE_OUTCOME") || :
+    theirs=$(sed -n 's/^ended //p' "$LAE_OUTCOME" | sort -u)
     rm -f "$LAE_OUTCOME"
+    case $code/$theirs in
+    139/*[!0-9]* | 139/) ;;
+    139/*) [ "$begun" -ne "$ends" ] || code=$theirs ;;
+    esac
     if [ "$code" -eq 0 ] && [ "$begun" -ne "$well" ]; then
         code=1
         echo "$me: the launcher ended as if all were well, but $((begun - well)) of $begun ranks on" \
