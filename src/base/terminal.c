@@ -1,5 +1,7 @@
 #include "lae/base/terminal.h"
 
+#include "lae/base/text.h"
+
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -105,6 +107,13 @@ int lae_terminal_width(int terminal)
     return USUAL_WIDTH;
 }
 
+int lae_terminal_output_width(void)
+{
+    int terminal = lae_terminal_find(STDOUT_FILENO), width = lae_terminal_width(terminal);
+    lae_terminal_close(terminal);
+    return width;
+}
+
 const struct lae_paint *lae_paint_none(void)
 {
     static const struct lae_paint none = {"", "", "", "", ""};
@@ -124,18 +133,16 @@ void lae_text_wrap(FILE *out, const char *text, size_t indent, size_t width)
 {
     size_t column = indent;
     while (*text != '\0') {
-        size_t word = strcspn(text, " ");
-        if (column > indent && column + 1 + word > width) {
+        size_t blanks = strspn(text, " "), word = strcspn(text + blanks, " ");
+        size_t shown = (size_t)lae_text_width(text + blanks, word);
+        if (column > indent && column + blanks + shown > width) {
             fprintf(out, "\n%*s", (int)indent, "");
             column = indent;
-        } else if (column > indent) {
-            fputc(' ', out);
-            column++;
+            text += blanks;
+            blanks = 0;
         }
-        fwrite(text, 1, word, out);
-        column += word;
-        text += word;
-        while (*text == ' ')
-            text++;
+        fwrite(text, 1, blanks + word, out);
+        column += blanks + shown;
+        text += blanks + word;
     }
 }

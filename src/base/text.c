@@ -24,6 +24,13 @@ size_t lae_utf8_decode(const char *text, size_t left, uint32_t *code)
     return *code < least[length] || surrogate || *code > 0x10ffff ? 0 : length;
 }
 
+static bool is_in(uint32_t code, const uint32_t ranges[][2], size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        if (code >= ranges[i][0] && code <= ranges[i][1]) return true;
+    return false;
+}
+
 bool lae_utf8_is_control(uint32_t code)
 {
     static const uint32_t ranges[][2] = {
@@ -33,9 +40,33 @@ bool lae_utf8_is_control(uint32_t code)
         {0xfeff, 0xfeff}, {0xfff9, 0xfffb}, {0xe0000, 0xe007f}, /* not to be seen at all */
         {0xfffe, 0xffff},                                       /* no characters */
     };
-    for (size_t i = 0; i < sizeof ranges / sizeof ranges[0]; i++)
-        if (code >= ranges[i][0] && code <= ranges[i][1]) return true;
-    return false;
+    return is_in(code, ranges, sizeof ranges / sizeof ranges[0]);
+}
+
+/* After Unicode's East Asian Width (UAX 11), by whole blocks. */
+static int width_of(uint32_t code)
+{
+    static const uint32_t none[][2] = {
+        {0x0300, 0x036f}, {0x0483, 0x0489}, {0x0591, 0x05bd}, {0x064b, 0x065f}, {0x1ab0, 0x1aff},
+        {0x1dc0, 0x1dff}, {0x200b, 0x200d}, {0x20d0, 0x20ff}, {0xfe00, 0xfe0f}, {0xfe20, 0xfe2f}};
+    static const uint32_t wide[][2] = {{0x1100, 0x115f},   {0x2e80, 0x303e},  {0x3041, 0xa4cf},
+                                       {0xac00, 0xd7a3},   {0xf900, 0xfaff},  {0xfe30, 0xfe6f},
+                                       {0xff00, 0xff60},   {0xffe0, 0xffe6},  {0x1f300, 0x1f64f},
+                                       {0x1f900, 0x1f9ff}, {0x20000, 0x3fffd}};
+    if (is_in(code, none, sizeof none / sizeof none[0])) return 0;
+    return is_in(code, wide, sizeof wide / sizeof wide[0]) ? 2 : 1;
+}
+
+int lae_text_width(const char *text, size_t size)
+{
+    int width = 0;
+    for (size_t length; size > 0; size -= length, text += length) {
+        uint32_t code = 'x';
+        length = lae_utf8_decode(text, size, &code);
+        width += length > 0 ? width_of(code) : 1;
+        if (length == 0) length = 1;
+    }
+    return width;
 }
 
 void lae_text_tame(char *text)

@@ -54,7 +54,7 @@ static void compare(const struct lae_restored *opened, const struct lae_metrics 
                 opened->other_images ? ", whose numbers are of other images" : "");
 }
 
-static void report(const struct lae_restored *opened, const struct lae_metrics *metrics)
+static lae_status report(const struct lae_restored *opened, const struct lae_metrics *metrics)
 {
     const struct lae_sequence *sequence = &opened->job.sequence;
     int task = opened->state.finished - 1;
@@ -62,9 +62,10 @@ static void report(const struct lae_restored *opened, const struct lae_metrics *
                  opened->path, task, sequence->tasks - 1, sequence->first_class[task + 1],
                  sequence->classes, lae_dataset_evaluated(&opened->job.dataset));
     FILE *out = lae_log_results(opened->job.log);
-    lae_tables_tasks(out, metrics, task, sequence->first_class);
+    LAE_TRY(lae_tables_tasks(out, metrics, task, sequence->first_class));
     compare(opened, metrics, out);
     fflush(out);
+    return NULL;
 }
 
 static lae_status evaluate(const struct lae_restored *opened)
@@ -80,8 +81,9 @@ static lae_status evaluate(const struct lae_restored *opened)
     if (status == NULL) status = count(opened, &workers, &counts);
     if (status == NULL && opened->dist->rank == 0) {
         lae_metrics_record(&metrics, &counts);
-        report(opened, &metrics);
+        status = report(opened, &metrics);
     }
+    status = lae_dist_agree(opened->dist, status);
     lae_metrics_free(&metrics);
     lae_counts_free(&counts);
     lae_workers_free(&workers);

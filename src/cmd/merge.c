@@ -150,8 +150,10 @@ static lae_status report(struct comparing *c, lae_status status)
 {
     bool stopped = lae_status_code(status) == LAE_STOPPED, first = c->opened->dist->rank == 0;
     if (status != NULL && !stopped) return status;
-    if (first && c->comparison.done > 0) lae_comparison_print(stdout, &c->comparison);
-    if (!stopped && first && c->json != NULL)
+    lae_status shown = NULL;
+    if (first && c->comparison.done > 0) shown = lae_comparison_print(stdout, &c->comparison);
+    status = lae_status_first(status, shown);
+    if (status == NULL && first && c->json != NULL)
         status = lae_status_prefix(lae_comparison_write(c->json, &c->comparison), "--json");
     if (!stopped) return lae_dist_agree(c->opened->dist, status);
     lae_status_free(status);

@@ -165,8 +165,8 @@ static lae_status rank_images(const struct lae_restored *opened,
         if (opened->class_names != NULL) order_names(opened->class_names, &job->sequence, names);
         struct lae_ranking ranking = {predictions, by, files, job->sequence.class_order,
                                       opened->class_names != NULL ? names : NULL};
-        lae_ranking_print(lae_log_results(job->log), &ranking);
-        if (json != NULL) status = lae_ranking_write(json, &ranking);
+        status = lae_ranking_print(lae_log_results(job->log), &ranking);
+        if (status == NULL && json != NULL) status = lae_ranking_write(json, &ranking);
     }
     free(files);
     free(names);

@@ -53,10 +53,10 @@ static lae_status show_whole(struct lae_run_directory *dir, const struct lae_con
     bool all = dir->finished == dir->task_count;
     lae_log_info(log, "%s is whole%s: %d of %d tasks are learned", dir->path,
                  all ? "" : " as far as run.tasks asks", dir->finished, dir->task_count);
-    lae_tables_run(lae_log_results(log), &metrics, dir->finished);
+    lae_status status = lae_tables_run(lae_log_results(log), &metrics, dir->finished);
     lae_tell_evaluated(config, log);
     lae_metrics_free(&metrics);
-    return NULL;
+    return status;
 }
 
 static lae_status train(struct lae_job *job, struct lae_run_directory *dir, struct lae_state *state)
@@ -80,9 +80,9 @@ static lae_status train(struct lae_job *job, struct lae_run_directory *dir, stru
     if (status == NULL && job->dist->rank == 0) {
         lae_tell_evaluated(job->config, job->log);
         say_where(dir, job->log);
-        lae_tables_run(lae_log_results(job->log), &state->metrics, state->finished);
+        status = lae_tables_run(lae_log_results(job->log), &state->metrics, state->finished);
     }
-    return status;
+    return lae_dist_agree(job->dist, status);
 }
 
 /* Where a run that was begun before goes on. */

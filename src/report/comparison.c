@@ -1,6 +1,6 @@
 #include "lae/report/comparison.h"
 
-#include "lae/base/terminal.h"
+#include "lae/base/sheet.h"
 #include "lae/report/tables.h"
 
 #include <math.h>
@@ -8,10 +8,6 @@
 #include <string.h>
 
 #define CELL 24
-#define NUMBERS 26 /* columns of a scorer's three numbers */
-#define ABREAST 2  /* scorers in one table, at most */
-#define SECONDS 9
-#define WIDTH 80 /* of a table */
 #define OPTIONS LAE_GRID_OPTIONS
 
 /* ---- options */
@@ -99,142 +95,137 @@ const char *lae_comparison_name(const struct lae_comparison *comparison, size_t 
 
 /* ---- the table */
 
-/* Columns of the options; 0: not shown. */
-static void measure(const struct lae_comparison *c, int widths[OPTIONS])
-{
-    for (int option = 0; option < OPTIONS; option++) {
-        char text[CELL];
-        bool column = option == LAE_GRID_METHOD || c->varies[option];
-        size_t widest = strlen(lae_grid_name((enum lae_grid_option)option));
-        for (size_t row = 0; row < rows_of(c, c->done); row++) {
-            size_t length = strlen(cell(&row_of(c, row)->merge, option, text));
-            if (length > widest) widest = length;
-        }
-        widths[option] = column ? (int)widest + 2 : 0;
-    }
-}
-
-/* Scorers that stand abreast. */
-struct block {
-    const struct lae_scorer *scorers[ABREAST];
-    int count;
-    bool first; /* it has the seconds, too */
-};
-
-/* Columns of the number and the options. */
-static int width_before(const int widths[OPTIONS])
-{
-    int before = 5;
-    for (int option = 0; option < OPTIONS; option++)
-        before += widths[option];
-    return before;
-}
-
 /* So many options that no numbers fit beside them stand in a list above the tables. */
-static void print_legend(FILE *out, const struct lae_comparison *c, int widths[OPTIONS])
+static void print_legend(FILE *out, const struct lae_comparison *c)
 {
     fputc('\n', out);
     for (size_t row = 0; row < c->done; row++) {
         char label[LAE_COMPARISON_LABEL];
         fprintf(out, "%3zu%s ", row + 1, is_own(c, &c->results[row]) ? "*" : " ");
-        lae_text_wrap(out, lae_comparison_label(c, row, label), 5, WIDTH);
+        lae_text_wrap(out, lae_comparison_label(c, row, label), 5,
+                      (size_t)lae_terminal_output_width());
         fputc('\n', out);
     }
-    for (int option = 0; option < OPTIONS; option++)
-        widths[option] = 0;
 }
 
-static void print_header(FILE *out, const struct block *block, const int widths[OPTIONS])
+/* `scorer` NULL: without a name above them. */
+static void add_number_columns(struct lae_sheet *sheet, const char *scorer)
 {
-    int before = width_before(widths);
-    fprintf(out, "\n%*s", before, "");
-    for (int i = 0; i < block->count; i++)
-        fprintf(out, "%*s", NUMBERS, block->scorers[i]->name);
-    fprintf(out, "\n%3s  ", "#");
-    for (int option = 0; option < OPTIONS; option++)
-        if (widths[option] > 0)
-            fprintf(out, "%-*s", widths[option], lae_grid_name((enum lae_grid_option)option));
-    for (int i = 0; i < block->count; i++)
-        fprintf(out, "%9s%7s%10s", "average", "last", "forgotten");
-    fprintf(out, "%s\n", block->first ? "  seconds" : "");
-    for (int i = 0; i < before + block->count * NUMBERS + (block->first ? SECONDS : 0); i++)
-        fputc('-', out);
-    fputc('\n', out);
+    char last[64];
+    snprintf(last, sizeof last, "%s\nforgotten", scorer != NULL ? scorer : "");
+    lae_sheet_column(sheet, LAE_SHEET_NUMBER, "average");
+    lae_sheet_column(sheet, LAE_SHEET_NUMBER | LAE_SHEET_JOINED, "last");
+    lae_sheet_column(sheet, LAE_SHEET_NUMBER | LAE_SHEET_JOINED, last);
 }
 
-static void print_numbers(FILE *out, const struct lae_metrics *metrics, const char *scorer,
-                          int finished)
+static void add_numbers(struct lae_sheet *sheet, const struct lae_metrics *metrics,
+                        const char *scorer, int finished)
 {
     int at = lae_scorers_find(&metrics->scorers, scorer);
-    struct lae_summary s = {.last = NAN};
+    struct lae_summary s = {NAN, NAN, NAN, NAN};
     if (at >= 0) s = lae_metrics_summary(metrics, at, finished);
-    if (isnan(s.last))
-        fprintf(out, "%9s%7s%10s", "-", "-", "-");
-    else
-        fprintf(out, "%9.2f%7.2f%10.2f", s.average_incremental, s.last, s.forgetting);
+    bool known = !isnan(s.last);
+    lae_sheet_number(sheet, 2, known ? s.average_incremental : NAN);
+    lae_sheet_number(sheet, 2, s.last);
+    lae_sheet_number(sheet, 2, known ? s.forgetting : NAN);
 }
 
-static void print_row(FILE *out, const struct lae_comparison *c, size_t row,
-                      const struct block *block, const int widths[OPTIONS])
+static bool has_column(const struct lae_comparison *c, int option, bool options)
 {
-    const struct lae_lab_result *result = row_of(c, row);
-    size_t number = c->own_first ? row : row + 1;
-    const char *mark = is_own(c, result) ? "*" : " ";
-    if (number == 0)
-        fprintf(out, "%3s%s ", "-", mark);
-    else
-        fprintf(out, "%3zu%s ", number, mark);
-    for (int option = 0; option < OPTIONS; option++) {
-        char text[CELL];
-        if (widths[option] > 0)
-            fprintf(out, "%-*s", widths[option], cell(&result->merge, option, text));
-    }
-    for (int i = 0; i < block->count; i++)
-        print_numbers(out, &result->metrics, block->scorers[i]->name, c->opened->state.finished);
-    if (block->first && isnan(result->seconds))
-        fprintf(out, "%9s", "-");
-    else if (block->first)
-        fprintf(out, "%9.1f", result->seconds);
-    fputc('\n', out);
+    return options && (option == LAE_GRID_METHOD || c->varies[option]);
 }
 
-/* The scorers that see offline, some abreast, one table below the other. */
-static void print_tables(FILE *out, const struct lae_comparison *c)
+/* The scorer before which the seconds stand: behind the first two that are shown. */
+static int seconds_before(const struct lae_scorers *scorers)
+{
+    int i = 0;
+    for (int shown = 0; i < scorers->count && shown < 2; i++)
+        shown += scorers->items[i].module == LAE_OFFLINE;
+    return i;
+}
+
+static void add_columns(struct lae_sheet *sheet, const struct lae_comparison *c, bool options)
 {
     const struct lae_scorers *scorers = &c->results[0].metrics.scorers;
-    struct block block = {.first = true};
-    int widths[OPTIONS];
-    measure(c, widths);
-    if (width_before(widths) + NUMBERS + SECONDS > WIDTH) print_legend(out, c, widths);
-    for (int i = 0; i < scorers->count; i++) {
-        if (scorers->items[i].module == LAE_OFFLINE)
-            block.scorers[block.count++] = &scorers->items[i];
-        bool last = i + 1 == scorers->count;
-        int room = WIDTH - width_before(widths) - (block.first ? SECONDS : 0);
-        bool full = block.count == ABREAST || (block.count + 1) * NUMBERS > room;
-        if (block.count == 0 || (!full && !last)) continue;
-        print_header(out, &block, widths);
-        for (size_t row = 0; row < rows_of(c, c->done); row++)
-            print_row(out, c, row, &block, widths);
-        block = (struct block){0};
+    lae_sheet_column(sheet, LAE_SHEET_KEY | LAE_SHEET_NUMBER, "#");
+    for (int option = 0; option < OPTIONS; option++)
+        if (has_column(c, option, options))
+            lae_sheet_column(sheet,
+                             LAE_SHEET_KEY | (option == LAE_GRID_METHOD ? LAE_SHEET_TIGHT : 0),
+                             lae_grid_name((enum lae_grid_option)option));
+    for (int i = 0; i <= scorers->count; i++) {
+        if (i == seconds_before(scorers)) lae_sheet_column(sheet, LAE_SHEET_NUMBER, "seconds");
+        if (i < scorers->count && scorers->items[i].module == LAE_OFFLINE)
+            add_number_columns(sheet, scorers->items[i].name);
+    }
+}
+
+static void add_row(struct lae_sheet *sheet, const struct lae_comparison *c, size_t row,
+                    bool options)
+{
+    const struct lae_lab_result *result = row_of(c, row);
+    const struct lae_scorers *scorers = &c->results[0].metrics.scorers;
+    size_t number = c->own_first ? row : row + 1;
+    const char *mark = is_own(c, result) ? "*" : " ";
+    lae_sheet_row(sheet);
+    if (number == 0)
+        lae_sheet_text(sheet, "-%s", mark);
+    else
+        lae_sheet_text(sheet, "%zu%s", number, mark);
+    for (int option = 0; option < OPTIONS; option++) {
+        char text[CELL];
+        if (has_column(c, option, options))
+            lae_sheet_text(sheet, "%s", cell(&result->merge, option, text));
+    }
+    for (int i = 0; i <= scorers->count; i++) {
+        if (i == seconds_before(scorers)) lae_sheet_number(sheet, 1, result->seconds);
+        if (i < scorers->count && scorers->items[i].module == LAE_OFFLINE)
+            add_numbers(sheet, &result->metrics, scorers->items[i].name, c->opened->state.finished);
+    }
+}
+
+static struct lae_sheet new_sheet(const struct lae_comparison *c, bool options)
+{
+    struct lae_sheet sheet = {0};
+    add_columns(&sheet, c, options);
+    lae_sheet_rule(&sheet);
+    for (size_t row = 0; row < rows_of(c, c->done); row++)
+        add_row(&sheet, c, row, options);
+    return sheet;
+}
+
+/* The scorers that see offline, some abreast, one block below the other. */
+static lae_status print_tables(FILE *out, const struct lae_comparison *c)
+{
+    struct lae_sheet sheet = new_sheet(c, true);
+    if (!lae_sheet_fits(&sheet, lae_terminal_output_width())) {
+        lae_sheet_free(&sheet);
+        print_legend(out, c);
+        sheet = new_sheet(c, false);
     }
     fputc('\n', out);
+    LAE_TRY(lae_sheet_print(&sheet, out));
+    fputc('\n', out);
+    return NULL;
 }
 
 /* What the run stored of scorers that do not see offline, of the heads that are evaluated. */
-static void print_constant(FILE *out, const struct lae_comparison *c)
+static lae_status print_constant(FILE *out, const struct lae_comparison *c)
 {
     const struct lae_metrics *metrics = &c->stored->metrics;
     struct lae_scorers evaluated = lae_scorers_of(c->opened->config.eval.heads, true, ~0U, ~0U);
-    fprintf(out, "%-30s%9s%7s%10s\n", "the same with every merge", "average", "last", "forgotten");
+    struct lae_sheet sheet = {0};
+    lae_sheet_column(&sheet, LAE_SHEET_KEY, "the same with every merge");
+    add_number_columns(&sheet, NULL);
     for (int i = 0; i < metrics->scorers.count; i++) {
         const struct lae_scorer *scorer = &metrics->scorers.items[i];
         if (scorer->module == LAE_OFFLINE || lae_scorers_find(&evaluated, scorer->name) < 0)
             continue;
-        fprintf(out, "  %-28s", scorer->name);
-        print_numbers(out, metrics, scorer->name, c->opened->state.finished);
-        fputc('\n', out);
+        lae_sheet_row(&sheet);
+        lae_sheet_text(&sheet, "  %s", scorer->name);
+        add_numbers(&sheet, metrics, scorer->name, c->opened->state.finished);
     }
+    return lae_sheet_print(&sheet, out);
 }
 
 /* The options that have one value in all rows that read them. */
@@ -251,7 +242,7 @@ static void print_common(FILE *out, const struct lae_comparison *c)
     }
     if (text[0] == '\0') return;
     strncat(text, " (of the methods that read it)", sizeof text - strlen(text) - 1);
-    lae_text_wrap(out, text, 0, WIDTH);
+    lae_text_wrap(out, text, 0, (size_t)lae_terminal_output_width());
     fputs("\n\n", out);
 }
 
@@ -273,11 +264,12 @@ static void print_own(FILE *out, const struct lae_comparison *c)
     }
 }
 
-void lae_comparison_print(FILE *out, const struct lae_comparison *comparison)
+lae_status lae_comparison_print(FILE *out, const struct lae_comparison *comparison)
 {
-    print_tables(out, comparison);
+    LAE_TRY(print_tables(out, comparison));
     print_common(out, comparison);
-    print_constant(out, comparison);
+    LAE_TRY(print_constant(out, comparison));
     print_own(out, comparison);
     fflush(out);
+    return NULL;
 }

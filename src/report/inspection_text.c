@@ -1,7 +1,7 @@
 /* An inspection as tables of text. */
 #include "lae/report/inspection.h"
 
-#include "lae/base/terminal.h"
+#include "lae/base/sheet.h"
 #include "lae/base/text.h"
 #include "lae/run/directory.h"
 #include "lae/run/metrics.h"
@@ -10,25 +10,17 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define WIDTH 80
 #define SHOWN_TASKS 15 /* of the matrix of a run */
 
-static void print_number(FILE *out, const char *format, int width, double value)
+/* A line of words, which is not broken: other programs may look for it. */
+static void say(FILE *out, size_t indent, const char *name, const char *text)
 {
-    if (isnan(value))
-        fprintf(out, "%*s", width, "-");
-    else
-        fprintf(out, format, width, value);
-}
-
-/* The longer of the name and what is longest so far. */
-static int longer(int length, const char *name)
-{
-    int own = (int)strlen(name);
-    return own > length ? own : length;
+    fprintf(out, "%-*s%s\n", (int)indent, name, text);
 }
 
 /* ---- checkpoints */
+
+enum { NAMES = 27, SAID = 1024 }; /* columns of keys and the like; bytes of what is said of one */
 
 /* The newest task's classes by name, where they are known. */
 static void print_classes(FILE *out, const struct lae_checkpoint *c)
@@ -46,7 +38,7 @@ static void print_classes(FILE *out, const struct lae_checkpoint *c)
     }
     lae_text_tame(text);
     fprintf(out, "%*s", INDENT, "");
-    lae_text_wrap(out, text, INDENT, WIDTH);
+    lae_text_wrap(out, text, INDENT, (size_t)lae_terminal_output_width());
     fputc('\n', out);
 }
 
@@ -77,14 +69,17 @@ static const char *type_of(const struct lae_config *config, enum lae_site site)
 static lae_status print_method(FILE *out, const struct lae_checkpoint *checkpoint)
 {
     struct lae_config config;
+    char text[256];
     LAE_TRY(lae_config_defaults(&config, NULL));
     lae_status status =
         lae_config_load_text(&config, "/config", checkpoint->config, strlen(checkpoint->config));
     if (status == NULL)
-        fprintf(out, "  modules attn %s, mlp %s in %d block(s); accumulated by %s; seed %llu\n",
-                type_of(&config, LAE_SITE_ATTN), type_of(&config, LAE_SITE_MLP),
-                config.pet.block_count, config.merge.method->name,
-                (unsigned long long)config.run.seed);
+        snprintf(text, sizeof text,
+                 "modules attn %s, mlp %s in %d block(s); accumulated by %s; seed %llu",
+                 type_of(&config, LAE_SITE_ATTN), type_of(&config, LAE_SITE_MLP),
+                 config.pet.block_count, config.merge.method->name,
+                 (unsigned long long)config.run.seed);
+    if (status == NULL) say(out, 2, "", text);
     lae_config_free(&config);
     return status;
 }
@@ -97,9 +92,13 @@ static lae_status print_earlier(FILE *out, const struct lae_checkpoint *checkpoi
         const char *next = lae_checkpoint_config_of(checkpoint, earlier->task + 1);
         struct lae_config_differences keys;
         LAE_TRY(lae_config_differences("/config_before", earlier->config, "/config", next, &keys));
-        for (size_t k = 0; k < keys.count; k++)
-            fprintf(out, "  until task %-13d %s %s (then %s)\n", earlier->task, keys.items[k].key,
-                    keys.items[k].a, keys.items[k].b);
+        char until[32], text[SAID];
+        snprintf(until, sizeof until, "  until task %d", earlier->task);
+        for (size_t k = 0; k < keys.count; k++) {
+            snprintf(text, sizeof text, "%s %s (then %s)", keys.items[k].key, keys.items[k].a,
+                     keys.items[k].b);
+            say(out, NAMES, until, text);
+        }
         lae_config_differences_free(&keys);
     }
     return NULL;
@@ -110,9 +109,12 @@ static lae_status print_config(FILE *out, const struct lae_checkpoint *checkpoin
     struct lae_config_differences keys;
     LAE_TRY(print_method(out, checkpoint));
     LAE_TRY(lae_inspection_config(checkpoint->config, &keys));
-    for (size_t i = 0; i < keys.count; i++)
-        fprintf(out, "  %-24s %s (default %s)\n", keys.items[i].key, keys.items[i].b,
-                keys.items[i].a);
+    for (size_t i = 0; i < keys.count; i++) {
+        char name[NAMES + 64], text[SAID];
+        snprintf(name, sizeof name, "  %-24s ", keys.items[i].key);
+        snprintf(text, sizeof text, "%s (default %s)", keys.items[i].b, keys.items[i].a);
+        say(out, NAMES, name, text);
+    }
     lae_config_differences_free(&keys);
     return print_earlier(out, checkpoint);
 }
@@ -122,10 +124,10 @@ static void print_provenance(FILE *out, const struct lae_checkpoint *checkpoint)
     fprintf(out, "\nprovenance\n");
     for (size_t i = 0; i < checkpoint->fact_count; i++) {
         const struct lae_fact *fact = &checkpoint->provenance[i];
-        if (fact->text != NULL)
-            fprintf(out, "  %-24s %s\n", fact->name, fact->text);
-        else
-            fprintf(out, "  %-24s %.6g\n", fact->name, fact->number);
+        char name[NAMES + 64], number[32];
+        snprintf(name, sizeof name, "  %-24s ", fact->name);
+        snprintf(number, sizeof number, "%.6g", fact->number);
+        say(out, NAMES, name, fact->text != NULL ? fact->text : number);
     }
 }
 
@@ -140,7 +142,7 @@ static lae_status print_accuracy(FILE *out, const struct lae_checkpoint *checkpo
         if (i == 0) fprintf(out, "\naccuracy over seen classes, %%");
         if (i > 0 && begins) fprintf(out, "\n%29s", "");
         fprintf(out, "   %s ", scorer->name);
-        print_number(out, "%*.2f", 1, metrics.seen[i][finished - 1]);
+        fprintf(out, "%.2f", metrics.seen[i][finished - 1]);
     }
     if (finished > 0) fputc('\n', out);
     lae_metrics_free(&metrics);
@@ -152,10 +154,12 @@ static void print_statistics(FILE *out, const struct lae_checkpoint *checkpoint)
     for (size_t i = 0; i < checkpoint->stats_count; i++) {
         const struct lae_class_stats *stats = &checkpoint->stats[i];
         struct lae_statistics_facts facts = lae_statistics_facts_of(stats);
-        fprintf(out, "statistics through %s: %lld images of %zu classes, %zu features", stats->name,
-                (long long)facts.images, facts.classes, stats->width);
-        if (!isnan(stats->lambda)) fprintf(out, ", strength %g", stats->lambda);
-        fputc('\n', out);
+        char text[256], strength[32] = "";
+        if (!isnan(stats->lambda))
+            snprintf(strength, sizeof strength, ", strength %g", stats->lambda);
+        snprintf(text, sizeof text, "through %s: %lld images of %zu classes, %zu features%s",
+                 stats->name, (long long)facts.images, facts.classes, stats->width, strength);
+        say(out, sizeof "statistics", "statistics ", text);
     }
 }
 
@@ -167,13 +171,6 @@ static int module_length(const char *name)
     for (const char *c = name; *c != '\0'; c++)
         if (*c == '/' && ++slashes == 4) return (int)(c - name);
     return 0;
-}
-
-/* Within its module a tensor has the rest of its name, set in by two. */
-static int tensor_width(const char *name)
-{
-    int module = module_length(name);
-    return (int)strlen(name) - module + (module > 0 ? 1 : 0);
 }
 
 /* "[8, 8, 3, 3]" as "8x8x3x3". */
@@ -194,81 +191,78 @@ static const char *shape_of(const struct lae_tensor_facts *t, bool narrow,
     return narrow ? compact(text) : text;
 }
 
-static void print_tensor(FILE *out, const struct lae_tensor_facts *t, int name, int shape,
-                         bool narrow)
+static void add_tensor(struct lae_sheet *sheet, const struct lae_tensor_facts *t, bool narrow)
 {
-    char text[LAE_SHAPE_TEXT];
+    char shape[LAE_SHAPE_TEXT];
     int module = module_length(t->name);
-    if (module > 0)
-        fprintf(out, "  %-*s", name - 2, t->name + module + 1);
-    else
-        fprintf(out, "%-*s", name, t->name);
-    fprintf(out, " %-*s", shape, shape_of(t, narrow, text));
-    print_number(out, "%*.3g", 9, t->norm);
-    print_number(out, "%*.3g", 9, t->from_init);
-    print_number(out, "%*.3f", 7, t->relative);
-    print_number(out, "%*.3g", 9, t->from_last);
-    print_number(out, "%*.2f", 7, t->cosine);
-    print_number(out, "%*.1f", 6, 100.0 * t->kept_online);
-    print_number(out, "%*.1f", 6, 100.0 * t->kept_offline);
-    print_number(out, "%*.1f", 6, 100.0 * t->conflict);
-    fputc('\n', out);
+    lae_sheet_row(sheet);
+    lae_sheet_text(sheet, "%s%s", module > 0 ? "  " : "", t->name + module + (module > 0 ? 1 : 0));
+    lae_sheet_text(sheet, "%s", shape_of(t, narrow, shape));
+    lae_sheet_digits(sheet, 3, t->norm);
+    lae_sheet_digits(sheet, 3, t->from_init);
+    lae_sheet_number(sheet, 3, t->relative);
+    lae_sheet_digits(sheet, 3, t->from_last);
+    lae_sheet_number(sheet, 2, t->cosine);
+    lae_sheet_number(sheet, 1, 100.0 * t->kept_online);
+    lae_sheet_number(sheet, 1, 100.0 * t->kept_offline);
+    lae_sheet_number(sheet, 1, 100.0 * t->conflict);
 }
 
-static void print_tensor_header(FILE *out, int name, int shape)
+/* Each module's tensors below its name, so that lines are short. */
+static struct lae_sheet tensor_sheet(const struct lae_inspection *inspection, bool narrow)
 {
-    fprintf(out, "\n%-*s%9s%9s%7s%9s%7s%12s%6s\n", name + 1 + shape, "", "norm of", "moved", "over",
-            "moved in", "cosine", "kept, %", "signs");
-    fprintf(out, "%-*s %-*s%9s%9s%7s%9s%7s%6s%6s%6s\n", name, "tensor", shape, "shape", "online",
-            "in all", "|init|", "the task", "on,off", "on", "off", "apart");
-}
-
-static void measure(const struct lae_inspection *inspection, bool narrow, int *name, int *shape)
-{
-    *name = 6;
-    *shape = 5;
-    for (size_t i = 0; i < inspection->tensor_count; i++) {
-        const struct lae_tensor_facts *t = &inspection->tensors[i];
-        char text[LAE_SHAPE_TEXT];
-        *name = tensor_width(t->name) > *name ? tensor_width(t->name) : *name;
-        *shape = longer(*shape, shape_of(t, narrow, text));
-    }
-}
-
-/* Each module's tensors below its name, so that lines have at most 80 characters. */
-static void print_tensors(FILE *out, const struct lae_inspection *inspection)
-{
-    enum { NUMBERS = 59 };
-    int name, shape, module = 0;
+    static const char *const titles[] = {"norm of\nonline",    "moved\nin all",  "over\n|init|",
+                                         "moved in\nthe task", "cosine\non,off", "kept\non,%",
+                                         "kept\noff,%",        "signs\napart"};
+    struct lae_sheet sheet = {0};
     const char *before = "";
-    measure(inspection, false, &name, &shape);
-    bool narrow = name + 1 + shape + NUMBERS > WIDTH;
-    if (narrow) measure(inspection, true, &name, &shape);
-    print_tensor_header(out, name, shape);
+    int module = 0;
+    lae_sheet_column(&sheet, LAE_SHEET_KEY, "tensor");
+    lae_sheet_column(&sheet, LAE_SHEET_KEY | LAE_SHEET_TIGHT, "shape");
+    for (size_t i = 0; i < sizeof titles / sizeof titles[0]; i++)
+        lae_sheet_column(&sheet, LAE_SHEET_NUMBER | LAE_SHEET_TIGHT, titles[i]);
     for (size_t i = 0; i < inspection->tensor_count; i++) {
         const char *own = inspection->tensors[i].name;
         bool same = module_length(own) == module && strncmp(own, before, (size_t)module) == 0;
         module = module_length(own);
-        if (!same && module > 0) fprintf(out, "%.*s\n", module, own);
-        print_tensor(out, &inspection->tensors[i], name, shape, narrow);
+        if (!same && module > 0) lae_sheet_heading(&sheet, "%.*s", module, own);
+        add_tensor(&sheet, &inspection->tensors[i], narrow);
         before = own;
     }
+    return sheet;
 }
 
-static void print_opposite(FILE *out, const struct lae_inspection *inspection)
+static lae_status print_tensors(FILE *out, const struct lae_inspection *inspection)
+{
+    struct lae_sheet sheet = tensor_sheet(inspection, false);
+    if (lae_sheet_width(&sheet) > lae_terminal_output_width()) {
+        lae_sheet_free(&sheet);
+        sheet = tensor_sheet(inspection, true);
+    }
+    fputc('\n', out);
+    return lae_sheet_print(&sheet, out);
+}
+
+static lae_status print_opposite(FILE *out, const struct lae_inspection *inspection)
 {
     int n = inspection->tasks, first = n > SHOWN_TASKS ? n - SHOWN_TASKS : 0;
-    fprintf(out, "\nof the entries that both tasks moved, %% moved in opposite directions\ntask");
-    for (int j = first; j < n; j++)
-        fprintf(out, "%5d", j);
-    fputc('\n', out);
-    for (int i = first; i < n; i++) {
-        fprintf(out, "%4d", i);
-        for (int j = first; j < n; j++)
-            print_number(out, "%*.0f", 5, 100.0 * inspection->opposite[i * n + j]);
-        fputc('\n', out);
+    struct lae_sheet sheet = {0};
+    lae_sheet_column(&sheet, LAE_SHEET_KEY | LAE_SHEET_NUMBER, "task");
+    for (int j = first; j < n; j++) {
+        char task[16];
+        snprintf(task, sizeof task, "%3d", j);
+        lae_sheet_column(&sheet, LAE_SHEET_NUMBER, task);
     }
+    for (int i = first; i < n; i++) {
+        lae_sheet_row(&sheet);
+        lae_sheet_text(&sheet, "%d", i);
+        for (int j = first; j < n; j++)
+            lae_sheet_number(&sheet, 0, 100.0 * inspection->opposite[i * n + j]);
+    }
+    fprintf(out, "\nof the entries that both tasks moved, %% moved in opposite directions\n");
+    LAE_TRY(lae_sheet_print(&sheet, out));
     if (first > 0) fprintf(out, "(the last %d tasks; --json has all of them)\n", SHOWN_TASKS);
+    return NULL;
 }
 
 static lae_status print_checkpoint(FILE *out, const struct lae_inspection *inspection)
@@ -278,9 +272,8 @@ static lae_status print_checkpoint(FILE *out, const struct lae_inspection *inspe
     print_provenance(out, inspection->checkpoint);
     LAE_TRY(print_accuracy(out, inspection->checkpoint));
     print_statistics(out, inspection->checkpoint);
-    if (inspection->tensor_count > 0) print_tensors(out, inspection);
-    if (inspection->opposite != NULL) print_opposite(out, inspection);
-    return NULL;
+    if (inspection->tensor_count > 0) LAE_TRY(print_tensors(out, inspection));
+    return inspection->opposite != NULL ? print_opposite(out, inspection) : NULL;
 }
 
 /* ---- weights */
@@ -293,70 +286,105 @@ static void print_pixels(FILE *out, const struct lae_pixels *pixels)
                 m[1], m[2], s[0], s[1], s[2], pixels->from);
 }
 
-static void print_weights(FILE *out, const struct lae_inspection *inspection)
+static lae_status print_weights(FILE *out, const struct lae_inspection *inspection)
 {
     const struct lae_weights *weights = inspection->weights;
     const struct lae_set *set = &weights->tensors;
     struct lae_backbone_facts facts = lae_backbone_facts_of(weights);
-    char heads[LAE_ORIGIN_TEXT + 48] = "heads unknown (model.heads must say)";
+    struct lae_sheet sheet = {0};
+    char text[LAE_ORIGIN_TEXT + 256],
+        heads[LAE_ORIGIN_TEXT + 48] = "heads unknown (model.heads must say)";
     if (weights->heads > 0)
         snprintf(heads, sizeof heads, "%d heads (%s)", weights->heads, weights->heads_from);
-    fprintf(out, "%s\n  %s; SHA-256 %s\n", inspection->path, weights->format, weights->digest);
-    fprintf(out,
-            "  %zu blocks, width %zu, %s, MLP %zu, patch %zu, images of %zu; layer norm epsilon "
-            "%g; %zu parameters\n",
-            facts.depth, facts.width, heads, facts.hidden, facts.patch, facts.image,
-            weights->layer_norm_eps, facts.parameters);
+    fprintf(out, "%s\n", inspection->path);
+    snprintf(text, sizeof text, "%s; SHA-256 %s", weights->format, weights->digest);
+    say(out, 2, "", text);
+    snprintf(text, sizeof text,
+             "%zu blocks, width %zu, %s, MLP %zu, patch %zu, images of %zu; layer norm epsilon %g; "
+             "%zu parameters",
+             facts.depth, facts.width, heads, facts.hidden, facts.patch, facts.image,
+             weights->layer_norm_eps, facts.parameters);
+    say(out, 2, "", text);
     print_pixels(out, &weights->pixels);
-    int name = 6;
-    for (size_t i = 0; i < set->count; i++)
-        name = longer(name, set->items[i].name);
+    lae_sheet_column(&sheet, LAE_SHEET_KEY, "");
+    lae_sheet_column(&sheet, LAE_SHEET_TEXT, "");
     for (size_t i = 0; i < set->count; i++) {
-        char text[LAE_SHAPE_TEXT];
-        fprintf(out, "%-*s  %s\n", name, set->items[i].name,
-                lae_shape_text(set->items[i].rank, set->items[i].shape, text));
+        char shape[LAE_SHAPE_TEXT];
+        lae_sheet_row(&sheet);
+        lae_sheet_text(&sheet, "%s", set->items[i].name);
+        lae_sheet_text(&sheet, "%s",
+                       lae_shape_text(set->items[i].rank, set->items[i].shape, shape));
     }
+    return lae_sheet_print(&sheet, out);
 }
 
 /* ---- differences */
 
-static void print_differences(FILE *out, const struct lae_inspection *inspection)
+/* What numbers do not tell. */
+static void print_words(FILE *out, const struct lae_differences *d)
 {
-    const struct lae_differences *d = &inspection->differences;
-    int name = 7;
-    fprintf(out, "\nhere   %s\nthere  %s\n", inspection->path, inspection->other);
-    for (size_t i = 0; i < d->count; i++)
-        if (d->items[i].text == NULL) name = longer(name, d->items[i].name);
-    if (d->count > 0)
-        fprintf(out, "%-*s%10s%10s%15s%15s\n", name, "dataset", "entries", "differ",
-                "largest |a-b|", "|a-b| / |a|");
+    for (size_t i = 0; i < d->count; i++) {
+        if (d->items[i].text == NULL) continue;
+        fprintf(out, "%s   %s\n", d->items[i].name, d->items[i].text);
+    }
+}
+
+/* `apart`: names have lines of their own. */
+static struct lae_sheet difference_sheet(const struct lae_differences *d, bool apart)
+{
+    struct lae_sheet sheet = {0};
+    static const char *const titles[] = {"entries", "differ", "largest\n|a-b|", "|a-b|\n/ |a|"};
+    lae_sheet_column(&sheet, LAE_SHEET_KEY, "dataset");
+    for (size_t i = 0; i < sizeof titles / sizeof titles[0]; i++)
+        lae_sheet_column(&sheet, LAE_SHEET_NUMBER, titles[i]);
     for (size_t i = 0; i < d->count; i++) {
         const struct lae_difference *item = &d->items[i];
-        fprintf(out, "%-*s", name, item->name);
-        if (item->text != NULL) {
-            fprintf(out, "   %s\n", item->text);
-            continue;
-        }
-        fprintf(out, "%10zu%10zu", item->entries, item->differ);
+        if (item->text != NULL) continue;
+        if (apart) lae_sheet_heading(&sheet, "%s", item->name);
+        lae_sheet_row(&sheet);
+        lae_sheet_text(&sheet, "%s", apart ? "" : item->name);
+        lae_sheet_text(&sheet, "%zu", item->entries);
+        lae_sheet_text(&sheet, "%zu", item->differ);
         if (isinf(item->largest))
-            fprintf(out, "%15s", "one is NaN");
+            lae_sheet_text(&sheet, "one is NaN");
         else
-            fprintf(out, "%15.3g", item->largest);
-        print_number(out, "%*.3g", 15, item->relative);
-        fputc('\n', out);
+            lae_sheet_digits(&sheet, 3, item->largest);
+        lae_sheet_digits(&sheet, 3, item->relative);
     }
+    return sheet;
+}
+
+static lae_status print_numbers(FILE *out, const struct lae_differences *d)
+{
+    struct lae_sheet sheet = difference_sheet(d, false);
+    if (lae_sheet_width(&sheet) > lae_terminal_output_width()) {
+        lae_sheet_free(&sheet);
+        sheet = difference_sheet(d, true);
+    }
+    return lae_sheet_print(&sheet, out);
+}
+
+static lae_status print_differences(FILE *out, const struct lae_inspection *inspection)
+{
+    static const char apart[] = "/provenance (does not count) ";
+    const struct lae_differences *d = &inspection->differences;
+    size_t words = 0;
+    fprintf(out, "\nhere   %s\nthere  %s\n", inspection->path, inspection->other);
+    for (size_t i = 0; i < d->count; i++)
+        words += d->items[i].text != NULL;
+    print_words(out, d);
+    if (words < d->count) LAE_TRY(print_numbers(out, d));
     for (size_t i = 0; i < d->provenance_count; i++)
-        fprintf(out, "/provenance (does not count) %s\n", d->provenance[i]);
+        say(out, strlen(apart), apart, d->provenance[i]);
     fprintf(out, "%zu datasets compared, %zu difference(s)\n", d->compared, d->count);
+    return NULL;
 }
 
 static lae_status print_all(FILE *out, const struct lae_inspection *inspection)
 {
-    if (inspection->other != NULL) print_differences(out, inspection);
-    if (inspection->other == NULL && inspection->checkpoint != NULL)
-        return print_checkpoint(out, inspection);
-    if (inspection->other == NULL) print_weights(out, inspection);
-    return NULL;
+    if (inspection->other != NULL) return print_differences(out, inspection);
+    return inspection->checkpoint != NULL ? print_checkpoint(out, inspection)
+                                          : print_weights(out, inspection);
 }
 
 /* By way of memory: names and texts of all kinds are in it, and any may hold what moves a cursor.

@@ -1,6 +1,7 @@
 #include "lae/report/ranking.h"
 #include "json_text.h"
 
+#include "lae/base/sheet.h"
 #include "lae/base/text.h"
 #include "lae/files/atomic.h"
 
@@ -41,42 +42,43 @@ static bool is_probability(const char *name)
            strcmp(name, "ensemble") == 0;
 }
 
-/* As JSON has it, but on one line and tame. */
-static void print_file(FILE *out, const char *name)
-{
-    char *escaped = lae_text_escape(name, false);
-    for (char *at = escaped; at != NULL && (at = strchr(at, '\n')) != NULL;)
-        *at = '?';
-    lae_text_print(out, escaped != NULL ? escaped : "?");
-    fputc('\n', out);
-    free(escaped);
-}
-
-static void print_class(FILE *out, const struct lae_ranking *ranking, size_t index)
+static void add_class(struct lae_sheet *sheet, const struct lae_ranking *ranking, size_t index)
 {
     if (ranking->names == NULL)
-        fprintf(out, "class %d", ranking->labels[index]);
+        lae_sheet_text(sheet, "class %d", ranking->labels[index]);
     else
-        lae_text_print(out, ranking->names[index]);
-    fputc('\n', out);
+        lae_sheet_text(sheet, "%s", ranking->names[index]);
 }
 
-void lae_ranking_print(FILE *out, const struct lae_ranking *ranking)
+/* The file's name as JSON has it, but tame, above its classes. */
+static lae_status print_image(FILE *out, const struct lae_ranking *ranking, size_t image)
 {
-    bool percent = is_probability(ranking->predictions->items[ranking->by].name);
-    for (size_t image = 0; image < ranking->predictions->count; image++) {
-        size_t best[LAE_RANKED];
-        int count = lae_ranking_best(ranking, image, best);
-        print_file(out, ranking->files[image]);
-        for (int i = 0; i < count; i++) {
-            double value = score(ranking, ranking->by, image, best[i]);
-            if (percent)
-                fprintf(out, "  %6.2f %%  ", 100.0 * value);
-            else
-                fprintf(out, "  %10.4g  ", value);
-            print_class(out, ranking, best[i]);
-        }
+    struct lae_sheet sheet = {0};
+    size_t best[LAE_RANKED];
+    int count = lae_ranking_best(ranking, image, best);
+    char *name = lae_text_escape(ranking->files[image], false);
+    if (name == NULL) return lae_out_of_memory(strlen(ranking->files[image]), "an image's name");
+    lae_sheet_column(&sheet, LAE_SHEET_NUMBER, "");
+    lae_sheet_column(&sheet, LAE_SHEET_JOINED, "");
+    lae_sheet_heading(&sheet, "%s", name);
+    for (int i = 0; i < count; i++) {
+        double value = score(ranking, ranking->by, image, best[i]);
+        lae_sheet_row(&sheet);
+        if (is_probability(ranking->predictions->items[ranking->by].name))
+            lae_sheet_text(&sheet, "  %6.2f %%", 100.0 * value);
+        else
+            lae_sheet_text(&sheet, "  %10.4g", value);
+        add_class(&sheet, ranking, best[i]);
     }
+    free(name);
+    return lae_sheet_print(&sheet, out);
+}
+
+lae_status lae_ranking_print(FILE *out, const struct lae_ranking *ranking)
+{
+    for (size_t image = 0; image < ranking->predictions->count; image++)
+        LAE_TRY(print_image(out, ranking, image));
+    return NULL;
 }
 
 static json_t *number(double value)

@@ -1,64 +1,16 @@
 #include "lae/report/tables.h"
 
+#include "lae/base/sheet.h"
+
 #include <math.h>
 #include <stdbool.h>
 
-/* Scorers whose columns stand beside each other in one table: those of the tasks' own classifiers,
- * or some of the heads'. All in 80 columns. */
-struct block {
-    int first, count; /* of the metrics' scorers */
-    int width;        /* of a column */
-};
-
-enum { TITLE = 30, LINEAR_WIDTH = 11, HEAD_WIDTH = 16, MOST_HEADS = 3 };
-
-static struct block block_from(const struct lae_scorers *scorers, int first)
+static bool is_linear(const struct lae_metrics *metrics, int scorer)
 {
-    bool linear = scorers->items[first].method == NULL;
-    struct block block = {.first = first, .width = linear ? LINEAR_WIDTH : HEAD_WIDTH};
-    while (first + block.count < scorers->count && (linear || block.count < MOST_HEADS) &&
-           (scorers->items[first + block.count].method == NULL) == linear)
-        block.count++;
-    return block;
+    return metrics->scorers.items[scorer].method == NULL;
 }
 
-static void print_number(FILE *out, int width, double value)
-{
-    if (isnan(value))
-        fprintf(out, "%*s", width, "-");
-    else
-        fprintf(out, "%*.2f", width, value);
-}
-
-static void print_rule(FILE *out, const struct block *block)
-{
-    for (int i = 0; i < TITLE + block->width * block->count; i++)
-        fputc('-', out);
-    fputc('\n', out);
-}
-
-/* The scorers' names above their columns. */
-static void print_header(FILE *out, const struct lae_metrics *metrics, const struct block *block,
-                         const char *title)
-{
-    fprintf(out, "\n%-*s", TITLE, title);
-    for (int i = 0; i < block->count; i++)
-        fprintf(out, "%*s", block->width, metrics->scorers.items[block->first + i].name);
-    fputc('\n', out);
-    print_rule(out, block);
-}
-
-/* values[scorer][at] of each of the block's. */
-static void print_row(FILE *out, const struct block *block, const char *title,
-                      double *const *values, size_t at)
-{
-    fprintf(out, "%-*s", TITLE, title);
-    for (int i = 0; i < block->count; i++)
-        print_number(out, block->width, values[block->first + i][at]);
-    fputc('\n', out);
-}
-
-/* ---- a run ---- */
+/* ---- a run */
 
 enum { LAST, AVERAGE, FORGETTING, TRANSFER, SUMMARIES };
 
@@ -72,85 +24,135 @@ static void summarize(const struct lae_metrics *metrics, int scorer, int finishe
     values[TRANSFER] = s.backward_transfer;
 }
 
+/* Columns of those scorers that are the tasks' own classifiers, or that are not; a method's heads
+ * side by side. Returns how many. */
+static int add_scorers(struct lae_sheet *sheet, const struct lae_metrics *metrics, bool linear)
+{
+    int count = 0;
+    for (int i = 0; i < metrics->scorers.count; i++) {
+        const struct lae_scorer *scorer = &metrics->scorers.items[i];
+        if (is_linear(metrics, i) != linear) continue;
+        bool joined = count > 0 && scorer->method == scorer[-1].method;
+        lae_sheet_column(sheet, LAE_SHEET_NUMBER | (joined ? LAE_SHEET_JOINED : 0), scorer->name);
+        count++;
+    }
+    return count;
+}
+
+/* values[scorer][at] of each of these scorers. */
+static void add_values(struct lae_sheet *sheet, const struct lae_metrics *metrics, bool linear,
+                       double *const *values, size_t at)
+{
+    for (int i = 0; i < metrics->scorers.count; i++)
+        if (is_linear(metrics, i) == linear) lae_sheet_number(sheet, 2, values[i][at]);
+}
+
 /* Of the tasks' own classifiers, after each task. */
-static void print_course(FILE *out, const struct lae_metrics *metrics, const struct block *block,
-                         int finished)
+static lae_status print_course(FILE *out, const struct lae_metrics *metrics, int finished)
 {
     static const char *const titles[SUMMARIES] = {"last accuracy", "average incremental accuracy",
                                                   "forgetting, points",
                                                   "backward transfer, points"};
-    print_header(out, metrics, block, "accuracy over seen classes, %");
+    struct lae_sheet sheet = {0};
+    lae_sheet_column(&sheet, LAE_SHEET_KEY, "accuracy over seen classes, %");
+    add_scorers(&sheet, metrics, true);
+    lae_sheet_rule(&sheet);
     for (int task = 0; task < finished; task++) {
-        char title[64];
-        snprintf(title, sizeof title, "  after task %d", task);
-        print_row(out, block, title, metrics->seen, (size_t)task);
+        lae_sheet_row(&sheet);
+        lae_sheet_text(&sheet, "  after task %d", task);
+        add_values(&sheet, metrics, true, metrics->seen, (size_t)task);
     }
-    print_rule(out, block);
+    lae_sheet_rule(&sheet);
     for (int k = 0; k < SUMMARIES; k++) {
-        fprintf(out, "%-*s", TITLE, titles[k]);
-        for (int i = 0; i < block->count; i++) {
+        lae_sheet_row(&sheet);
+        lae_sheet_text(&sheet, "%s", titles[k]);
+        for (int i = 0; i < metrics->scorers.count && is_linear(metrics, i); i++) {
             double values[SUMMARIES];
-            summarize(metrics, block->first + i, finished, values);
-            print_number(out, block->width, values[k]);
+            summarize(metrics, i, finished, values);
+            lae_sheet_number(&sheet, 2, values[k]);
         }
-        fputc('\n', out);
     }
+    fputc('\n', out);
+    return lae_sheet_print(&sheet, out);
 }
 
 /* Of the heads, a line each. */
-static void print_heads(FILE *out, const struct lae_metrics *metrics, int first, int finished)
+static lae_status print_heads(FILE *out, const struct lae_metrics *metrics, int finished)
 {
-    const struct block columns = {.count = SUMMARIES, .width = LINEAR_WIDTH};
-    if (first == metrics->scorers.count) return;
-    fprintf(out, "\n%-*s%11s%11s%11s%11s\n", TITLE, "heads, %", "last", "average", "forgetting",
-            "transfer");
-    print_rule(out, &columns);
-    for (int i = first; i < metrics->scorers.count; i++) {
+    static const char *const titles[SUMMARIES] = {"last", "average", "forgetting", "transfer"};
+    struct lae_sheet sheet = {0};
+    lae_sheet_column(&sheet, LAE_SHEET_KEY, "heads, %");
+    for (int k = 0; k < SUMMARIES; k++)
+        lae_sheet_column(&sheet, LAE_SHEET_NUMBER, titles[k]);
+    lae_sheet_rule(&sheet);
+    for (int i = 0; i < metrics->scorers.count; i++) {
         double values[SUMMARIES];
+        if (is_linear(metrics, i)) continue;
         summarize(metrics, i, finished, values);
-        fprintf(out, "  %-*s", TITLE - 2, metrics->scorers.items[i].name);
+        lae_sheet_row(&sheet);
+        lae_sheet_text(&sheet, "  %s", metrics->scorers.items[i].name);
         for (int k = 0; k < SUMMARIES; k++)
-            print_number(out, columns.width, values[k]);
-        fputc('\n', out);
+            lae_sheet_number(&sheet, 2, values[k]);
+    }
+    fputc('\n', out);
+    return lae_sheet_print(&sheet, out);
+}
+
+lae_status lae_tables_run(FILE *out, const struct lae_metrics *metrics, int finished)
+{
+    lae_status status = NULL;
+    bool linear = is_linear(metrics, 0), heads = !is_linear(metrics, metrics->scorers.count - 1);
+    if (linear) status = print_course(out, metrics, finished);
+    if (status == NULL && heads) status = print_heads(out, metrics, finished);
+    fflush(out);
+    return status;
+}
+
+/* ---- one evaluation */
+
+static void add_tasks(struct lae_sheet *sheet, const struct lae_metrics *metrics, bool linear,
+                      double *const *values, int task, const int *first_class)
+{
+    lae_sheet_rule(sheet);
+    for (int k = 0; k <= task; k++) {
+        lae_sheet_row(sheet);
+        lae_sheet_text(sheet, "  task %d, classes %d to %d", k, first_class[k],
+                       first_class[k + 1] - 1);
+        add_values(sheet, metrics, linear, values, lae_metrics_row(task) + (size_t)k);
     }
 }
 
-void lae_tables_run(FILE *out, const struct lae_metrics *metrics, int finished)
+static lae_status print_evaluation(FILE *out, const struct lae_metrics *metrics, bool linear,
+                                   int task, const int *first_class)
 {
-    struct block linear = block_from(&metrics->scorers, 0);
-    bool heads_alone = metrics->scorers.items[0].method != NULL;
-    if (!heads_alone) print_course(out, metrics, &linear, finished);
-    print_heads(out, metrics, heads_alone ? 0 : linear.count, finished);
-    fflush(out);
+    struct lae_sheet all = {0}, own = {0};
+    lae_sheet_column(&all, LAE_SHEET_KEY, "accuracy, %");
+    add_scorers(&all, metrics, linear);
+    add_tasks(&all, metrics, linear, metrics->accuracy, task, first_class);
+    lae_sheet_rule(&all);
+    lae_sheet_row(&all);
+    lae_sheet_text(&all, "all seen classes");
+    add_values(&all, metrics, linear, metrics->seen, (size_t)task);
+    lae_sheet_column(&own, LAE_SHEET_KEY, "among the task's classes, %");
+    add_scorers(&own, metrics, linear);
+    add_tasks(&own, metrics, linear, metrics->local, task, first_class);
+    fputc('\n', out);
+    lae_status status = lae_sheet_print(&all, out);
+    fputc('\n', out);
+    return lae_status_first(status, lae_sheet_print(&own, out));
 }
 
-/* ---- one evaluation ---- */
-
-static void print_task_rows(FILE *out, const struct block *block, double *const *values, int task,
+lae_status lae_tables_tasks(FILE *out, const struct lae_metrics *metrics, int task,
                             const int *first_class)
 {
-    for (int k = 0; k <= task; k++) {
-        char title[64];
-        snprintf(title, sizeof title, "  task %d, classes %d to %d", k, first_class[k],
-                 first_class[k + 1] - 1);
-        print_row(out, block, title, values, lae_metrics_row(task) + (size_t)k);
-    }
-}
-
-void lae_tables_tasks(FILE *out, const struct lae_metrics *metrics, int task,
-                      const int *first_class)
-{
-    for (int first = 0; first < metrics->scorers.count;) {
-        struct block block = block_from(&metrics->scorers, first);
-        first += block.count;
-        print_header(out, metrics, &block, "accuracy, %");
-        print_task_rows(out, &block, metrics->accuracy, task, first_class);
-        print_rule(out, &block);
-        print_row(out, &block, "all seen classes", metrics->seen, (size_t)task);
-        print_header(out, metrics, &block, "among the task's classes, %");
-        print_task_rows(out, &block, metrics->local, task, first_class);
+    lae_status status = NULL;
+    for (int linear = 1; linear >= 0 && status == NULL; linear--) {
+        int at = linear ? 0 : metrics->scorers.count - 1;
+        if (is_linear(metrics, at) == (bool)linear)
+            status = print_evaluation(out, metrics, linear, task, first_class);
     }
     fflush(out);
+    return status;
 }
 
 /* ---- differences ---- */

@@ -37,6 +37,9 @@ bool lae_terminal_can_redraw(int terminal);
  */
 int lae_terminal_width(int terminal);
 
+/* Columns of what the standard output ends at. */
+int lae_terminal_output_width(void);
+
 /* Colours where `terminal` is one (>= 0) that knows them and NO_COLOR (no-color.org) is unset or
  * empty. */
 const struct lae_paint *lae_terminal_paint(int terminal);

@@ -15,6 +15,10 @@ size_t lae_utf8_decode(const char *text, size_t left, uint32_t *code);
  * sequence as ESC [ does), and what breaks lines or turns their direction. Newlines, too. */
 bool lae_utf8_is_control(uint32_t code);
 
+/* Columns that the first `size` bytes of a text take on a screen: none for marks above a letter, two
+ * for the wide letters of East Asia and for pictures. */
+int lae_text_width(const char *text, size_t size);
+
 /* Puts "?" for each control character but the newline, and for each byte that is no UTF-8, so that
  * a text can be shown anywhere. In place. */
 void lae_text_tame(char *text);

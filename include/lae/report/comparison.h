@@ -34,8 +34,9 @@ const char *lae_comparison_name(const struct lae_comparison *comparison, size_t 
 
 /* A row for each merge that is done, and for the run's own as it stored it where that is none of
  * them, by the scorers that see offline; what the run stored of the others; the differences between
- * what the run stored and what was computed again. */
-void lae_comparison_print(FILE *out, const struct lae_comparison *comparison);
+ * what the run stored and what was computed again. Errors: memory. */
+lae_status lae_comparison_print(FILE *out,
+                                const struct lae_comparison *comparison) LAE_MUST_CHECK;
 
 /* The same and all accuracies, as a JSON object; atomically. Errors: memory, writing. */
 lae_status lae_comparison_write(const char *path,

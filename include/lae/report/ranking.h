@@ -21,8 +21,8 @@ struct lae_ranking {
 int lae_ranking_best(const struct lae_ranking *ranking, size_t image, size_t best[LAE_RANKED]);
 
 /* A block of lines for each image: its file, then score and name of a class. Probabilities are in
- * percent. */
-void lae_ranking_print(FILE *out, const struct lae_ranking *ranking);
+ * percent. Errors: memory. */
+lae_status lae_ranking_print(FILE *out, const struct lae_ranking *ranking) LAE_MUST_CHECK;
 
 /* The same with all items' scores as JSON, in a new file: {"by": ..., "images": [{"file": ...,
  * "best": [{"class": name or null, "label": ..., "output_index": ..., "online": ..., ...}, ...]},

@@ -8,13 +8,15 @@
 
 /* The closing tables of a run after `finished` >= 1 tasks. For the tasks' own classifiers,
  * a column a scorer: accuracy over all seen classes after each task, then last and average
- * accuracy, forgetting and backward transfer. For the heads, a line a scorer: the latter. */
-void lae_tables_run(FILE *out, const struct lae_metrics *metrics, int finished);
+ * accuracy, forgetting and backward transfer. For the heads, a line a scorer: the latter. Errors:
+ * memory. */
+lae_status lae_tables_run(FILE *out, const struct lae_metrics *metrics,
+                          int finished) LAE_MUST_CHECK;
 
 /* The evaluation after task `task`: accuracy on each task's images, among all seen classes and
- * among the task's own, and the average over all images. first_class [task + 2]. */
-void lae_tables_tasks(FILE *out, const struct lae_metrics *metrics, int task,
-                      const int *first_class);
+ * among the task's own, and the average over all images. first_class [task + 2]. Errors: memory. */
+lae_status lae_tables_tasks(FILE *out, const struct lae_metrics *metrics, int task,
+                            const int *first_class) LAE_MUST_CHECK;
 
 /* Of whose numbers. */
 enum lae_scored { LAE_SCORED_LINEAR = 1, LAE_SCORED_HEADS = 2, LAE_SCORED_ALL = 3 };

@@ -2,8 +2,8 @@
  * the average and the forgetting so far, and its accuracy on each task's images.
  *
  *     task 4/10  learned in 17 s; 40 classes seen; in task_03.h5
- *     accuracy, %    seen  average forgetting  t0  t1  t2  t3
- *     online        54.25    70.27      29.00  61  44  52  60
+ *     accuracy, %    seen  average  forgetting  t0  t1  t2  t3
+ *     online        54.25    70.27       29.00  61  44  52  60
  *     ...
  *
  * On a screen that is too narrow for all tasks those in the middle are left out.
