@@ -107,19 +107,31 @@ if [ $code -gt 128 ] && [ -z "$asked" ]; then
 fi
 exit $code'
 
+# await_ranks: until those that began on this host have done their work, or a few seconds are over: a
+# crashed launcher may leave them behind.
+await_ranks() {
+    patience=50
+    while [ $patience -gt 0 ] &&
+        [ "$(grep -c '^begun$' "$LAE_OUTCOME")" -gt "$(grep -c '^reached ' "$LAE_OUTCOME")" ]; do
+        patience=$((patience - 1))
+        sleep 0.1
+    done
+}
+
 # believe_ranks: makes `code`, the launcher's, 1 where that is 0 though a rank that began on this host
 # did not end with 0. Open MPI 5 has lost the connection to a host then. (Ranks elsewhere do not see
-# the file, but all end well together.) Where the launcher itself crashed, though all ranks had ended, it
-# is theirs: Open MPI 4's does, at its end, where nobody reads what it passes on.
+# the file, but all end well together.) Where the launcher itself crashed, though all ranks had done their
+# work, it is theirs: Open MPI 4's does, at its end, where nobody reads what it passes on.
 believe_ranks() {
+    [ "$code" -ne 139 ] || await_ranks
     begun=$(grep -c '^begun$' "$LAE_OUTCOME") || :
     well=$(grep -c '^ended 0$' "$LAE_OUTCOME") || :
-    ends=$(grep -c '^ended ' "$LAE_OUTCOME") || :
-    theirs=$(sed -n 's/^ended //p' "$LAE_OUTCOME" | sort -u)
+    reached=$(grep -c '^reached ' "$LAE_OUTCOME") || :
+    theirs=$(sed -n 's/^reached //p' "$LAE_OUTCOME" | sort -u)
     rm -f "$LAE_OUTCOME"
     case $code/$theirs in
     139/*[!0-9]* | 139/) ;;
-    139/*) [ "$begun" -ne "$ends" ] || code=$theirs ;;
+    139/*) [ "$begun" -ne "$reached" ] || code=$theirs ;;
     esac
     if [ "$code" -eq 0 ] && [ "$begun" -ne "$well" ]; then
         code=1
@@ -141,8 +153,8 @@ launch() {
     LAE_OUTCOME=$(mktemp)
     export LAE_OUTCOME
     (
-        trap '' USR1 USR2
-        trap - INT TERM HUP QUIT PIPE
+        trap '' USR1 USR2 PIPE # that nobody reads is no reason to end
+        trap - INT TERM HUP QUIT
         exec "$@"
     ) </dev/null &
     launcher=$!

@@ -62,6 +62,7 @@ static lae_status run(int argc, char **argv, const struct lae_arguments *argumen
     if (serial) status = lae_dist_agree(&dist, status);
     if (status != NULL) lae_log_note(&log, "ends: %s", lae_status_message(status));
     lae_log_close(&log);
+    lae_outcome_reach((int)lae_status_code(status));
     say(status, speak);
     lae_dist_end(&dist);
     return status;

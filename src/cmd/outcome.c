@@ -1,7 +1,8 @@
 /* A launcher's exit code is no proof that its ranks ended well: that of Open MPI 5 is 0 where it
  * loses a host. So each rank that finds the file which the launching script made (launch/start.sh;
- * it has the name in the environment) adds a line when it begins and one when it ends. That one is
- * missing of ranks that were ended.
+ * it has the name in the environment) adds a line when it begins, one when its work is done and MPI
+ * is to end, and one when it ends. That one is missing of ranks that were ended; where it was the
+ * launcher that crashed while MPI ended, the line before says how the work went.
  */
 #include "lae/cmd/cmd.h"
 
@@ -27,9 +28,19 @@ void lae_outcome_begin(void)
     if (outcome_file >= 0) add_line(line, (int)sizeof line - 1);
 }
 
-void lae_outcome_end(int code)
+static void add_code(const char *word, int code)
 {
     char line[32];
-    int length = snprintf(line, sizeof line, "ended %d\n", code);
+    int length = snprintf(line, sizeof line, "%s %d\n", word, code);
     if (outcome_file >= 0) add_line(line, length);
+}
+
+void lae_outcome_reach(int code)
+{
+    add_code("reached", code);
+}
+
+void lae_outcome_end(int code)
+{
+    add_code("ended", code);
 }

@@ -101,6 +101,7 @@ const char *lae_environment_news(void);
 /* Tells the script that launched the ranks, where LAE_OUTCOME names a file of its, that this rank
  * has begun, and that it ended with this exit code: the last that it does. */
 void lae_outcome_begin(void);
+void lae_outcome_reach(int code); /* before MPI ends */
 void lae_outcome_end(int code);
 
 #endif
