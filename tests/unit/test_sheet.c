@@ -114,9 +114,9 @@ static void long_texts_lose_their_middle(void **state)
 static void no_line_is_too_long(void **state)
 {
     (void)state;
-    static const char *const names[] = {"a", "blocks/11/mlp/conv_adapter/middle/weight",
-                                        "\xe7\x8c\xab\xe3\x81\xa8\xe7\x8a\xac\xe3\x81\xae\xe5\x90"
-                                        "\x8d\xe5\x89\x8d\xe3\x81\xa7\xe3\x81\x99"};
+    static const char wide[] = "\xe7\x8c\xab\xe3\x81\xa8\xe7\x8a\xac\xe3\x81\xae\xe5\x90"
+                               "\x8d\xe5\x89\x8d\xe3\x81\xa7\xe3\x81\x99";
+    static const char *const names[] = {"a", "blocks/11/mlp/conv_adapter/middle/weight", wide};
     for (size_t name = 0; name < sizeof names / sizeof names[0]; name++)
         for (int width = 30; width < 90; width++) {
             struct lae_sheet sheet = small(names[name]);
