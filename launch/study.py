@@ -79,24 +79,21 @@ def settings(cell, arguments):
 def call(command):
     """Runs it, handing on what asks it to stop; the study ends with its exit code unless that is 0."""
     print("+", shlex.join(command), flush=True)
-    numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGUSR1)
-    child, early = None, []
-
-    def hand_on(number, frame):
-        early.append(number) if child is None else child.send_signal(number)
-
-    # Whatever this program was started to ignore, what it listens to its child begins with by default: a shell
-    # could not listen to what is ignored.
-    for number in numbers:
-        signal.signal(number, hand_on)
-    child = subprocess.Popen(command, start_new_session=True)
-    for number in early:
-        child.send_signal(number)
-    code = child.wait()
-    if code != 0:
-        for number in numbers: # Python listens no more while it ends, and requests are repeated
-            signal.signal(number, signal.SIG_IGN)
-        sys.exit(code if code > 0 else 128 - code)
+    # Signals are waited for: a handler would be called within itself by requests that come again and again.
+    # What comes while no child runs stays pending for the next one. The child listens to all of them, whatever
+    # this program was started to ignore: a shell could not listen to what is ignored.
+    requests = {signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGUSR1}
+    signal.pthread_sigmask(signal.SIG_BLOCK, requests | {signal.SIGCHLD})
+    for number in requests | {signal.SIGCHLD}:
+        signal.signal(number, signal.SIG_DFL)
+    child = subprocess.Popen(command, start_new_session=True,
+                             preexec_fn=lambda: signal.pthread_sigmask(signal.SIG_SETMASK, ()))
+    while child.poll() is None:
+        number = signal.sigwait(requests | {signal.SIGCHLD})
+        if number in requests:
+            child.send_signal(number)
+    if child.returncode != 0: # Python ends with its signals blocked: requests are repeated
+        sys.exit(child.returncode if child.returncode > 0 else 128 - child.returncode)
 
 
 def events(run, kind):

@@ -94,8 +94,8 @@ echo "{" >"$work/broken.jsonl"
 $study table "$work/broken.jsonl" >"$work/study.out" 2>&1
 [ $? -eq 2 ] && grep -q "is not what cells leave" "$work/study.out" || fail "a table of nonsense"
 
-# Requests to stop that come again and again, as the scripts send them, until the study has ended: it hands
-# them on, and its exit code is its launcher's.
+# Requests to stop that come again and again, faster than they can be handled, until the study has ended: it
+# hands them on, and its exit code is its launcher's.
 cat >"$work/launcher" <<'TEXT'
 #!/bin/sh
 trap 'exit 75' USR1
@@ -112,7 +112,9 @@ for try in 1 2 3 4 5; do
     i=0
     while [ ! -e "$LISTENS" ] && [ $((i += 1)) -lt 600 ]; do sleep 0.1; done
     [ -e "$LISTENS" ] || fail "the study has not begun: $(cat "$work/study.out")"
-    while kill -USR1 $running 2>/dev/null; do :; done
+    for sender in 1 2 3; do
+        while kill -USR1 $running 2>/dev/null; do :; done &
+    done
     wait $running
     code=$?
     [ $code -eq 75 ] || { cat "$work/study.out"; fail "asked to stop it ends with $code, not 75 (try $try)"; }
