@@ -71,7 +71,7 @@ static void tell_row(struct comparing *c, size_t row)
     for (int i = 0; i < metrics->scorers.count && used < sizeof averages; i++) {
         const struct lae_scorer *scorer = &metrics->scorers.items[i];
         struct lae_summary s = lae_metrics_summary(metrics, i, c->opened->state.finished);
-        if (scorer->module == LAE_OFFLINE)
+        if (scorer->view == LAE_VIEW_OFFLINE)
             used += (size_t)snprintf(averages + used, sizeof averages - used, "%s %.2f  ",
                                      scorer->name, s.average_incremental);
     }

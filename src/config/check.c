@@ -85,8 +85,8 @@ static bool has_modules(const struct lae_pet_options *pet)
 /* Whether a head is left: those made from statistics need some. */
 static lae_status check_heads(const struct lae_config *config)
 {
-    unsigned there = config->stats.modules;
-    if (!config->merge.method->has_offline) there &= ~(1U << LAE_OFFLINE);
+    unsigned there = config->stats.views;
+    if (!config->merge.method->has_offline) there &= ~(1U << LAE_VIEW_OFFLINE);
     if ((config->eval.heads & LAE_LINEAR_HEADS) != 0 || there != 0) return NULL;
     return lae_bad_input(
         "eval.heads has no linear, and stats.modules no module that there is, from "

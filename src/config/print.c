@@ -194,7 +194,7 @@ void lae_config_key_free(struct lae_config_key *key)
 
 /* ---- help */
 
-#define HELP_INDENT 40
+#define HELP_INDENT 42
 #define HELP_WIDTH 100
 
 static lae_status write_help(const struct lae_key *key, FILE *out)
@@ -206,7 +206,7 @@ static lae_status write_help(const struct lae_key *key, FILE *out)
     key->type->wanted(key, meaning.out);
     fputc(')', meaning.out);
     LAE_TRY(lae_text_close(&meaning, &text));
-    fprintf(out, "%c %-25s %-11s ", key->result ? '*' : ' ', key->name, key->initial);
+    fprintf(out, "%c %-24s %-14s ", key->result ? '*' : ' ', key->name, key->initial);
     lae_text_wrap(out, text, HELP_INDENT, HELP_WIDTH);
     fputc('\n', out);
     free(text);

@@ -10,56 +10,55 @@ static struct lae_scorer *add(struct lae_scorers *scorers)
     return scorer;
 }
 
-static void add_linear(struct lae_scorers *scorers, const char *name, enum lae_module module)
+static void add_linear(struct lae_scorers *scorers, const char *name, enum lae_view view)
 {
     struct lae_scorer *scorer = add(scorers);
-    scorer->module = module;
+    scorer->view = view;
     snprintf(scorer->name, sizeof scorer->name, "%s", name);
 }
 
 static void add_linear_heads(struct lae_scorers *scorers, bool offline)
 {
-    add_linear(scorers, "online", LAE_ONLINE);
+    add_linear(scorers, "online", LAE_VIEW_ONLINE);
     if (!offline) return;
-    add_linear(scorers, "offline", LAE_OFFLINE);
-    add_linear(scorers, "ensemble", LAE_OFFLINE);
+    add_linear(scorers, "offline", LAE_VIEW_OFFLINE);
+    add_linear(scorers, "ensemble", LAE_VIEW_OFFLINE);
     scorers->items[scorers->count - 1].ensemble = true;
 }
 
 static void add_head(struct lae_scorers *scorers, const struct lae_head_method *method,
-                     unsigned modules)
+                     unsigned views)
 {
-    for (enum lae_module module = 0; module < LAE_MODULES; module++) {
-        if ((modules >> module & 1) == 0) continue;
+    for (enum lae_view view = 0; view < LAE_VIEWS; view++) {
+        if ((views >> view & 1) == 0) continue;
         struct lae_scorer *scorer = add(scorers);
         scorer->method = method;
-        scorer->module = module;
-        snprintf(scorer->name, sizeof scorer->name, "%s_%s", method->name,
-                 lae_config_module_name(module));
+        scorer->view = view;
+        snprintf(scorer->name, sizeof scorer->name, "%s_%s", method->name, lae_view_name(view));
     }
 }
 
-struct lae_scorers lae_scorers_of(unsigned heads, bool offline, unsigned modules, unsigned ridge)
+struct lae_scorers lae_scorers_of(unsigned heads, bool offline, unsigned views, unsigned ridge)
 {
     struct lae_scorers scorers = {0};
     const struct lae_head_method *methods = lae_head_methods();
     if ((heads & LAE_LINEAR_HEADS) != 0) add_linear_heads(&scorers, offline);
     for (size_t i = 0; methods[i].name != NULL; i++)
         if ((heads >> (i + 1) & 1) != 0)
-            add_head(&scorers, &methods[i], methods[i].lifted ? ridge : modules);
+            add_head(&scorers, &methods[i], methods[i].lifted ? ridge : views);
     return scorers;
 }
 
 struct lae_scorers lae_scorers_all(void)
 {
-    const unsigned all = (1U << LAE_MODULES) - 1;
+    const unsigned all = (1U << LAE_VIEWS) - 1;
     return lae_scorers_of(~0U, true, all, all);
 }
 
-bool lae_scorers_need(const struct lae_scorers *scorers, enum lae_module module)
+bool lae_scorers_need(const struct lae_scorers *scorers, enum lae_view view)
 {
     for (int i = 0; i < scorers->count; i++)
-        if (scorers->items[i].module == module) return true;
+        if (scorers->items[i].view == view) return true;
     return false;
 }
 

@@ -634,7 +634,7 @@ static void want_names(const struct lae_key *key, FILE *out)
 
 const struct lae_key_type lae_key_names = {true, read_names, write_names, want_names, names_words};
 
-/* ---- ridge's strengths: the struct config.ridge */
+/* ---- ridge's strengths: the struct config.heads.ridge */
 
 static lae_status read_strengths(const struct lae_key *key, const struct lae_written *value,
                                  struct lae_config *config)
@@ -644,7 +644,7 @@ static lae_status read_strengths(const struct lae_key *key, const struct lae_wri
     size_t count = value->count;
     bool list = value->kind == LAE_WRITTEN_LIST;
     if (scalar != NULL && !scalar->quoted && strcmp(scalar->text, "auto") == 0) {
-        config->ridge.strength_count = 0;
+        config->heads.ridge.strength_count = 0;
         return NULL;
     }
     if (count == 0 || count > LAE_MAX_STRENGTHS) return lae_key_refuse(key, value, 0);
@@ -653,20 +653,20 @@ static lae_status read_strengths(const struct lae_key *key, const struct lae_wri
         if (item->quoted || !lae_text_real(item->text, &numbers[i]) || !in_range(key, numbers[i]))
             return lae_key_refuse(key, value, list ? i + 1 : 0);
     }
-    memcpy(config->ridge.strengths, numbers, count * sizeof *numbers);
-    config->ridge.strength_count = (int)count;
+    memcpy(config->heads.ridge.strengths, numbers, count * sizeof *numbers);
+    config->heads.ridge.strength_count = (int)count;
     return NULL;
 }
 
 static void write_strengths(const struct lae_key *key, const struct lae_config *config, FILE *out)
 {
     (void)key;
-    int count = config->ridge.strength_count;
+    int count = config->heads.ridge.strength_count;
     if (count == 0) fputs("auto", out);
     if (count > 1) fputc('[', out);
     for (int i = 0; i < count; i++) {
         if (i > 0) fputs(", ", out);
-        lae_text_write_real(out, config->ridge.strengths[i]);
+        lae_text_write_real(out, config->heads.ridge.strengths[i]);
     }
     if (count > 1) fputc(']', out);
 }
@@ -681,10 +681,10 @@ static void want_strengths(const struct lae_key *key, FILE *out)
 const struct lae_key_type lae_key_strengths = {true, read_strengths, write_strengths,
                                                want_strengths, NULL};
 
-const char *lae_config_module_name(size_t number)
+const char *lae_view_name(size_t number)
 {
-    static const char *const names[LAE_MODULES] = {"init", "online", "offline"};
-    return number < LAE_MODULES ? names[number] : NULL;
+    static const char *const names[LAE_VIEWS] = {"init", "online", "offline"};
+    return number < LAE_VIEWS ? names[number] : NULL;
 }
 
 const char *lae_config_head_name(size_t number)

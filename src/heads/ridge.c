@@ -139,20 +139,39 @@ static lae_status try_lambda(const struct lae_head_options *options, const struc
     return status;
 }
 
-lae_status lae_ridge_choose(const struct lae_head_options *options, const struct lae_stats *fitted,
-                            const struct lae_stats *held_out, const struct lae_lift *lift,
-                            const double *grid, size_t count, double *lambda)
+bool lae_ridge_chooses(const struct lae_ridge_options *options)
 {
-    double least = INFINITY;
-    struct lae_head_options tried = *options;
-    for (size_t i = 0; i < count; i++) {
+    return options->strength_count != 1;
+}
+
+/* Powers of ten reach from hardly any to more than the diagonal of a million images' Gram. */
+static int list_strengths(const struct lae_ridge_options *options,
+                          double strengths[LAE_MAX_STRENGTHS])
+{
+    enum { POWERS = 10 };
+    for (int i = 0; i < options->strength_count; i++)
+        strengths[i] = options->strengths[i];
+    if (options->strength_count > 0) return options->strength_count;
+    for (int i = 0; i < POWERS; i++)
+        strengths[i] = pow(10.0, i);
+    return POWERS;
+}
+
+lae_status lae_ridge_choose(const struct lae_ridge_options *options, const struct lae_stats *fitted,
+                            const struct lae_stats *held_out, const struct lae_lift *lift,
+                            double *lambda)
+{
+    double strengths[LAE_MAX_STRENGTHS], least = INFINITY;
+    struct lae_head_options tried = {.method = lae_head_find("ridge")};
+    int count = list_strengths(options, strengths);
+    for (int i = 0; i < count; i++) {
         double error;
-        tried.lambda = grid[i];
+        tried.lambda = strengths[i];
         LAE_TRY(try_lambda(&tried, fitted, held_out, lift, &error));
         if (!(error < least)) continue;
         least = error;
-        *lambda = grid[i];
+        *lambda = strengths[i];
     }
-    if (isinf(least)) return lae_failed("none of the %zu values for heads.ridge will do", count);
+    if (isinf(least)) return lae_failed("none of the %d values for heads.ridge will do", count);
     return NULL;
 }

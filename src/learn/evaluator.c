@@ -63,11 +63,13 @@ static bool find_features(struct lae_evaluator *e, struct lae_worker *worker, si
 {
     struct kept *kept = &e->kept[e->scoring.learned.task];
     size_t d = e->job->backbone->feature, bytes = d * sizeof(float);
-    float *online = worker->features + LAE_ONLINE * d, *init = worker->features + LAE_INIT * d;
+    float *online = worker->features + LAE_VIEW_ONLINE * d,
+          *init = worker->features + LAE_VIEW_INIT * d;
     bool init_known = image < e->init_known;
     if (kept->known) memcpy(online, kept->features + image * d, bytes);
     if (init_known) memcpy(init, e->init + image * d, bytes);
-    unsigned there = (kept->known ? 1U << LAE_ONLINE : 0) | (init_known ? 1U << LAE_INIT : 0);
+    unsigned there =
+        (kept->known ? 1U << LAE_VIEW_ONLINE : 0) | (init_known ? 1U << LAE_VIEW_INIT : 0);
     struct lae_trunk *trunk = e->trunks != NULL ? &e->trunks[image] : NULL;
     if (!lae_scoring_features(&e->scoring, worker, LAE_TEST, e->images[image].index, there, trunk))
         return false;
@@ -158,8 +160,8 @@ lae_status lae_evaluate(struct lae_evaluator *e, const struct lae_learned *learn
     enum lae_request request;
     if (!lae_sweep_run(&e->sweep, e->count, &request)) return lae_stopped();
     struct kept *kept = &e->kept[learned->task];
-    kept->known = kept->features != NULL && (kept->known || e->scoring.needs[LAE_ONLINE]);
-    bool computed_init = e->init != NULL && e->scoring.needs[LAE_INIT];
+    kept->known = kept->features != NULL && (kept->known || e->scoring.needs[LAE_VIEW_ONLINE]);
+    bool computed_init = e->init != NULL && e->scoring.needs[LAE_VIEW_INIT];
     if (computed_init && e->init_known < e->count) e->init_known = e->count;
     return collect(e, counts);
 }
@@ -212,8 +214,8 @@ size_t lae_evaluator_need(const struct lae_job *job)
 {
     struct lae_statistics plan = lae_statistics_plan(job->config);
     struct lae_scorers scorers =
-        lae_scorers_of(job->config->eval.heads, true, plan.modules, plan.ridge);
-    bool init = lae_scorers_need(&scorers, LAE_INIT);
+        lae_scorers_of(job->config->eval.heads, true, plan.views, plan.ridge);
+    bool init = lae_scorers_need(&scorers, LAE_VIEW_INIT);
     size_t count = share_of(job, job->sequence.tasks);
     return count *
            (sizeof(struct test_image) + (init ? job->backbone->feature * sizeof(float) : 0));

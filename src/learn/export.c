@@ -2,6 +2,7 @@
 
 #include "lae/config/scorers.h"
 #include "lae/heads/lift.h"
+#include "lae/learn/scoring.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -21,7 +22,7 @@ static const struct lae_class_stats *find_stats(const struct exporting *e,
                                                 const struct lae_scorer *scorer)
 {
     char name[64];
-    snprintf(name, sizeof name, "%s%s", lae_config_module_name(scorer->module),
+    snprintf(name, sizeof name, "%s%s", lae_view_name(scorer->view),
              scorer->method->lifted ? "/ridge" : "");
     for (size_t i = 0; i < e->checkpoint->stats_count; i++)
         if (strcmp(e->checkpoint->stats[i].name, name) == 0) return &e->checkpoint->stats[i];
@@ -57,20 +58,6 @@ static lae_status join_classifiers(struct exporting *e)
     return NULL;
 }
 
-static struct lae_head_options options_of(const struct exporting *e,
-                                          const struct lae_scorer *scorer, double lambda)
-{
-    struct lae_head_options options = e->config->heads;
-    bool given = e->config->ridge.strength_count == 1;
-    options.method = scorer->method;
-    options.lambda = given ? e->config->ridge.strengths[0] : lambda;
-    options.align.weight = e->start;
-    options.align.bias = e->start + e->checkpoint->classes * feature_width(e->checkpoint);
-    options.align.seed = e->config->run.seed;
-    options.align.task = (uint32_t)e->checkpoint->task;
-    return options;
-}
-
 static lae_status add_rows(struct exporting *e, const char *head, const char *part, int rank,
                            size_t width, const float *values)
 {
@@ -91,10 +78,13 @@ static lae_status fit(struct exporting *e, const struct lae_scorer *scorer,
                               .count = malloc(stored->classes * sizeof *stats.count),
                               .mean = stored->mean,
                               .scatter = stored->scatter};
-    struct lae_head_options options = options_of(e, scorer, stored->lambda);
+    struct lae_head_options options =
+        lae_scoring_options(e->config, scorer, e->checkpoint->task, stored->lambda);
     if (stats.count == NULL) return lae_out_of_memory(stored->classes * 8, "class counts");
     for (size_t c = 0; c < stats.classes; c++)
         stats.count[c] = stored->count[c];
+    options.align.weight = e->start;
+    options.align.bias = e->start + e->checkpoint->classes * feature_width(e->checkpoint);
     lae_status status =
         lae_head_fit(&options, &stats, scorer->method->lifted ? &e->lift : NULL, head);
     free(stats.count);
@@ -131,7 +121,7 @@ static lae_status add_head(struct exporting *e, const struct lae_scorer *scorer)
 lae_status lae_export_heads(const struct lae_config *config,
                             const struct lae_checkpoint *checkpoint, struct lae_set *set)
 {
-    const unsigned all = (1U << LAE_MODULES) - 1;
+    const unsigned all = (1U << LAE_VIEWS) - 1;
     struct lae_scorers scorers = lae_scorers_of(config->eval.heads, false, all, all);
     struct exporting e = {.config = config, .checkpoint = checkpoint, .set = set};
     lae_status status = join_classifiers(&e);

@@ -14,7 +14,6 @@
 #include "lae/learn/evaluator.h"
 #include "lae/sweep/sweep.h"
 
-#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -25,7 +24,7 @@ enum share { ALL, OTHERS, ASIDE, SHARES };
 
 /* One of the sums that are gathered. */
 struct sum {
-    int module;
+    int view;
     enum share share;
     bool random; /* of random features */
     struct lae_sums sums;
@@ -34,16 +33,16 @@ struct sum {
 struct lae_gatherer {
     const struct lae_job *job;
     struct lae_workers *workers;
-    unsigned modules, ridge;
-    size_t width;                 /* M */
-    size_t part;                  /* images at a time */
-    float *features[LAE_MODULES]; /* [part, D] */
-    float *random[LAE_MODULES];   /* [part, M] */
-    int *classes[SHARES];         /* [part] within the task, or LAE_NO_CLASS */
-    struct sum sums[3 * LAE_MODULES];
+    unsigned views, ridge;
+    size_t width;               /* M */
+    size_t part;                /* images at a time */
+    float *features[LAE_VIEWS]; /* [part, D] */
+    float *random[LAE_VIEWS];   /* [part, M] */
+    int *classes[SHARES];       /* [part] within the task, or LAE_NO_CLASS */
+    struct sum sums[3 * LAE_VIEWS];
     int sum_count;
     /* Of the pass at hand: */
-    struct lae_scoring scoring; /* which modules; no scorers */
+    struct lae_scoring scoring; /* which views; no scorers */
     const struct lae_lift *lift;
     struct lae_sweep sweep;
     bool *aside; /* [images of the task] */
@@ -52,7 +51,7 @@ struct lae_gatherer {
 
 static bool chooses(const struct lae_job *job)
 {
-    return job->config->ridge.strength_count != 1;
+    return lae_ridge_chooses(&job->config->heads.ridge);
 }
 
 /* ---- one part ---- */
@@ -69,7 +68,7 @@ static void compute_features(void *context, int number, size_t item)
     for (int share = 0; share < SHARES; share++)
         g->classes[share][at] = LAE_NO_CLASS;
     if (!lae_scoring_features(&g->scoring, worker, LAE_TRAIN, image, 0, NULL)) return;
-    for (size_t m = 0; m < LAE_MODULES; m++) {
+    for (size_t m = 0; m < LAE_VIEWS; m++) {
         const float *feature = worker->features + m * d;
         if (g->features[m] != NULL) memcpy(g->features[m] + at * d, feature, d * sizeof *feature);
         if (g->random[m] != NULL)
@@ -83,7 +82,7 @@ static void compute_features(void *context, int number, size_t item)
 
 static const float *values_of(const struct lae_gatherer *g, const struct sum *sum)
 {
-    return sum->random ? g->random[sum->module] : g->features[sum->module];
+    return sum->random ? g->random[sum->view] : g->features[sum->view];
 }
 
 static size_t count_blocks(const struct lae_gatherer *g)
@@ -120,42 +119,27 @@ static bool add_part(void *context, size_t first, size_t count)
 
 /* ---- from sums to statistics, at rank 0 ---- */
 
-/* Powers of ten that reach from hardly any to more than the diagonal of a million images' Gram. */
-static size_t list_strengths(const struct lae_job *job, double strengths[LAE_MAX_STRENGTHS])
-{
-    enum { POWERS = 10 };
-    size_t count = (size_t)job->config->ridge.strength_count;
-    memcpy(strengths, job->config->ridge.strengths, count * sizeof *strengths);
-    if (count > 0) return count;
-    for (int i = 0; i < POWERS; i++)
-        strengths[i] = pow(10.0, i);
-    return POWERS;
-}
-
 /* random [M] knows all images but those in `aside`, which join it when they have chosen. */
 static lae_status choose_strength(const struct lae_gatherer *g, const struct lae_stats *aside,
                                   struct lae_stats *random, double *lambda)
 {
-    double strengths[LAE_MAX_STRENGTHS];
     struct lae_stats joined;
-    struct lae_head_options options = {.method = lae_head_find("ridge")};
-    size_t count = list_strengths(g->job, strengths);
-    LAE_TRY(lae_ridge_choose(&options, random, aside, g->lift, strengths, count, lambda));
+    LAE_TRY(lae_ridge_choose(&g->job->config->heads.ridge, random, aside, g->lift, lambda));
     LAE_TRY(lae_stats_join(random, aside, &joined));
     lae_stats_free(random);
     *random = joined;
     return NULL;
 }
 
-/* Takes in one sum. Those set aside follow the others of their module. */
+/* Takes in one sum. Those set aside follow the others of their view. */
 static lae_status take(const struct lae_gatherer *g, const struct sum *sum,
                        struct lae_statistics *statistics)
 {
     size_t first = (size_t)g->job->sequence.first_class[g->scoring.learned.task];
     struct lae_stats *stats =
-        sum->random ? &statistics->random[sum->module] : &statistics->features[sum->module];
-    double *lambda = &statistics->lambda[sum->module];
-    if (sum->random && sum->share == ALL) *lambda = g->job->config->ridge.strengths[0];
+        sum->random ? &statistics->random[sum->view] : &statistics->features[sum->view];
+    double *lambda = &statistics->lambda[sum->view];
+    if (sum->random && sum->share == ALL) *lambda = g->job->config->heads.ridge.strengths[0];
     if (sum->share != ASIDE) return lae_stats_take(stats, first, &sum->sums);
     struct lae_stats aside;
     LAE_TRY(lae_stats_create(stats->classes, stats->width, &aside));
@@ -172,16 +156,16 @@ static size_t part_of(int workers)
     return PART * (size_t)workers;
 }
 
-static void add_sum(struct lae_gatherer *g, int module, bool random, enum share share)
+static void add_sum(struct lae_gatherer *g, int view, bool random, enum share share)
 {
-    g->sums[g->sum_count++] = (struct sum){.module = module, .share = share, .random = random};
+    g->sums[g->sum_count++] = (struct sum){.view = view, .share = share, .random = random};
 }
 
 static void plan_sums(struct lae_gatherer *g)
 {
-    for (int m = 0; m < LAE_MODULES; m++) {
+    for (int m = 0; m < LAE_VIEWS; m++) {
         bool ridge = (g->ridge >> m & 1) != 0, choice = chooses(g->job);
-        if ((g->modules >> m & 1) != 0) add_sum(g, m, false, ALL);
+        if ((g->views >> m & 1) != 0) add_sum(g, m, false, ALL);
         if (ridge) add_sum(g, m, true, choice ? OTHERS : ALL);
         if (ridge && choice) add_sum(g, m, true, ASIDE);
     }
@@ -195,8 +179,8 @@ static lae_status allocate(struct lae_gatherer *g)
         g->classes[share] = calloc(g->part, sizeof *g->classes[share]);
         complete = complete && g->classes[share] != NULL;
     }
-    for (int m = 0; m < LAE_MODULES; m++) {
-        bool features = (g->modules >> m & 1) != 0, random = (g->ridge >> m & 1) != 0;
+    for (int m = 0; m < LAE_VIEWS; m++) {
+        bool features = (g->views >> m & 1) != 0, random = (g->ridge >> m & 1) != 0;
         if (features) g->features[m] = lae_aligned_calloc(g->part * d, sizeof(float));
         if (random) g->random[m] = lae_aligned_calloc(g->part * width, sizeof(float));
         complete =
@@ -208,7 +192,7 @@ static lae_status allocate(struct lae_gatherer *g)
 
 static void release(struct lae_gatherer *g)
 {
-    for (int m = 0; m < LAE_MODULES; m++) {
+    for (int m = 0; m < LAE_VIEWS; m++) {
         free(g->features[m]);
         free(g->random[m]);
         g->features[m] = g->random[m] = NULL;
@@ -226,7 +210,7 @@ static void release(struct lae_gatherer *g)
 static lae_status prepare(struct lae_gatherer *g, const struct lae_statistics *plan)
 {
     release(g);
-    g->modules = plan->modules;
+    g->views = plan->views;
     g->ridge = plan->ridge;
     plan_sums(g);
     return allocate(g);
@@ -237,7 +221,7 @@ static lae_status prepare(struct lae_gatherer *g, const struct lae_statistics *p
 static lae_status begin(struct lae_gatherer *g, const struct lae_learned *learned,
                         const struct lae_statistics *statistics)
 {
-    if (g->modules != statistics->modules || g->ridge != statistics->ridge)
+    if (g->views != statistics->views || g->ridge != statistics->ridge)
         LAE_TRY(prepare(g, statistics));
     g->lift = &statistics->lift;
     const struct lae_job *job = g->job;
@@ -248,14 +232,14 @@ static lae_status begin(struct lae_gatherer *g, const struct lae_learned *learne
     if (g->aside == NULL) return lae_out_of_memory(images, "images set aside");
     if (g->ridge != 0 && chooses(job))
         LAE_TRY(lae_sequence_set_aside(&job->sequence, &job->dataset, learned->task,
-                                       job->config->ridge.held_out, g->aside));
+                                       job->config->heads.ridge.held_out, g->aside));
     for (int i = 0; i < g->sum_count; i++) {
         struct sum *sum = &g->sums[i];
         struct lae_sums_shape shape = {.classes = lae_task_classes(job, learned->task),
                                        .width = sum->random ? g->width : job->backbone->feature,
                                        .images = (int64_t)images,
                                        .range = sum->random ? LAE_RANGE_LIFTED : LAE_RANGE_FEATURE};
-        g->scoring.needs[sum->module] = true;
+        g->scoring.needs[sum->view] = true;
         lae_sums_free(&sum->sums);
         LAE_TRY(lae_sums_create(&shape, &sum->sums));
     }
@@ -270,9 +254,9 @@ static lae_status finish(struct lae_gatherer *g, struct lae_statistics *statisti
     for (int i = 0; i < g->sum_count; i++) {
         struct lae_sums *sums = &g->sums[i].sums;
         lae_dist_sum(job->dist, sums->words, sums->word_count);
-        LAE_TRY(lae_status_prefix(lae_sums_check(sums), "task %d, module %s",
+        LAE_TRY(lae_status_prefix(lae_sums_check(sums), "task %d, view %s",
                                   g->scoring.learned.task + 1,
-                                  lae_config_module_name((size_t)g->sums[i].module)));
+                                  lae_view_name((size_t)g->sums[i].view)));
     }
     lae_status status = NULL;
     for (int i = 0; i < g->sum_count && status == NULL && job->dist->rank == 0; i++)
@@ -284,7 +268,7 @@ lae_status lae_gather(struct lae_gatherer *g, const struct lae_learned *learned,
                       struct lae_statistics *statistics, lae_sweep_progress *progress,
                       void *context)
 {
-    if (statistics->modules == 0) return NULL;
+    if (statistics->views == 0) return NULL;
     const struct lae_job *job = g->job;
     LAE_TRY(lae_dist_agree(job->dist, begin(g, learned, statistics)));
     g->sweep = (struct lae_sweep){.dist = job->dist,
@@ -312,7 +296,7 @@ lae_status lae_gatherer_create(const struct lae_job *job, struct lae_workers *wo
     if (g == NULL) return lae_out_of_memory(sizeof *g, "class statistics");
     *g = (struct lae_gatherer){.job = job,
                                .workers = workers,
-                               .width = (size_t)job->config->ridge.features,
+                               .width = (size_t)job->config->heads.ridge.features,
                                .part = part_of(workers->count)};
     return prepare(g, &plan);
 }
@@ -329,9 +313,9 @@ size_t lae_gatherer_need(const struct lae_job *job)
 {
     struct lae_statistics plan = lae_statistics_plan(job->config);
     struct lae_gatherer g = {.job = job,
-                             .modules = plan.modules,
+                             .views = plan.views,
                              .ridge = plan.ridge,
-                             .width = (size_t)job->config->ridge.features};
+                             .width = (size_t)job->config->heads.ridge.features};
     size_t classes = 0, bytes = 0, part = part_of(lae_team_threads(job->team));
     for (int task = 0; task < job->sequence.tasks; task++)
         if (lae_task_classes(job, task) > classes) classes = lae_task_classes(job, task);

@@ -127,7 +127,7 @@ static lae_status prepare(struct lae_lab *lab)
 static void choose_statistics(struct lae_config *config, bool write)
 {
     bool linear_alone = config->eval.heads == LAE_LINEAR_HEADS;
-    if (!write) config->stats.modules = linear_alone ? 0 : 1U << LAE_OFFLINE;
+    if (!write) config->stats.views = linear_alone ? 0 : 1U << LAE_VIEW_OFFLINE;
 }
 
 lae_status lae_lab_open(struct lae_restored *opened, bool write, struct lae_lab **out)
@@ -172,17 +172,17 @@ static double count_images(const struct lae_lab *lab, enum lae_split split, int 
 /* Of the statistics of task `task`; after the first task offline is online. */
 static double gathering_work(const struct lae_lab *lab, int task)
 {
-    int modules = 0;
-    for (int m = 0; m < LAE_MODULES; m++)
-        modules += (int)(lab->opened->config.stats.modules >> m & 1);
-    return modules * count_images(lab, LAE_TRAIN, task, task);
+    int views = 0;
+    for (int m = 0; m < LAE_VIEWS; m++)
+        views += (int)(lab->opened->config.stats.views >> m & 1);
+    return views * count_images(lab, LAE_TRAIN, task, task);
 }
 
 /* Of the evaluation after task `task`; `known`: online's features are. */
 static double evaluation_work(const struct lae_lab *lab, int task, bool known)
 {
-    unsigned heads = lab->opened->config.eval.heads, gathers = lab->opened->config.stats.modules;
-    bool init = heads != LAE_LINEAR_HEADS && (gathers >> LAE_INIT & 1) != 0;
+    unsigned heads = lab->opened->config.eval.heads, gathers = lab->opened->config.stats.views;
+    bool init = heads != LAE_LINEAR_HEADS && (gathers >> LAE_VIEW_INIT & 1) != 0;
     bool online = has_linear_heads(lab) && !known, offline = task > 0 || !has_linear_heads(lab);
     return (init + online + offline) * count_images(lab, LAE_TEST, 0, task);
 }

@@ -25,45 +25,45 @@ static double training_work(const struct lae_job *job, int task)
     return per_epoch * cost;
 }
 
-static int count_modules(unsigned modules)
+static int count_views(unsigned views)
 {
     int count = 0;
-    for (int m = 0; m < LAE_MODULES; m++)
-        count += (int)(modules >> m & 1);
+    for (int m = 0; m < LAE_VIEWS; m++)
+        count += (int)(views >> m & 1);
     return count;
 }
 
-/* Modules of `modules` that differ: there may be no offline, and at first it is online. */
-static unsigned different(const struct lae_job *job, int task, unsigned modules)
+/* Those of `views` that differ: there may be no offline, and at first it is online. */
+static unsigned different(const struct lae_job *job, int task, unsigned views)
 {
-    unsigned offline = 1U << LAE_OFFLINE, online = 1U << LAE_ONLINE;
-    if ((modules & offline) == 0) return modules;
-    if (!job->config->merge.method->has_offline) return modules & ~offline;
-    return task == 0 ? (modules & ~offline) | online : modules;
+    unsigned offline = 1U << LAE_VIEW_OFFLINE, online = 1U << LAE_VIEW_ONLINE;
+    if ((views & offline) == 0) return views;
+    if (!job->config->merge.method->has_offline) return views & ~offline;
+    return task == 0 ? (views & ~offline) | online : views;
 }
 
 static double statistics_work(const struct lae_job *job, int task)
 {
-    unsigned modules = different(job, task, job->config->stats.modules);
-    return (double)job->sequence.images[LAE_TRAIN][task].count * count_modules(modules);
+    unsigned views = different(job, task, job->config->stats.views);
+    return (double)job->sequence.images[LAE_TRAIN][task].count * count_views(views);
 }
 
-/* The initial module's features of the earlier tasks' images are kept. */
+/* The features by init of the earlier tasks' images are kept. */
 static double evaluation_work(const struct lae_job *job, int task)
 {
     double images = 0.0;
     for (int k = 0; k <= task; k++)
         images += (double)job->sequence.images[LAE_TEST][k].count;
-    unsigned linear = 1U << LAE_ONLINE | 1U << LAE_OFFLINE, heads = job->config->eval.heads;
+    unsigned linear = 1U << LAE_VIEW_ONLINE | 1U << LAE_VIEW_OFFLINE,
+             heads = job->config->eval.heads;
     unsigned last = (heads & LAE_LINEAR_HEADS) != 0 ? linear : 0;
-    if ((heads & ~LAE_LINEAR_HEADS) != 0) last |= job->config->stats.modules;
+    if ((heads & ~LAE_LINEAR_HEADS) != 0) last |= job->config->stats.views;
     int before = job->config->eval.every == LAE_EVAL_EPOCH ? job->config->train.epochs - 1 : 0;
     last = different(job, task, last);
-    double kept = (last >> LAE_INIT & 1) != 0
+    double kept = (last >> LAE_VIEW_INIT & 1) != 0
                       ? images - (double)job->sequence.images[LAE_TEST][task].count
                       : 0.0;
-    return images * (before * count_modules(different(job, task, linear)) + count_modules(last)) -
-           kept;
+    return images * (before * count_views(different(job, task, linear)) + count_views(last)) - kept;
 }
 
 void lae_progress_begin(struct lae_progress *progress, const struct lae_job *job, int first,

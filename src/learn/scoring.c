@@ -37,25 +37,32 @@ static lae_status join_classifiers(const struct lae_scoring *scoring, float **st
     return NULL;
 }
 
+struct lae_head_options lae_scoring_options(const struct lae_config *config,
+                                            const struct lae_scorer *scorer, int task,
+                                            double chosen)
+{
+    struct lae_head_options options = config->heads;
+    options.method = scorer->method;
+    options.lambda = lae_ridge_chooses(&options.ridge) ? chosen : options.ridge.strengths[0];
+    options.align.seed = config->run.seed;
+    options.align.task = (uint32_t)task;
+    return options;
+}
+
 /* Rank 0's. */
 static lae_status fit_head(const struct lae_scoring *scoring, const struct lae_scorer *scorer,
                            const struct lae_lift *lift, struct lae_head *head)
 {
     const struct lae_job *job = scoring->job;
-    const struct lae_config *config = job->config;
     const struct lae_statistics *statistics = scoring->learned.statistics;
-    struct lae_head_options options = config->heads;
-    bool given = config->ridge.strength_count == 1; /* which needs no choice */
+    struct lae_head_options options = lae_scoring_options(
+        job->config, scorer, scoring->learned.task, statistics->lambda[scorer->view]);
     const struct lae_stats *stats =
-        lift != NULL ? &statistics->random[scorer->module] : &statistics->features[scorer->module];
+        lift != NULL ? &statistics->random[scorer->view] : &statistics->features[scorer->view];
     float *start;
     LAE_TRY(join_classifiers(scoring, &start));
-    options.method = scorer->method;
-    options.lambda = given ? config->ridge.strengths[0] : statistics->lambda[scorer->module];
     options.align.weight = start;
     options.align.bias = start + (size_t)job->sequence.classes * job->backbone->feature;
-    options.align.seed = config->run.seed;
-    options.align.task = (uint32_t)scoring->learned.task;
     lae_status status = lae_head_fit(&options, stats, lift, head);
     free(start);
     return status;
@@ -86,7 +93,7 @@ lae_status lae_scoring_open(const struct lae_job *job, const struct lae_learned 
     };
     for (int i = 0; i < scorers->count; i++) {
         const struct lae_scorer *scorer = &scoring->scorers.items[i];
-        scoring->needs[scorer->module] = true;
+        scoring->needs[scorer->view] = true;
         if (scorer->method != NULL) LAE_TRY(open_head(scoring, scorer, &scoring->heads[i]));
     }
     return NULL;
@@ -101,11 +108,11 @@ void lae_scoring_close(struct lae_scoring *scoring)
 
 /* ---- features ---- */
 
-/* Another module of those in `there` with the same vector; -1: none. */
-static int same_module(const struct lae_learned *learned, int module, unsigned there)
+/* Another view of those in `there` with the same vector; -1: none. */
+static int same_view(const struct lae_learned *learned, int view, unsigned there)
 {
-    for (int m = 0; m < LAE_MODULES; m++)
-        if ((there >> m & 1) != 0 && learned->module[m] == learned->module[module]) return m;
+    for (int m = 0; m < LAE_VIEWS; m++)
+        if ((there >> m & 1) != 0 && learned->view[m] == learned->view[view]) return m;
     return -1;
 }
 
@@ -134,14 +141,14 @@ bool lae_scoring_features(const struct lae_scoring *scoring, struct lae_worker *
     const struct lae_learned *learned = &scoring->learned;
     size_t d = job->backbone->feature;
     bool streams = false; /* the worker has the image's stream */
-    for (int m = 0; m < LAE_MODULES; m++) {
+    for (int m = 0; m < LAE_VIEWS; m++) {
         float *feature = worker->features + (size_t)m * d;
-        int same = same_module(learned, m, there);
+        int same = same_view(learned, m, there);
         if (!scoring->needs[m] || (there >> m & 1) != 0) continue;
         if (same < 0 && !streams && !find_stream(job, worker, split, index, trunk)) return false;
         streams = streams || same < 0;
         if (same < 0)
-            lae_backbone_branch(job->backbone, learned->module[m], worker->pass, NULL, false,
+            lae_backbone_branch(job->backbone, learned->view[m], worker->pass, NULL, false,
                                 feature);
         else
             memcpy(feature, worker->features + (size_t)same * d, d * sizeof *feature);
@@ -178,7 +185,7 @@ void lae_scoring_rows(const struct lae_scoring *scoring, const float *features, 
     size_t classes = (size_t)job->sequence.classes, d = job->backbone->feature;
     for (int i = 0; i < scoring->scorers.count; i++) {
         const struct lae_scorer *scorer = &scoring->scorers.items[i];
-        const float *feature = features + (size_t)scorer->module * d;
+        const float *feature = features + (size_t)scorer->view * d;
         float *row = rows + (size_t)i * classes;
         if (scorer->ensemble)
             larger_of_two(row, classes, scoring->seen);

@@ -61,7 +61,7 @@ void lae_gradient_free(struct lae_gradient *gradient)
 static double lose(const struct lae_step *step, struct lae_worker *worker, size_t label,
                    bool *correct)
 {
-    const struct lae_objective_view view = {
+    const struct lae_objective_io io = {
         .shape = lae_classifier_of(step->job, step->batch.task),
         .classifier = step->batch.classifier,
         .feature = worker->feature,
@@ -70,7 +70,7 @@ static double lose(const struct lae_step *step, struct lae_worker *worker, size_
         .gradient = worker->gradient + step->job->pet.table.total,
         .d_feature = worker->d_feature,
     };
-    return step->job->objective->loss(&view, correct);
+    return step->job->objective->loss(&io, correct);
 }
 
 static void offend(const struct lae_step *step, struct lae_worker *worker, size_t position)

@@ -339,7 +339,7 @@ static lae_status prepare(struct trainer *t)
     LAE_TRY(lae_workers_create(t->job, &t->workers));
     LAE_TRY(lae_gradient_create(&t->workers, t->job, &t->gradient));
     LAE_TRY(lae_evaluator_create(t->job, &t->workers, &t->evaluator));
-    if (lae_scorers_need(&t->state->metrics.scorers, LAE_INIT))
+    if (lae_scorers_need(&t->state->metrics.scorers, LAE_VIEW_INIT))
         LAE_TRY(lae_evaluator_keep_init(t->evaluator));
     LAE_TRY(lae_gatherer_create(t->job, &t->workers, &t->gatherer));
     size_t batch = (size_t)t->job->config->train.batch_size;

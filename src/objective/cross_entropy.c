@@ -52,13 +52,13 @@ static double soften(float *scores, size_t n, size_t label, bool *correct)
     return log(sum) + top - own;
 }
 
-double lae_cross_entropy_loss(const struct lae_objective_view *view, bool *correct)
+double lae_cross_entropy_loss(const struct lae_objective_io *io, bool *correct)
 {
-    size_t n = view->shape.classes, d = view->shape.width;
-    float *d_bias = view->gradient + n * d;
-    lae_cross_entropy_scores(&view->shape, view->classifier, view->feature, view->scores);
-    double loss = soften(view->scores, n, view->label, correct);
-    lae_linear_backward_params(view->gradient, d_bias, view->scores, n, view->feature, 1, d, n);
-    lae_linear_backward_input(view->d_feature, view->scores, n, view->classifier, 1, d, n, 0.0F);
+    size_t n = io->shape.classes, d = io->shape.width;
+    float *d_bias = io->gradient + n * d;
+    lae_cross_entropy_scores(&io->shape, io->classifier, io->feature, io->scores);
+    double loss = soften(io->scores, n, io->label, correct);
+    lae_linear_backward_params(io->gradient, d_bias, io->scores, n, io->feature, 1, d, n);
+    lae_linear_backward_input(io->d_feature, io->scores, n, io->classifier, 1, d, n, 0.0F);
     return loss;
 }

@@ -8,6 +8,6 @@ void lae_cross_entropy_init(const struct lae_classifier_shape *shape,
                             const struct lae_random *stream, float *classifier);
 void lae_cross_entropy_scores(const struct lae_classifier_shape *shape, const float *classifier,
                               const float *feature, float *scores);
-double lae_cross_entropy_loss(const struct lae_objective_view *view, bool *correct);
+double lae_cross_entropy_loss(const struct lae_objective_io *io, bool *correct);
 
 #endif

@@ -43,20 +43,20 @@ size_t lae_adapter_scratch(const struct lae_pet_module *module)
 }
 
 void lae_adapter_forward(const struct lae_pet_module *module, const float *theta,
-                         const struct lae_pet_view *view)
+                         const struct lae_pet_io *io)
 {
-    float *z = view->saved, *a = view->saved + values_of(module);
-    lae_bottleneck_down(module, theta, view, z);
-    view->kernels->gelu(a, z, view->rows * (size_t)module->options.hidden);
-    lae_bottleneck_up(module, theta, view, a);
+    float *z = io->saved, *a = io->saved + values_of(module);
+    lae_bottleneck_down(module, theta, io, z);
+    io->kernels->gelu(a, z, io->rows * (size_t)module->options.hidden);
+    lae_bottleneck_up(module, theta, io, a);
 }
 
 void lae_adapter_backward(const struct lae_pet_module *module, const float *theta,
-                          const struct lae_pet_view *view, float *gradient, float *dh)
+                          const struct lae_pet_io *io, float *gradient, float *dh)
 {
-    const float *z = view->saved, *a = view->saved + values_of(module);
-    float *d = view->scratch; /* of a, then of z */
-    lae_bottleneck_up_backward(module, theta, view, a, d, gradient);
-    view->kernels->gelu_backward(d, d, z, view->rows * (size_t)module->options.hidden);
-    lae_bottleneck_down_backward(module, theta, view, d, dh, gradient);
+    const float *z = io->saved, *a = io->saved + values_of(module);
+    float *d = io->scratch; /* of a, then of z */
+    lae_bottleneck_up_backward(module, theta, io, a, d, gradient);
+    io->kernels->gelu_backward(d, d, z, io->rows * (size_t)module->options.hidden);
+    lae_bottleneck_down_backward(module, theta, io, d, dh, gradient);
 }

@@ -45,56 +45,56 @@ void lae_bottleneck_init(const struct lae_pet_module *module, const struct lae_t
 }
 
 void lae_bottleneck_down(const struct lae_pet_module *module, const float *theta,
-                         const struct lae_pet_view *view, float *z)
+                         const struct lae_pet_io *io, float *z)
 {
     struct lae_bottleneck at = lae_bottleneck_layout(module);
     size_t hidden = hidden_of(module);
-    lae_linear(z, hidden, view->h, theta + at.down, theta + at.down_bias, view->rows,
-               width_of(module), hidden);
+    lae_linear(z, hidden, io->h, theta + at.down, theta + at.down_bias, io->rows, width_of(module),
+               hidden);
 }
 
 void lae_bottleneck_up(const struct lae_pet_module *module, const float *theta,
-                       const struct lae_pet_view *view, const float *a)
+                       const struct lae_pet_io *io, const float *a)
 {
     struct lae_bottleneck at = lae_bottleneck_layout(module);
     size_t width = width_of(module), hidden = hidden_of(module);
     float scale = theta[at.scale];
-    lae_gemm(false, true, view->rows, width, hidden, scale, a, hidden, theta + at.up, hidden, 1.0F,
-             view->out, width);
-    for (size_t i = 0; i < view->rows; i++)
-        view->kernels->add_scaled(view->out + i * width, scale, theta + at.up_bias, width);
+    lae_gemm(false, true, io->rows, width, hidden, scale, a, hidden, theta + at.up, hidden, 1.0F,
+             io->out, width);
+    for (size_t i = 0; i < io->rows; i++)
+        io->kernels->add_scaled(io->out + i * width, scale, theta + at.up_bias, width);
 }
 
 /* With G = dout^T a and g = column sums of dout, the gradients of up.weight and up.bias are
  * scale * G and scale * g, and that of scale is <G, up.weight> + <g, up.bias>. */
 void lae_bottleneck_up_backward(const struct lae_pet_module *module, const float *theta,
-                                const struct lae_pet_view *view, const float *a, float *da,
+                                const struct lae_pet_io *io, const float *a, float *da,
                                 float *gradient)
 {
-    const struct lae_kernels *kernels = view->kernels;
+    const struct lae_kernels *kernels = io->kernels;
     struct lae_bottleneck at = lae_bottleneck_layout(module);
     size_t width = width_of(module), hidden = hidden_of(module);
     float scale = theta[at.scale];
-    lae_linear_backward_params(gradient + at.up, gradient + at.up_bias, view->out, width, a,
-                               view->rows, hidden, width);
+    lae_linear_backward_params(gradient + at.up, gradient + at.up_bias, io->out, width, a, io->rows,
+                               hidden, width);
     gradient[at.scale] = kernels->dot(gradient + at.up, theta + at.up, width * hidden) +
                          kernels->dot(gradient + at.up_bias, theta + at.up_bias, width);
     kernels->scale(gradient + at.up, scale, width * hidden);
     kernels->scale(gradient + at.up_bias, scale, width);
-    lae_gemm(false, false, view->rows, hidden, width, scale, view->out, width, theta + at.up,
-             hidden, 0.0F, da, hidden);
+    lae_gemm(false, false, io->rows, hidden, width, scale, io->out, width, theta + at.up, hidden,
+             0.0F, da, hidden);
 }
 
 void lae_bottleneck_down_backward(const struct lae_pet_module *module, const float *theta,
-                                  const struct lae_pet_view *view, const float *dz, float *dh,
+                                  const struct lae_pet_io *io, const float *dz, float *dh,
                                   float *gradient)
 {
     struct lae_bottleneck at = lae_bottleneck_layout(module);
     size_t width = width_of(module), hidden = hidden_of(module);
-    lae_linear_backward_params(gradient + at.down, gradient + at.down_bias, dz, hidden, view->h,
-                               view->rows, width, hidden);
+    lae_linear_backward_params(gradient + at.down, gradient + at.down_bias, dz, hidden, io->h,
+                               io->rows, width, hidden);
     if (dh == NULL) return;
-    lae_linear_backward_input(dh, dz, hidden, theta + at.down, view->rows, width, hidden, 1.0F);
+    lae_linear_backward_input(dh, dz, hidden, theta + at.down, io->rows, width, hidden, 1.0F);
 }
 
 double lae_bottleneck_flops(const struct lae_pet_module *module, size_t rows)

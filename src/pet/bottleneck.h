@@ -22,24 +22,24 @@ lae_status lae_bottleneck_declare(const struct lae_pet_module *module,
 void lae_bottleneck_init(const struct lae_pet_module *module, const struct lae_table *table,
                          unsigned long long seed, double bound, float *theta);
 
-/* z[rows, h] = down(view->h) */
+/* z[rows, h] = down(io->h) */
 void lae_bottleneck_down(const struct lae_pet_module *module, const float *theta,
-                         const struct lae_pet_view *view, float *z);
+                         const struct lae_pet_io *io, float *z);
 
-/* view->out[rows, D] += scale * up(a[rows, h]) */
+/* io->out[rows, D] += scale * up(a[rows, h]) */
 void lae_bottleneck_up(const struct lae_pet_module *module, const float *theta,
-                       const struct lae_pet_view *view, const float *a);
+                       const struct lae_pet_io *io, const float *a);
 
-/* The gradient view->out back through up and scale: da[rows, h], and the gradients of up.weight,
+/* The gradient io->out back through up and scale: da[rows, h], and the gradients of up.weight,
  * up.bias and scale. */
 void lae_bottleneck_up_backward(const struct lae_pet_module *module, const float *theta,
-                                const struct lae_pet_view *view, const float *a, float *da,
+                                const struct lae_pet_io *io, const float *a, float *da,
                                 float *gradient);
 
 /* dz[rows, h] back through down: adds to dh[rows, D] unless NULL, and writes the gradients of
  * down.weight and down.bias. */
 void lae_bottleneck_down_backward(const struct lae_pet_module *module, const float *theta,
-                                  const struct lae_pet_view *view, const float *dz, float *dh,
+                                  const struct lae_pet_io *io, const float *dz, float *dh,
                                   float *gradient);
 
 /* Of down and up over `rows` rows. */

@@ -118,9 +118,9 @@ size_t lae_conv_adapter_scratch(const struct lae_pet_module *module)
     return 2 * values_of(module) + lae_conv_scratch(&shape);
 }
 
-static bool drops(const struct lae_pet_module *module, const struct lae_pet_view *view)
+static bool drops(const struct lae_pet_module *module, const struct lae_pet_io *io)
 {
-    return view->dropout != NULL && module->options.dropout > 0.0;
+    return io->dropout != NULL && module->options.dropout > 0.0;
 }
 
 static void draw_mask(const struct lae_pet_module *module, const struct lae_random *stream,
@@ -134,44 +134,44 @@ static void draw_mask(const struct lae_pet_module *module, const struct lae_rand
 }
 
 void lae_conv_adapter_forward(const struct lae_pet_module *module, const float *theta,
-                              const struct lae_pet_view *view)
+                              const struct lae_pet_io *io)
 {
-    const struct lae_kernels *kernels = view->kernels;
-    struct lae_conv_shape shape = shape_of(module, view->rows);
-    struct saved saved = saved_of(module, view->saved);
+    const struct lae_kernels *kernels = io->kernels;
+    struct lae_conv_shape shape = shape_of(module, io->rows);
+    struct saved saved = saved_of(module, io->saved);
     const float *weight = theta + lae_bottleneck_layout(module).end;
     const float *bias = weight + weights_of(module);
-    size_t count = view->rows * hidden_of(module);
-    lae_bottleneck_down(module, theta, view, saved.z);
+    size_t count = io->rows * hidden_of(module);
+    lae_bottleneck_down(module, theta, io, saved.z);
     kernels->quick_gelu(saved.a, saved.z, count);
-    lae_conv(&shape, saved.z_conv, saved.a, weight, bias, view->scratch);
+    lae_conv(&shape, saved.z_conv, saved.a, weight, bias, io->scratch);
     kernels->quick_gelu(saved.dropped, saved.z_conv, count);
-    if (drops(module, view)) {
-        draw_mask(module, view->dropout, saved.mask, count);
+    if (drops(module, io)) {
+        draw_mask(module, io->dropout, saved.mask, count);
         kernels->multiply(saved.dropped, saved.mask, count);
     }
-    lae_bottleneck_up(module, theta, view, saved.dropped);
+    lae_bottleneck_up(module, theta, io, saved.dropped);
 }
 
 void lae_conv_adapter_backward(const struct lae_pet_module *module, const float *theta,
-                               const struct lae_pet_view *view, float *gradient, float *dh)
+                               const struct lae_pet_io *io, float *gradient, float *dh)
 {
-    const struct lae_kernels *kernels = view->kernels;
-    struct lae_conv_shape shape = shape_of(module, view->rows);
-    struct saved saved = saved_of(module, view->saved);
+    const struct lae_kernels *kernels = io->kernels;
+    struct lae_conv_shape shape = shape_of(module, io->rows);
+    struct saved saved = saved_of(module, io->saved);
     size_t values = values_of(module), conv = lae_bottleneck_layout(module).end;
-    size_t count = view->rows * hidden_of(module);
-    float *d_conv = view->scratch;     /* of dropped, then of z_conv */
-    float *d = view->scratch + values; /* of a, then of z */
-    float *rest = view->scratch + 2 * values;
-    lae_bottleneck_up_backward(module, theta, view, saved.dropped, d_conv, gradient);
-    if (drops(module, view)) kernels->multiply(d_conv, saved.mask, count);
+    size_t count = io->rows * hidden_of(module);
+    float *d_conv = io->scratch;     /* of dropped, then of z_conv */
+    float *d = io->scratch + values; /* of a, then of z */
+    float *rest = io->scratch + 2 * values;
+    lae_bottleneck_up_backward(module, theta, io, saved.dropped, d_conv, gradient);
+    if (drops(module, io)) kernels->multiply(d_conv, saved.mask, count);
     kernels->quick_gelu_backward(d_conv, d_conv, saved.z_conv, count);
     lae_conv_backward_params(&shape, gradient + conv, gradient + conv + weights_of(module), d_conv,
                              saved.a, rest);
     lae_conv_backward_input(&shape, d, d_conv, theta + conv, rest);
     kernels->quick_gelu_backward(d, d, saved.z, count);
-    lae_bottleneck_down_backward(module, theta, view, d, dh, gradient);
+    lae_bottleneck_down_backward(module, theta, io, d, dh, gradient);
 }
 
 double lae_conv_adapter_flops(const struct lae_pet_module *module, size_t rows)

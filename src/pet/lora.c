@@ -67,51 +67,51 @@ size_t lae_lora_scratch(const struct lae_pet_module *module)
 }
 
 static void forward_side(const struct lae_pet_module *module, const float *theta,
-                         const struct lae_pet_view *view, float *low, float *target)
+                         const struct lae_pet_io *io, float *low, float *target)
 {
     size_t width = module->dims.width, rank = rank_of(module);
     const float *a = theta, *b = a + rank * width, *scale = b + width * rank;
-    lae_linear(low, rank, view->h, a, NULL, view->tokens, width, rank);
-    lae_gemm(false, true, view->tokens, width, rank, *scale, low, rank, b, rank, 1.0F, target,
-             view->kv_stride);
+    lae_linear(low, rank, io->h, a, NULL, io->tokens, width, rank);
+    lae_gemm(false, true, io->tokens, width, rank, *scale, low, rank, b, rank, 1.0F, target,
+             io->kv_stride);
 }
 
 void lae_lora_forward(const struct lae_pet_module *module, const float *theta,
-                      const struct lae_pet_view *view)
+                      const struct lae_pet_io *io)
 {
-    float *low = view->saved;
-    forward_side(module, theta, view, low, view->key);
-    forward_side(module, theta + side_size(module), view, low + view->tokens * rank_of(module),
-                 view->value);
+    float *low = io->saved;
+    forward_side(module, theta, io, low, io->key);
+    forward_side(module, theta + side_size(module), io, low + io->tokens * rank_of(module),
+                 io->value);
 }
 
 /* d [N, D] is the gradient of the side's rows. With G = d^T (A h), the gradient of B is scale * G
  * and that of scale is <G, B>. */
 static void backward_side(const struct lae_pet_module *module, const float *theta,
-                          const struct lae_pet_view *view, const float *low, const float *d,
+                          const struct lae_pet_io *io, const float *low, const float *d,
                           float *gradient, float *dh)
 {
     size_t width = module->dims.width, rank = rank_of(module);
     const float *a = theta, *b = a + rank * width, *scale = b + width * rank;
     float *da = gradient, *db = da + rank * width, *dscale = db + width * rank;
-    float *dlow = view->scratch;
-    lae_linear_backward_params(db, NULL, d, view->kv_stride, low, view->tokens, rank, width);
-    *dscale = view->kernels->dot(db, b, width * rank);
-    view->kernels->scale(db, *scale, width * rank);
-    lae_gemm(false, false, view->tokens, rank, width, *scale, d, view->kv_stride, b, rank, 0.0F,
-             dlow, rank);
-    lae_linear_backward_params(da, NULL, dlow, rank, view->h, view->tokens, width, rank);
+    float *dlow = io->scratch;
+    lae_linear_backward_params(db, NULL, d, io->kv_stride, low, io->tokens, rank, width);
+    *dscale = io->kernels->dot(db, b, width * rank);
+    io->kernels->scale(db, *scale, width * rank);
+    lae_gemm(false, false, io->tokens, rank, width, *scale, d, io->kv_stride, b, rank, 0.0F, dlow,
+             rank);
+    lae_linear_backward_params(da, NULL, dlow, rank, io->h, io->tokens, width, rank);
     if (dh == NULL) return;
-    lae_linear_backward_input(dh, dlow, rank, a, view->tokens, width, rank, 1.0F);
+    lae_linear_backward_input(dh, dlow, rank, a, io->tokens, width, rank, 1.0F);
 }
 
 void lae_lora_backward(const struct lae_pet_module *module, const float *theta,
-                       const struct lae_pet_view *view, float *gradient, float *dh)
+                       const struct lae_pet_io *io, float *gradient, float *dh)
 {
     size_t side = side_size(module);
-    const float *low = view->saved;
-    backward_side(module, theta, view, low, view->key, gradient, dh);
-    backward_side(module, theta + side, view, low + view->tokens * rank_of(module), view->value,
+    const float *low = io->saved;
+    backward_side(module, theta, io, low, io->key, gradient, dh);
+    backward_side(module, theta + side, io, low + io->tokens * rank_of(module), io->value,
                   gradient + side, dh);
 }
 

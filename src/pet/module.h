@@ -32,9 +32,9 @@ void lae_adapter_init(const struct lae_pet_module *module, const struct lae_tabl
 size_t lae_adapter_saved(const struct lae_pet_module *module);
 size_t lae_adapter_scratch(const struct lae_pet_module *module);
 void lae_adapter_forward(const struct lae_pet_module *module, const float *theta,
-                         const struct lae_pet_view *view);
+                         const struct lae_pet_io *io);
 void lae_adapter_backward(const struct lae_pet_module *module, const float *theta,
-                          const struct lae_pet_view *view, float *gradient, float *dh);
+                          const struct lae_pet_io *io, float *gradient, float *dh);
 
 /* ---- conv_adapter.c */
 lae_status lae_conv_adapter_prepare(struct lae_pet_site_options *options,
@@ -45,9 +45,9 @@ void lae_conv_adapter_init(const struct lae_pet_module *module, const struct lae
 size_t lae_conv_adapter_saved(const struct lae_pet_module *module);
 size_t lae_conv_adapter_scratch(const struct lae_pet_module *module);
 void lae_conv_adapter_forward(const struct lae_pet_module *module, const float *theta,
-                              const struct lae_pet_view *view);
+                              const struct lae_pet_io *io);
 void lae_conv_adapter_backward(const struct lae_pet_module *module, const float *theta,
-                               const struct lae_pet_view *view, float *gradient, float *dh);
+                               const struct lae_pet_io *io, float *gradient, float *dh);
 double lae_conv_adapter_flops(const struct lae_pet_module *module, size_t rows);
 
 /* ---- lora.c */
@@ -59,9 +59,9 @@ void lae_lora_init(const struct lae_pet_module *module, const struct lae_table *
 size_t lae_lora_saved(const struct lae_pet_module *module);
 size_t lae_lora_scratch(const struct lae_pet_module *module);
 void lae_lora_forward(const struct lae_pet_module *module, const float *theta,
-                      const struct lae_pet_view *view);
+                      const struct lae_pet_io *io);
 void lae_lora_backward(const struct lae_pet_module *module, const float *theta,
-                       const struct lae_pet_view *view, float *gradient, float *dh);
+                       const struct lae_pet_io *io, float *gradient, float *dh);
 double lae_lora_flops(const struct lae_pet_module *module, size_t rows);
 double lae_lora_input_flops(const struct lae_pet_module *module, size_t rows);
 
@@ -75,8 +75,8 @@ size_t lae_prefix_inserted(const struct lae_pet_module *module);
 size_t lae_prefix_saved(const struct lae_pet_module *module);
 size_t lae_prefix_scratch(const struct lae_pet_module *module);
 void lae_prefix_forward(const struct lae_pet_module *module, const float *theta,
-                        const struct lae_pet_view *view);
+                        const struct lae_pet_io *io);
 void lae_prefix_backward(const struct lae_pet_module *module, const float *theta,
-                         const struct lae_pet_view *view, float *gradient, float *dh);
+                         const struct lae_pet_io *io, float *gradient, float *dh);
 
 #endif

@@ -69,42 +69,42 @@ size_t lae_prefix_scratch(const struct lae_pet_module *module)
 }
 
 static void forward_side(const struct lae_pet_module *module, const float *theta,
-                         const struct lae_pet_view *view, float *target)
+                         const struct lae_pet_io *io, float *target)
 {
     size_t width = module->dims.width, length = length_of(module);
     float scale = theta[length * width];
     for (size_t i = 0; i < length; i++) {
-        float *row = target + i * view->kv_stride;
+        float *row = target + i * io->kv_stride;
         memcpy(row, theta + i * width, width * sizeof *row);
-        view->kernels->scale(row, scale, width);
+        io->kernels->scale(row, scale, width);
     }
 }
 
 void lae_prefix_forward(const struct lae_pet_module *module, const float *theta,
-                        const struct lae_pet_view *view)
+                        const struct lae_pet_io *io)
 {
-    forward_side(module, theta, view, view->key);
-    forward_side(module, theta + side_size(module), view, view->value);
+    forward_side(module, theta, io, io->key);
+    forward_side(module, theta + side_size(module), io, io->value);
 }
 
 /* d [L, D] is the gradient of the side's inserted rows; tokens get scale * d, scale gets <d,
  * tokens>. */
 static void backward_side(const struct lae_pet_module *module, const float *theta,
-                          const struct lae_pet_view *view, const float *d, float *gradient)
+                          const struct lae_pet_io *io, const float *d, float *gradient)
 {
     size_t width = module->dims.width, length = length_of(module);
     float scale = theta[length * width];
     for (size_t i = 0; i < length; i++)
-        memcpy(gradient + i * width, d + i * view->kv_stride, width * sizeof *d);
-    gradient[length * width] = view->kernels->dot(gradient, theta, length * width);
-    view->kernels->scale(gradient, scale, length * width);
+        memcpy(gradient + i * width, d + i * io->kv_stride, width * sizeof *d);
+    gradient[length * width] = io->kernels->dot(gradient, theta, length * width);
+    io->kernels->scale(gradient, scale, length * width);
 }
 
 void lae_prefix_backward(const struct lae_pet_module *module, const float *theta,
-                         const struct lae_pet_view *view, float *gradient, float *dh)
+                         const struct lae_pet_io *io, float *gradient, float *dh)
 {
     (void)dh; /* the rows do not depend on the site's input */
     size_t side = side_size(module);
-    backward_side(module, theta, view, view->key, gradient);
-    backward_side(module, theta + side, view, view->value, gradient + side);
+    backward_side(module, theta, io, io->key, gradient);
+    backward_side(module, theta + side, io, io->value, gradient + side);
 }

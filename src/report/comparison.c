@@ -140,7 +140,7 @@ static int seconds_before(const struct lae_scorers *scorers)
 {
     int i = 0;
     for (int shown = 0; i < scorers->count && shown < 2; i++)
-        shown += scorers->items[i].module == LAE_OFFLINE;
+        shown += scorers->items[i].view == LAE_VIEW_OFFLINE;
     return i;
 }
 
@@ -155,7 +155,7 @@ static void add_columns(struct lae_sheet *sheet, const struct lae_comparison *c,
                              lae_grid_name((enum lae_grid_option)option));
     for (int i = 0; i <= scorers->count; i++) {
         if (i == seconds_before(scorers)) lae_sheet_column(sheet, LAE_SHEET_NUMBER, "seconds");
-        if (i < scorers->count && scorers->items[i].module == LAE_OFFLINE)
+        if (i < scorers->count && scorers->items[i].view == LAE_VIEW_OFFLINE)
             add_number_columns(sheet, scorers->items[i].name);
     }
 }
@@ -179,7 +179,7 @@ static void add_row(struct lae_sheet *sheet, const struct lae_comparison *c, siz
     }
     for (int i = 0; i <= scorers->count; i++) {
         if (i == seconds_before(scorers)) lae_sheet_number(sheet, 1, result->seconds);
-        if (i < scorers->count && scorers->items[i].module == LAE_OFFLINE)
+        if (i < scorers->count && scorers->items[i].view == LAE_VIEW_OFFLINE)
             add_numbers(sheet, &result->metrics, scorers->items[i].name, c->opened->state.finished);
     }
 }
@@ -219,7 +219,7 @@ static lae_status print_constant(FILE *out, const struct lae_comparison *c)
     add_number_columns(&sheet, NULL);
     for (int i = 0; i < metrics->scorers.count; i++) {
         const struct lae_scorer *scorer = &metrics->scorers.items[i];
-        if (scorer->module == LAE_OFFLINE || lae_scorers_find(&evaluated, scorer->name) < 0)
+        if (scorer->view == LAE_VIEW_OFFLINE || lae_scorers_find(&evaluated, scorer->name) < 0)
             continue;
         lae_sheet_row(&sheet);
         lae_sheet_text(&sheet, "  %s", scorer->name);

@@ -137,13 +137,13 @@ static void name_set(unsigned set, const char *(*member)(size_t), char *text, si
 
 static void tell_heads(const struct lae_job *job)
 {
-    char heads[128], modules[64];
+    char heads[128], views[64];
     struct lae_statistics plan = lae_statistics_plan(job->config);
     name_set(job->config->eval.heads, lae_config_head_name, heads, sizeof heads);
-    name_set(plan.modules, lae_config_module_name, modules, sizeof modules);
-    if (plan.modules != 0)
+    name_set(plan.views, lae_view_name, views, sizeof views);
+    if (plan.views != 0)
         lae_log_item(job->log, "heads", "%s; class statistics through %s after each task", heads,
-                     modules);
+                     views);
     else
         lae_log_item(job->log, "heads", "linear; no class statistics, which others are made from");
 }

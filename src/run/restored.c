@@ -266,7 +266,7 @@ static lae_status read_place(const char *place, char *const *settings, int count
 static lae_status check_heads(const struct lae_restored *opened, char *const *settings, int count)
 {
     bool linear = opened->config.eval.heads == LAE_LINEAR_HEADS;
-    for (int i = 0; i < count && !linear && opened->state.statistics.modules == 0; i++)
+    for (int i = 0; i < count && !linear && opened->state.statistics.views == 0; i++)
         if (strncmp(settings[i], HEADS_KEY, strlen(HEADS_KEY)) == 0)
             return lae_bad_input("%s: heads other than linear are made from class statistics, and "
                                  "%s has no /stats (stats.modules was none, or an older version "

@@ -61,17 +61,17 @@ static lae_status take_metrics(const struct lae_metrics *metrics, struct lae_che
 }
 
 /* "init", and of random features "init/ridge" */
-static void name_stats(enum lae_module module, bool random, char name[NAME_TEXT])
+static void name_stats(enum lae_view view, bool random, char name[NAME_TEXT])
 {
-    snprintf(name, NAME_TEXT, "%s%s", lae_config_module_name(module), random ? "/ridge" : "");
+    snprintf(name, NAME_TEXT, "%s%s", lae_view_name(view), random ? "/ridge" : "");
 }
 
 /* lambda NaN: the features are not random ones. */
-static lae_status take_stats(const struct lae_stats *stats, enum lae_module module, double lambda,
+static lae_status take_stats(const struct lae_stats *stats, enum lae_view view, double lambda,
                              struct lae_class_stats *out)
 {
     char name[NAME_TEXT];
-    name_stats(module, !isnan(lambda), name);
+    name_stats(view, !isnan(lambda), name);
     size_t means = stats->classes * stats->width, scatter = stats->width * stats->width;
     *out = (struct lae_class_stats){.name = strdup(name),
                                     .classes = stats->classes,
@@ -92,10 +92,10 @@ static lae_status take_stats(const struct lae_stats *stats, enum lae_module modu
 static lae_status take_statistics(const struct lae_statistics *statistics,
                                   struct lae_checkpoint *checkpoint)
 {
-    checkpoint->stats = calloc(2 * LAE_MODULES, sizeof *checkpoint->stats);
+    checkpoint->stats = calloc(2 * LAE_VIEWS, sizeof *checkpoint->stats);
     if (checkpoint->stats == NULL) return lae_out_of_memory(64, "class statistics");
-    for (enum lae_module m = 0; m < LAE_MODULES; m++) {
-        if ((statistics->modules >> m & 1) != 0)
+    for (enum lae_view m = 0; m < LAE_VIEWS; m++) {
+        if ((statistics->views >> m & 1) != 0)
             LAE_TRY(take_stats(&statistics->features[m], m, NAN,
                                &checkpoint->stats[checkpoint->stats_count++]));
         if ((statistics->ridge >> m & 1) != 0)
@@ -467,10 +467,10 @@ static const struct lae_class_stats *find_stats(const struct lae_checkpoint *che
 
 /* lambda NULL: the features are not random ones. */
 static lae_status restore_stats(const struct lae_job *job, const struct lae_checkpoint *checkpoint,
-                                enum lae_module module, struct lae_stats *stats, double *lambda)
+                                enum lae_view view, struct lae_stats *stats, double *lambda)
 {
     char name[NAME_TEXT];
-    name_stats(module, lambda != NULL, name);
+    name_stats(view, lambda != NULL, name);
     const struct lae_class_stats *stored = find_stats(checkpoint, name);
     if (stored == NULL)
         return lae_bad_input("/stats/%s is missing, which %s asks for", name,
@@ -494,13 +494,13 @@ static lae_status restore_statistics(const struct lae_job *job,
 {
     struct lae_statistics *statistics = &state->statistics;
     bool linear = (job->config->eval.heads & LAE_LINEAR_HEADS) != 0;
-    if (statistics->modules != 0 && checkpoint->stats_count == 0 && linear) {
+    if (statistics->views != 0 && checkpoint->stats_count == 0 && linear) {
         lae_log_warn(job->log, "the file has no /stats, an older version having written it: there "
                                "will be no heads but linear");
         return lae_state_drop_statistics(job, state);
     }
-    for (enum lae_module m = 0; m < LAE_MODULES; m++) {
-        if ((statistics->modules >> m & 1) != 0)
+    for (enum lae_view m = 0; m < LAE_VIEWS; m++) {
+        if ((statistics->views >> m & 1) != 0)
             LAE_TRY(restore_stats(job, checkpoint, m, &statistics->features[m], NULL));
         if ((statistics->ridge >> m & 1) != 0)
             LAE_TRY(

@@ -39,8 +39,8 @@ static float *new_vector(size_t count)
 static struct lae_scorers scorers_of(const struct lae_config *config,
                                      const struct lae_statistics *statistics)
 {
-    return lae_scorers_of(config->eval.heads, config->merge.method->has_offline,
-                          statistics->modules, statistics->ridge);
+    return lae_scorers_of(config->eval.heads, config->merge.method->has_offline, statistics->views,
+                          statistics->ridge);
 }
 
 static size_t count_bits(unsigned bits)
@@ -54,8 +54,8 @@ static size_t count_bits(unsigned bits)
 static size_t statistics_need(const struct lae_job *job, const struct lae_statistics *plan)
 {
     size_t classes = (size_t)job->sequence.classes, d = job->backbone->feature;
-    size_t random = (size_t)job->config->ridge.features;
-    return (count_bits(plan->modules) * (classes + d) * d +
+    size_t random = (size_t)job->config->heads.ridge.features;
+    return (count_bits(plan->views) * (classes + d) * d +
             count_bits(plan->ridge) * (classes + random) * random) *
            sizeof(float);
 }
@@ -206,10 +206,10 @@ static lae_status send_classifiers(const struct lae_job *job, struct lae_state *
 /* Rank 0 may have found that there are no statistics. */
 static lae_status send_modules(const struct lae_job *job, struct lae_state *state)
 {
-    unsigned modules = state->statistics.modules;
+    unsigned views = state->statistics.views;
     lae_status status = NULL;
-    lae_dist_broadcast(job->dist, &modules, sizeof modules);
-    if (modules != state->statistics.modules) status = lae_state_drop_statistics(job, state);
+    lae_dist_broadcast(job->dist, &views, sizeof views);
+    if (views != state->statistics.views) status = lae_state_drop_statistics(job, state);
     return lae_dist_agree(job->dist, status);
 }
 
@@ -264,11 +264,12 @@ lae_status lae_state_accumulate(const struct lae_job *job, struct lae_state *sta
 struct lae_learned lae_state_learned(const struct lae_state *state, int task)
 {
     const float *offline = state->offline != NULL && task == 0 ? state->online : state->offline;
-    return (struct lae_learned){
-        .task = task,
-        .module = {[LAE_INIT] = state->init, [LAE_ONLINE] = state->online, [LAE_OFFLINE] = offline},
-        .classifiers = state->classifiers,
-        .statistics = &state->statistics};
+    return (struct lae_learned){.task = task,
+                                .view = {[LAE_VIEW_INIT] = state->init,
+                                         [LAE_VIEW_ONLINE] = state->online,
+                                         [LAE_VIEW_OFFLINE] = offline},
+                                .classifiers = state->classifiers,
+                                .statistics = &state->statistics};
 }
 
 lae_status lae_state_digest(const struct lae_job *job, const struct lae_state *state, char text[65])

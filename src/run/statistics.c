@@ -14,8 +14,8 @@ static bool asks_for_ridge(const struct lae_config *config)
 static lae_status create_stats(const struct lae_job *job, struct lae_statistics *statistics)
 {
     size_t classes = (size_t)job->sequence.classes, width = job->backbone->feature;
-    for (int m = 0; m < LAE_MODULES; m++) {
-        if ((statistics->modules >> m & 1) != 0)
+    for (int m = 0; m < LAE_VIEWS; m++) {
+        if ((statistics->views >> m & 1) != 0)
             LAE_TRY(lae_stats_create(classes, width, &statistics->features[m]));
         if ((statistics->ridge >> m & 1) != 0)
             LAE_TRY(lae_stats_create(classes, statistics->lift.out, &statistics->random[m]));
@@ -25,9 +25,9 @@ static lae_status create_stats(const struct lae_job *job, struct lae_statistics 
 
 struct lae_statistics lae_statistics_plan(const struct lae_config *config)
 {
-    struct lae_statistics plan = {.modules = config->stats.modules};
-    if (!config->merge.method->has_offline) plan.modules &= ~(1U << LAE_OFFLINE);
-    if (asks_for_ridge(config)) plan.ridge = plan.modules;
+    struct lae_statistics plan = {.views = config->stats.views};
+    if (!config->merge.method->has_offline) plan.views &= ~(1U << LAE_VIEW_OFFLINE);
+    if (asks_for_ridge(config)) plan.ridge = plan.views;
     return plan;
 }
 
@@ -37,13 +37,13 @@ lae_status lae_statistics_create(const struct lae_job *job, struct lae_statistic
     *statistics = lae_statistics_plan(config);
     if (statistics->ridge != 0)
         LAE_TRY(lae_lift_create(config->run.seed, job->backbone->feature,
-                                (size_t)config->ridge.features, &statistics->lift));
+                                (size_t)config->heads.ridge.features, &statistics->lift));
     return job->dist->rank == 0 ? create_stats(job, statistics) : NULL;
 }
 
 void lae_statistics_free(struct lae_statistics *statistics)
 {
-    for (int m = 0; m < LAE_MODULES; m++) {
+    for (int m = 0; m < LAE_VIEWS; m++) {
         lae_stats_free(&statistics->features[m]);
         lae_stats_free(&statistics->random[m]);
     }
@@ -55,7 +55,7 @@ bool lae_statistics_know(const struct lae_statistics *statistics, const struct l
                          int task)
 {
     const int *first = job->sequence.first_class;
-    for (int m = 0; m < LAE_MODULES; m++) {
+    for (int m = 0; m < LAE_VIEWS; m++) {
         const struct lae_stats *stats = &statistics->features[m];
         for (int c = first[task]; stats->count != NULL && c < first[task + 1]; c++)
             if (stats->count[c] != 0) return true;

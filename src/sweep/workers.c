@@ -44,7 +44,7 @@ static void allocate(const struct lae_job *job, const struct lae_workers *worker
     worker->image = lae_aligned_calloc(3 * side * side, sizeof(float));
     worker->feature = lae_aligned_calloc(width, sizeof(float));
     worker->d_feature = lae_aligned_calloc(width, sizeof(float));
-    worker->features = lae_aligned_calloc(LAE_MODULES * width, sizeof(float));
+    worker->features = lae_aligned_calloc(LAE_VIEWS * width, sizeof(float));
     worker->scores = lae_aligned_calloc(LAE_MAX_SCORERS * classes, sizeof(float));
     worker->gradient = lae_aligned_calloc(workers->longest, sizeof(float));
     worker->sum = lae_aligned_calloc(workers->words, sizeof(int64_t));

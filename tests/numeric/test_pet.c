@@ -225,10 +225,10 @@ static double loss(const void *context)
 
 /* ---- the module under test --------------------------------------------------------------- */
 
-/* Its view and everything that it points to; floats, sized to the byte for the address sanitizer.
+/* Its io and everything that it points to; floats, sized to the byte for the address sanitizer.
  */
 struct stage {
-    struct lae_pet_view view;
+    struct lae_pet_io io;
     float *theta, *h, *out, *key_value; /* keys at columns 0.., values at columns WIDTH + 1.. */
     size_t key_rows;
 };
@@ -258,7 +258,7 @@ static void stage_open(struct stage *stage, const struct problem *problem)
     stage->out = copy_floats(problem->c_out, problem->rows * WIDTH);
     stage->key_rows = problem->inserted + TOKENS;
     stage->key_value = floats(stage->key_rows * STRIDE);
-    stage->view = (struct lae_pet_view){
+    stage->io = (struct lae_pet_io){
         .kernels = lae_kernels_best(),
         .h = stage->h,
         .rows = problem->rows,
@@ -279,8 +279,8 @@ static void stage_close(struct stage *stage)
     free(stage->h);
     free(stage->out);
     free(stage->key_value);
-    free(stage->view.saved);
-    free(stage->view.scratch);
+    free(stage->io.saved);
+    free(stage->io.scratch);
 }
 
 /* Sets the key and value rows to those of the constants c. */
@@ -304,7 +304,7 @@ static void check_forward(struct stage *stage, const struct problem *problem)
 {
     struct result result;
     compute(problem, &result);
-    problem->module->type->forward(problem->module, stage->theta, &stage->view);
+    problem->module->type->forward(problem->module, stage->theta, &stage->io);
     for (size_t i = 0; i < problem->rows * WIDTH; i++)
         assert_close(stage->out[i], problem->c_out[i] + result.out[i]);
     for (size_t i = 0; i < stage->key_rows; i++) {
@@ -348,7 +348,7 @@ static void check_backward(struct stage *stage, struct problem *problem)
     float *gradient = floats(module->count), *dh = floats(dh_count), *again = floats(module->count);
     for (size_t i = 0; i < dh_count; i++)
         dh[i] = (float)(i % 3); /* to be added to */
-    module->type->backward(module, stage->theta, &stage->view, gradient, dh);
+    module->type->backward(module, stage->theta, &stage->io, gradient, dh);
     check_parameters(problem, gradient);
     for (size_t i = 0; i < dh_count; i++)
         dh[i] -= (float)(i % 3);
@@ -358,7 +358,7 @@ static void check_backward(struct stage *stage, struct problem *problem)
     } else {
         assert_gradient(problem, "h", problem->h, dh_count, dh);
     }
-    module->type->backward(module, stage->theta, &stage->view, again, NULL);
+    module->type->backward(module, stage->theta, &stage->io, again, NULL);
     assert_memory_equal(again, gradient, module->count * sizeof *again);
     free(gradient);
     free(dh);

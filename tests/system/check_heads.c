@@ -17,7 +17,7 @@
 
 typedef long double real;
 
-static const char *const module_names[LAE_MODULES] = {"init", "online", "offline"};
+static const char *const module_names[LAE_VIEWS] = {"init", "online", "offline"};
 
 /* What is gathered over tasks: of features, of all images so far. */
 struct gathered {
@@ -30,7 +30,7 @@ struct check {
     struct lae_restored opened;
     struct lae_checkpoint file;
     struct lae_workers workers;
-    struct gathered plain[LAE_MODULES], random[LAE_MODULES]; /* width 0: not gathered */
+    struct gathered plain[LAE_VIEWS], random[LAE_VIEWS]; /* width 0: not gathered */
     size_t classes, width;
     int task, wrong;
     double shrink;
@@ -61,7 +61,7 @@ static void complain(struct check *c, const char *what, const char *name, real f
 static const float *module_of(const struct check *c, int m)
 {
     const struct lae_state *state = &c->opened.state;
-    const float *const all[LAE_MODULES] = {state->init, state->online, state->offline};
+    const float *const all[LAE_VIEWS] = {state->init, state->online, state->offline};
     return all[m];
 }
 
@@ -386,7 +386,7 @@ static void check_ridge(struct check *c, int m)
     begin(g, c->classes, stored->width);
     bool *aside = zeros(job->sequence.images[LAE_TRAIN][c->task].count, sizeof *aside);
     stop_on(lae_sequence_set_aside(&job->sequence, &job->dataset, c->task,
-                                   job->config->ridge.held_out, aside));
+                                   job->config->heads.ridge.held_out, aside));
     real *x = features_of_task(c, m, stored->width);
     struct gathered others = {0}; /* without those set aside */
     begin(&others, c->classes, stored->width);
@@ -427,7 +427,7 @@ static void check_task(struct check *c, const char *run, const struct lae_dist *
     stop_on(lae_workers_create(&c->opened.job, &c->workers));
     c->classes = (size_t)c->opened.job.sequence.classes;
     c->width = c->opened.job.backbone->feature;
-    for (int m = 0; m < LAE_MODULES; m++)
+    for (int m = 0; m < LAE_VIEWS; m++)
         check_module(c, m);
     lae_workers_free(&c->workers);
     lae_checkpoint_free(&c->file);
@@ -446,7 +446,7 @@ int main(int argc, char **argv)
     stop_on(lae_dist_start(&argc, &argv, &dist));
     for (c.task = 0; c.task < atoi(argv[2]); c.task++)
         check_task(&c, argv[1], &dist, &log);
-    for (int m = 0; m < LAE_MODULES; m++) {
+    for (int m = 0; m < LAE_VIEWS; m++) {
         finish(&c.plain[m]);
         finish(&c.random[m]);
     }

@@ -94,7 +94,7 @@ static void check_default_run(const struct lae_config *config)
     assert_int_equal(config->eval.heads, LAE_LINEAR_HEADS | 2U | 4U);
     assert_string_equal(lae_config_head_name(1), "ncm");
     assert_string_equal(lae_config_head_name(2), "lda");
-    assert_int_equal(config->stats.modules, 1U << LAE_INIT | 1U << LAE_OFFLINE);
+    assert_int_equal(config->stats.views, 1U << LAE_VIEW_INIT | 1U << LAE_VIEW_OFFLINE);
     assert_int_equal(config->compute.threads, 0);
     assert_int_equal(config->compute.backend, LAE_BACKEND_AUTO);
     assert_null(config->compute.blas_core);
@@ -321,12 +321,12 @@ static void test_sets_of_names(void **state)
     (void)state;
     struct lae_config config = fresh();
     assert_ok(lae_config_set(&config, "stats.modules=none"));
-    assert_int_equal(config.stats.modules, 0);
+    assert_int_equal(config.stats.views, 0);
     assert_round_trip(&config);
     assert_ok(lae_config_set(&config, "stats.modules=[]"));
-    assert_int_equal(config.stats.modules, 0);
+    assert_int_equal(config.stats.views, 0);
     assert_ok(lae_config_set(&config, "stats.modules=online"));
-    assert_int_equal(config.stats.modules, 1U << LAE_ONLINE);
+    assert_int_equal(config.stats.views, 1U << LAE_VIEW_ONLINE);
     /* One set, one way to print it. */
     assert_ok(lae_config_set(&config, "eval.heads=lda,linear"));
     char *text = print(&config);
@@ -957,7 +957,7 @@ static void test_assignments(void **state)
     assert_ok(load(&config, "pet: {blocks: 2}\nstats: {modules: init}\nheads: {ridge: 10}\n"));
     assert_int_equal(config.pet.block_count, 1);
     assert_int_equal(config.pet.blocks[0], 2);
-    assert_int_equal(config.ridge.strength_count, 1);
+    assert_int_equal(config.heads.ridge.strength_count, 1);
     assert_ok(lae_config_set(&config, "pet.blocks=[ 4 ]"));
     assert_int_equal(config.pet.block_count, 1);
     assert_int_equal(config.pet.blocks[0], 4);
@@ -1260,7 +1260,12 @@ static void test_help_names_every_key(void **state)
     for (const char *line = help; *line != '\0'; line += strcspn(line, "\n") + 1)
         assert_true(strcspn(line, "\n") <= 100);
     assert_non_null(strstr(help, "0.0028125"));
-    assert_non_null(strstr(help, "(one of ema,"));
+    for (const struct lae_merge_method *method = lae_merge_methods(); method->name != NULL;
+         method++) {
+        char line[64];
+        snprintf(line, sizeof line, "\n  %s ", method->name);
+        assert_non_null(strstr(help, line));
+    }
     for (const struct lae_pet_type *type = lae_pet_types(); type->name != NULL; type++)
         assert_non_null(strstr(help, type->name));
     free(help);

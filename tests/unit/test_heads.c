@@ -999,19 +999,23 @@ static void lambda_is_chosen_by_the_residuals_of_held_out_images(void **state)
         free(w);
     }
     struct lae_head_options options = options_of("ridge", 0, 0);
+    struct lae_ridge_options ridge = {.strength_count = 6};
     struct lae_head head;
+    memcpy(ridge.strengths, grid, 6 * sizeof *grid);
     assert_true(best > grid[1] && best < grid[5]); /* the grid is one to choose from */
-    succeeds(lae_ridge_choose(&options, &fitted, &held_out, &lift, grid, 6, &found));
+    succeeds(lae_ridge_choose(&ridge, &fitted, &held_out, &lift, &found));
     assert_true(found == best);
     fails(lae_head_fit(&options, &fitted, &lift, &head), LAE_BAD_INPUT, "heads.ridge 0");
-    fails(lae_ridge_choose(&options, &fitted, &held_out, &lift, grid, 1, &found), LAE_FAILED,
+    ridge.strength_count = 1;
+    fails(lae_ridge_choose(&ridge, &fitted, &held_out, &lift, &found), LAE_FAILED,
           "none of the 1 values");
-    fails(lae_ridge_choose(&options, &fitted, &held_out, NULL, grid, 6, &found), LAE_FAILED,
+    ridge.strength_count = 6;
+    fails(lae_ridge_choose(&ridge, &fitted, &held_out, NULL, &found), LAE_FAILED,
           "takes random features");
     assert_true(found == best);
     lae_stats_free(&held_out);
     succeeds(lae_stats_create(CLASSES, 61, &held_out));
-    fails(lae_ridge_choose(&options, &fitted, &held_out, &lift, grid, 6, &found), LAE_FAILED,
+    fails(lae_ridge_choose(&ridge, &fitted, &held_out, &lift, &found), LAE_FAILED,
           "5 classes of 61 features");
     lae_stats_free(&fitted);
     lae_stats_free(&held_out);
@@ -1202,8 +1206,10 @@ static void check_lambda(const json_t *root, const struct scene *h, const struct
         lae_sums_free(&sums);
     }
     size_t count = json_array_size(json_object_get(root, "grid"));
-    double grid[16], chosen, error;
-    assert_in_range(count, 2, 16);
+    double *grid, chosen, error;
+    struct lae_ridge_options ridge = {.strength_count = (int)count};
+    assert_in_range(count, 2, LAE_MAX_STRENGTHS);
+    grid = ridge.strengths;
     for (size_t i = 0; i < count; i++) {
         grid[i] = entry(root, "grid", i);
         struct lae_head head = head_of("ridge", 0, grid[i], &stats[0], lift);
@@ -1211,8 +1217,7 @@ static void check_lambda(const json_t *root, const struct scene *h, const struct
         is_near(error, entry(root, "held_out_errors", i), 1e-5 * error, "held_out_errors", i);
         lae_head_free(&head);
     }
-    struct lae_head_options options = options_of("ridge", 0, 0);
-    succeeds(lae_ridge_choose(&options, &stats[0], &stats[1], lift, grid, count, &chosen));
+    succeeds(lae_ridge_choose(&ridge, &stats[0], &stats[1], lift, &chosen));
     assert_true(chosen == grid[(size_t)number(root, "best")]);
     lae_stats_free(&stats[0]);
     lae_stats_free(&stats[1]);

@@ -104,7 +104,8 @@ static void names_are(const struct lae_scorers *scorers, int count, const char *
 static void scorers_are_heads_on_the_modules_that_are_there(void **state)
 {
     (void)state;
-    const unsigned init = 1U << LAE_INIT, offline = 1U << LAE_OFFLINE, ncm_and_lda = 2U | 4U;
+    const unsigned init = 1U << LAE_VIEW_INIT, offline = 1U << LAE_VIEW_OFFLINE,
+                   ncm_and_lda = 2U | 4U;
     struct lae_scorers scorers = linear(true);
     names_are(&scorers, NAMES("online", "offline", "ensemble"));
     assert_true(scorers.items[ENSEMBLE].ensemble && !scorers.items[OFFLINE].ensemble);
@@ -114,7 +115,7 @@ static void scorers_are_heads_on_the_modules_that_are_there(void **state)
     names_are(&scorers, NAMES("online", "offline", "ensemble", "ncm_init", "ncm_offline",
                               "lda_init", "lda_offline"));
     assert_true(scorers.items[3].method == lae_head_find("ncm"));
-    assert_int_equal(scorers.items[4].module, LAE_OFFLINE);
+    assert_int_equal(scorers.items[4].view, LAE_VIEW_OFFLINE);
     scorers = lae_scorers_of(4U, false, init, 0);
     names_are(&scorers, NAMES("lda_init"));
     scorers = lae_scorers_of(ncm_and_lda, true, 0, 0);
@@ -129,7 +130,8 @@ static void records_and_copies_go_by_name(void **state)
 {
     (void)state;
     struct lae_metrics few, many;
-    struct lae_scorers all = lae_scorers_all(), some = lae_scorers_of(3U, true, 1U << LAE_INIT, 0);
+    struct lae_scorers all = lae_scorers_all(),
+                       some = lae_scorers_of(3U, true, 1U << LAE_VIEW_INIT, 0);
     int from = lae_scorers_find(&some, "ncm_init"), to = lae_scorers_find(&all, "ncm_init");
     assert_null(lae_metrics_create(2, &some, &few));
     assert_null(lae_metrics_create(2, &all, &many));
@@ -142,7 +144,7 @@ static void records_and_copies_go_by_name(void **state)
     assert_true(isnan(many.seen[lae_scorers_find(&all, "lda_init")][1]));
 
     struct lae_counts counts; /* of scorers that `few` has in part */
-    struct lae_scorers lda = lae_scorers_of(7U, true, 1U << LAE_INIT, 0);
+    struct lae_scorers lda = lae_scorers_of(7U, true, 1U << LAE_VIEW_INIT, 0);
     assert_null(lae_counts_create(1, &lda, &counts));
     counts.images[0] = 10;
     counts.right[lae_scorers_find(&lda, "ncm_init")][0] = 7;

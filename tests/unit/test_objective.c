@@ -17,7 +17,7 @@ enum { CLASSES = 7, WIDTH = 19, SIZE = CLASSES * (WIDTH + 1) };
 struct scene {
     float classifier[SIZE], feature[WIDTH], scores[CLASSES];
     float gradient[SIZE], d_feature[WIDTH];
-    struct lae_objective_view view;
+    struct lae_objective_io io;
 };
 
 static struct scene *scene_of(uint32_t number, size_t label)
@@ -30,7 +30,7 @@ static struct scene *scene_of(uint32_t number, size_t label)
         scene.feature[k] = (float)lae_random_normal(&stream, SIZE + k);
     memset(scene.gradient, 0x55, sizeof scene.gradient); /* written, not added to */
     memset(scene.d_feature, 0x55, sizeof scene.d_feature);
-    scene.view = (struct lae_objective_view){
+    scene.io = (struct lae_objective_io){
         .shape = {CLASSES, WIDTH},
         .classifier = scene.classifier,
         .feature = scene.feature,
@@ -70,7 +70,7 @@ static void scores_are_linear(void **state)
     (void)state;
     const struct lae_objective *objective = lae_objective_find("cross_entropy");
     struct scene *scene = scene_of(0, 0);
-    objective->scores(&scene->view.shape, scene->classifier, scene->feature, scene->scores);
+    objective->scores(&scene->io.shape, scene->classifier, scene->feature, scene->scores);
     for (size_t c = 0; c < CLASSES; c++)
         assert_near((double)scene->scores[c], score(scene->classifier, scene->feature, c), 1e-5);
 }
@@ -80,9 +80,9 @@ static double slope(const struct scene *scene, float *x)
 {
     float was = *x, up = was + 1e-3F, down = was - 1e-3F;
     *x = up;
-    double above = cross_entropy(scene->classifier, scene->feature, scene->view.label);
+    double above = cross_entropy(scene->classifier, scene->feature, scene->io.label);
     *x = down;
-    double below = cross_entropy(scene->classifier, scene->feature, scene->view.label);
+    double below = cross_entropy(scene->classifier, scene->feature, scene->io.label);
     *x = was;
     return (above - below) / ((double)up - (double)down);
 }
@@ -94,7 +94,7 @@ static void loss_and_gradients_are_the_formula_s(void **state)
     for (uint32_t label = 0; label < CLASSES; label++) {
         struct scene *scene = scene_of(label, label);
         bool correct;
-        double loss = objective->loss(&scene->view, &correct);
+        double loss = objective->loss(&scene->io, &correct);
         assert_near(loss, cross_entropy(scene->classifier, scene->feature, label), 1e-5);
         for (size_t i = 0; i < SIZE; i++)
             assert_near((double)scene->gradient[i], slope(scene, &scene->classifier[i]), 2e-5);
@@ -111,7 +111,7 @@ static void the_first_of_equal_scores_counts(void **state)
         struct scene *scene = scene_of(0, label);
         bool correct = label != 0;
         memset(scene->classifier, 0, sizeof scene->classifier);
-        assert_near(objective->loss(&scene->view, &correct), log(CLASSES), 1e-12);
+        assert_near(objective->loss(&scene->io, &correct), log(CLASSES), 1e-12);
         assert_int_equal(correct, label == 0);
     }
 }
@@ -125,10 +125,10 @@ static void large_scores_overflow_nothing(void **state)
     bool correct = false;
     memset(scene->classifier, 0, sizeof scene->classifier);
     scene->classifier[CLASSES * WIDTH + 2] = 1e9F;
-    assert_near(objective->loss(&scene->view, &correct), 0.0, 0.0);
+    assert_near(objective->loss(&scene->io, &correct), 0.0, 0.0);
     assert_true(correct);
-    scene->view.label = 3;
-    assert_near(objective->loss(&scene->view, &correct), 1e9, 0.0);
+    scene->io.label = 3;
+    assert_near(objective->loss(&scene->io, &correct), 1e9, 0.0);
     assert_false(correct);
 }
 

@@ -34,12 +34,12 @@ enum lae_eval_every { LAE_EVAL_TASK, LAE_EVAL_EPOCH };
 enum lae_decode { LAE_DECODE_AUTO, LAE_DECODE_ONCE, LAE_DECODE_EACH_TIME };
 enum lae_start_from { LAE_START_ONLINE, LAE_START_OFFLINE };
 
-/* Through what an image can be seen: the modules' initial values (which, but for prefixes, leave
- * the backbone as it is), what was learned last, what was accumulated. */
-enum lae_module { LAE_INIT, LAE_ONLINE, LAE_OFFLINE, LAE_MODULES };
+/* The vectors of all modules' parameters through which an image can be seen: their initial values
+ * (which, but for prefixes, leave the backbone as it is), what was learned last, what was
+ * accumulated. */
+enum lae_view { LAE_VIEW_INIT, LAE_VIEW_ONLINE, LAE_VIEW_OFFLINE, LAE_VIEWS };
 
-enum { LAE_MAX_STRENGTHS = 32 }; /* of heads.ridge */
-#define LAE_LINEAR_HEADS 1U      /* of eval.heads: the tasks' own classifiers */
+#define LAE_LINEAR_HEADS 1U /* of eval.heads: the tasks' own classifiers */
 
 /* Texts are owned by the configuration, data.path and data.class_order too. */
 struct lae_config {
@@ -67,16 +67,9 @@ struct lae_config {
         enum lae_eval_every every;
         unsigned heads; /* LAE_LINEAR_HEADS, and 2 << n for row n of lae_head_methods() */
     } eval;
-    struct lae_head_options heads; /* but for the method, and ridge's strength */
+    struct lae_head_options heads;
     struct {
-        int features;                        /* random ones */
-        double strengths[LAE_MAX_STRENGTHS]; /* [strength_count] to choose from; 0: auto */
-        int strength_count;
-        double held_out; /* share of a task's training images by which it is chosen */
-    } ridge;
-    struct {
-        unsigned
-            modules; /* 1 << enum lae_module each: class statistics are gathered through them */
+        unsigned views; /* 1 << enum lae_view each: class statistics are gathered through them */
     } stats;
     struct {
         double every_seconds; /* state saved inside a task; 0: not by time */
@@ -105,9 +98,9 @@ lae_status lae_config_defaults(struct lae_config *config, const char *configs) L
 /* What multiplies, as compute.backend and model.precision say. */
 struct lae_arithmetic lae_config_arithmetic(const struct lae_config *config);
 
-/* The names that stats.modules and eval.heads take, by the number of their bit; NULL: there are no
- * more. */
-const char *lae_config_module_name(size_t number);
+/* The names that stats.modules (views) and eval.heads take, by the number of their bit; NULL: there
+ * are no more. */
+const char *lae_view_name(size_t number);
 const char *lae_config_head_name(size_t number);
 
 void lae_config_free(struct lae_config *config);

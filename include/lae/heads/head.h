@@ -44,11 +44,23 @@ struct lae_align_options {
     double lr;     /* > 0: of weights of mean square 1; at the start: it falls to 0 as a cosine */
 };
 
+enum { LAE_MAX_STRENGTHS = 32 };
+
+struct lae_ridge_options {
+    int features;                        /* random ones, M */
+    double strengths[LAE_MAX_STRENGTHS]; /* [strength_count] for lambda to be chosen from; 0: powers
+                                            of ten */
+    int strength_count;
+    double held_out; /* share of a task's training images by which it is chosen */
+};
+
+/* The options of all heads; the configuration's keys heads.* fill them in but for those marked. */
 struct lae_head_options {
-    const struct lae_head_method *method;
-    double shrink; /* [0, 1]: lda's a, and aligned's */
-    double lambda; /* >= 0: ridge's */
-    struct lae_align_options align;
+    const struct lae_head_method *method; /* marked */
+    double shrink;                        /* [0, 1]: lda's a, and aligned's */
+    double lambda;                        /* marked; >= 0: ridge's */
+    struct lae_align_options align;       /* draws and lr alone */
+    struct lae_ridge_options ridge;
 };
 
 struct lae_head {
@@ -97,11 +109,14 @@ void lae_head_scores(const struct lae_head *head, const float *phi, float *out);
 lae_status lae_ridge_error(const struct lae_head *head, const struct lae_stats *held_out,
                            double *error) LAE_MUST_CHECK;
 
-/* *lambda = the value of grid[count] whose head, fitted to `fitted`, has the least such error; of
- * equals the first. Values that leave a matrix that cannot be inverted are passed over. The other
- * options are taken as they are. Errors: none is left; memory. */
-lae_status lae_ridge_choose(const struct lae_head_options *options, const struct lae_stats *fitted,
+/* Whether lambda has to be chosen; else it is options->strengths[0]. */
+bool lae_ridge_chooses(const struct lae_ridge_options *options);
+
+/* *lambda = the one of options->strengths whose ridge head, fitted to `fitted`, has the least such
+ * error; of equals the first. Values that leave a matrix that cannot be inverted are passed over.
+ * Errors: none is left; memory. */
+lae_status lae_ridge_choose(const struct lae_ridge_options *options, const struct lae_stats *fitted,
                             const struct lae_stats *held_out, const struct lae_lift *lift,
-                            const double *grid, size_t count, double *lambda) LAE_MUST_CHECK;
+                            double *lambda) LAE_MUST_CHECK;
 
 #endif

@@ -1,5 +1,5 @@
 /* Gathers class statistics of a task's training images: one pass, without augmentation, the trunk
- * below the first adapted block shared by the modules. The sums are exact: the same bits at any
+ * below the first adapted block shared by the views. The sums are exact: the same bits at any
  * number of ranks and threads. */
 #ifndef LAE_LEARN_GATHERER_H
 #define LAE_LEARN_GATHERER_H
@@ -15,7 +15,7 @@ lae_status lae_gatherer_create(const struct lae_job *job, struct lae_workers *wo
 void lae_gatherer_free(struct lae_gatherer *gatherer); /* NULL is allowed */
 
 /* The images of task learned->task join `statistics`, of any plan, which do not know the task's
- * classes; of `learned` the modules alone are read. Ridge's strength is chosen, where heads.ridge
+ * classes; of `learned` the views alone are read. Ridge's strength is chosen, where heads.ridge
  * leaves a choice, by images set aside (heads.held_out), which join then, too. `progress` may be
  * NULL. [collective] Errors, the same on all ranks: features that are not finite or too large; no
  * strength will do; memory; LAE_STOPPED: a request to stop came, `statistics` are as before;

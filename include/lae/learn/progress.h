@@ -2,7 +2,7 @@
  *
  * Work is counted in forward passes of one image: an image trained with its modules costs about
  * three, one of a freeze epoch one; one that class statistics take in, or a test image, one for
- * each module that looks at it. */
+ * each view that looks at it. */
 #ifndef LAE_LEARN_PROGRESS_H
 #define LAE_LEARN_PROGRESS_H
 

@@ -1,4 +1,4 @@
-/* From an image to the scores that scorers give it: features by modules, rows by heads. */
+/* From an image to the scores that scorers give it: features by views, rows by heads. */
 #ifndef LAE_LEARN_SCORING_H
 #define LAE_LEARN_SCORING_H
 
@@ -12,9 +12,16 @@ struct lae_scoring {
     struct lae_learned learned;
     struct lae_scorers scorers;
     size_t seen;                            /* classes of tasks 0..task */
-    bool needs[LAE_MODULES];                /* whose features are asked for */
+    bool needs[LAE_VIEWS];                  /* whose features are asked for */
     struct lae_head heads[LAE_MAX_SCORERS]; /* of scorers that have a method; owned */
 };
+
+/* What a scorer's head is fitted with after `task`: the configuration's options, and the strength
+ * that was chosen for a ridge head where one had to be. align's weight and bias are to be filled in.
+ */
+struct lae_head_options lae_scoring_options(const struct lae_config *config,
+                                            const struct lae_scorer *scorer, int task,
+                                            double chosen);
 
 /* Makes the heads: rank 0 from the statistics, for all. [collective] Errors, the same on all ranks:
  * as lae_head_fit's; memory. The struct can be closed then. */
@@ -29,8 +36,8 @@ struct lae_trunk {
     bool known;
 };
 
-/* Features of image `index` of a part, not augmented, by the modules that are needed, into
- * worker->features. Those of modules in `there` (1 << enum lae_module each) are there already.
+/* Features of image `index` of a part, not augmented, by the views that are needed, into
+ * worker->features. Those of views in `there` (1 << enum lae_view each) are there already.
  * `trunk` is the image's, or NULL.
  * False where the image cannot be had, see lae_worker_load. */
 bool lae_scoring_features(const struct lae_scoring *scoring, struct lae_worker *worker,
@@ -38,7 +45,7 @@ bool lae_scoring_features(const struct lae_scoring *scoring, struct lae_worker *
                           struct lae_trunk *trunk) LAE_MUST_CHECK;
 
 /* rows [scorers.count, classes]: of each row the first `seen` are written, the scorer's scores for
- * features [LAE_MODULES, D]. Softmax for the tasks' own classifiers, and a NaN where a score is not
+ * features [LAE_VIEWS, D]. Softmax for the tasks' own classifiers, and a NaN where a score is not
  * finite; else what lae_head_scores gives. */
 void lae_scoring_rows(const struct lae_scoring *scoring, const float *features, float *rows);
 

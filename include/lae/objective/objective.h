@@ -18,7 +18,7 @@ struct lae_classifier_shape {
 };
 
 /* One image's part in a step. */
-struct lae_objective_view {
+struct lae_objective_io {
     struct lae_classifier_shape shape;
     const float *classifier;
     const float *feature; /* [D] */
@@ -38,7 +38,7 @@ struct lae_objective {
                    const float *feature, float *scores);
     /* The loss of one image, and its gradients (of this image, not divided by a batch). *correct:
      * whether its label has the highest score, of equals the first. */
-    double (*loss)(const struct lae_objective_view *view, bool *correct);
+    double (*loss)(const struct lae_objective_io *io, bool *correct);
 };
 
 /* The table, ended by a row whose name is NULL. */

@@ -68,7 +68,7 @@ struct lae_pet_module {
 };
 
 /* What a module sees of its site, for one image. N tokens, D width. */
-struct lae_pet_view {
+struct lae_pet_io {
     const struct lae_kernels *kernels;
     const float *h; /* [N, D] the site's input, LN1(x) or LN2(x) */
     size_t rows;    /* rows of the branch's output that are wanted: N, or 1 (the first prefix row)
@@ -106,11 +106,11 @@ struct lae_pet_type {
     size_t (*scratch)(const struct lae_pet_module *module);  /* floats */
     /* theta: the module's own parameters, [module->count]. */
     void (*forward)(const struct lae_pet_module *module, const float *theta,
-                    const struct lae_pet_view *view);
+                    const struct lae_pet_io *io);
     /* Writes gradient [module->count]; adds to dh [N, D] (attention site with changes_attention) or
      * [rows, D] unless dh is NULL. */
     void (*backward)(const struct lae_pet_module *module, const float *theta,
-                     const struct lae_pet_view *view, float *gradient, float *dh);
+                     const struct lae_pet_io *io, float *gradient, float *dh);
     /* Operations in products of matrices of one forward pass over `rows` rows; backward makes twice
      * as many, less input_flops where the gradient of h is not wanted. For the bench; NULL: none.
      */

@@ -59,9 +59,9 @@ struct lae_state {
 /* What was learned of tasks 0..task, from wherever it comes. Not owned. */
 struct lae_learned {
     int task;
-    const float *module[LAE_MODULES]; /* [P]; NULL: there is none. Two that are the same vector are
-                                         computed once */
-    float *const *classifiers;        /* [task + 1] each weight [n, D], then bias [n] */
+    const float *view[LAE_VIEWS]; /* [P]; NULL: there is none. Two that are the same vector are
+                                     computed once */
+    float *const *classifiers;    /* [task + 1] each weight [n, D], then bias [n] */
     const struct lae_statistics *statistics;
 };
 

@@ -7,18 +7,18 @@
 #include "lae/heads/stats.h"
 #include "lae/sweep/job.h"
 
-/* Modules are 1 << enum lae_module each. */
+/* Modules are 1 << enum lae_view each. */
 struct lae_statistics {
-    unsigned modules;     /* through which features are looked at */
+    unsigned views;       /* through which features are looked at */
     unsigned ridge;       /* of these, whose random features are, too; all or none */
     struct lae_lift lift; /* which make those; empty where there are none */
     /* Rank 0's, of all classes: */
-    struct lae_stats features[LAE_MODULES]; /* [D] */
-    struct lae_stats random[LAE_MODULES];   /* [M] */
-    double lambda[LAE_MODULES];             /* ridge's strength, chosen with the newest task */
+    struct lae_stats features[LAE_VIEWS]; /* [D] */
+    struct lae_stats random[LAE_VIEWS];   /* [M] */
+    double lambda[LAE_VIEWS];             /* ridge's strength, chosen with the newest task */
 };
 
-/* Which will be gathered, by stats.modules, eval.heads and whether there will be an offline module;
+/* Which will be gathered, by stats.modules, eval.heads and whether there will be an offline one;
  * nothing is in them. */
 struct lae_statistics lae_statistics_plan(const struct lae_config *config);
 

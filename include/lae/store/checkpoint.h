@@ -40,7 +40,7 @@ struct lae_fact {
     double number;
 };
 
-/* Class statistics through one module (see lae/heads/stats.h): group /stats/NAME. */
+/* Class statistics through one view (see lae/heads/stats.h): group /stats/NAME. */
 struct lae_class_stats {
     char *name;
     size_t classes, width; /* C, D */

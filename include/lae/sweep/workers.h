@@ -16,7 +16,7 @@ struct lae_worker {
     float *image;   /* [3, S, S] the model's input */
     float *feature; /* [D], and its gradient */
     float *d_feature;
-    float *features;   /* [LAE_MODULES, D] of one image by several modules */
+    float *features;   /* [LAE_VIEWS, D] of one image by several views */
     float *scores;     /* [LAE_MAX_SCORERS, classes] of one image; the step's logits */
     float *gradient;   /* [longest] one image's, see step.c */
     int64_t *sum;      /* [words] what its items add up to, exactly */

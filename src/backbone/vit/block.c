@@ -51,12 +51,12 @@ static struct lae_vit_attention attention_of(const struct lae_pass *pass, const 
     };
 }
 
-/* The view a module gets. `qkv` [L + N, 3D] holds keys and values, or their gradients. */
-static struct lae_pet_view view_of(const struct lae_pass *pass, const struct scene *s,
-                                   enum lae_site site, const float *h, float *out, float *qkv)
+/* The io a module gets. `qkv` [L + N, 3D] holds keys and values, or their gradients. */
+static struct lae_pet_io view_of(const struct lae_pass *pass, const struct scene *s,
+                                 enum lae_site site, const float *h, float *out, float *qkv)
 {
     size_t d = s->dims->width;
-    return (struct lae_pet_view){
+    return (struct lae_pet_io){
         .kernels = s->kernels,
         .h = h,
         .rows = s->rows,
@@ -72,10 +72,10 @@ static struct lae_pet_view view_of(const struct lae_pass *pass, const struct sce
 }
 
 static void run_module(const struct lae_pass *pass, const struct lae_pet_module *module,
-                       const struct lae_pet_view *view)
+                       const struct lae_pet_io *io)
 {
     lae_pass_turn(pass, LAE_WORK_MODULES);
-    module->type->forward(module, pass->theta + module->offset, view);
+    module->type->forward(module, pass->theta + module->offset, io);
 }
 
 /* Queries of the rows that are wanted, keys and values of all tokens. */
@@ -100,8 +100,8 @@ static void attention_site(const struct lae_pass *pass, const struct scene *s)
                            m->x, s->weights->norm1_weight, s->weights->norm1_bias, n, d,
                            s->dims->eps);
     project_qkv(pass, s);
-    struct lae_pet_view view = view_of(pass, s, LAE_SITE_ATTN, slot->h1, m->x, slot->qkv);
-    if (s->attn != NULL) run_module(pass, s->attn, &view);
+    struct lae_pet_io io = view_of(pass, s, LAE_SITE_ATTN, slot->h1, m->x, slot->qkv);
+    if (s->attn != NULL) run_module(pass, s->attn, &io);
     struct lae_vit_attention attention = attention_of(pass, s);
     lae_pass_turn(pass, LAE_WORK_ATTENTION);
     lae_vit_attention_forward(&attention, slot->qkv, slot->weights, slot->inserted_sum,
@@ -118,8 +118,8 @@ static void mlp_site(const struct lae_pass *pass, const struct scene *s)
     s->kernels->layer_norm(slot->h2, s->keep ? slot->normal2 : NULL, s->keep ? slot->rstd2 : NULL,
                            m->x, s->weights->norm2_weight, s->weights->norm2_bias, s->rows, d,
                            s->dims->eps);
-    struct lae_pet_view view = view_of(pass, s, LAE_SITE_MLP, slot->h2, m->x, NULL);
-    if (s->mlp != NULL) run_module(pass, s->mlp, &view);
+    struct lae_pet_io io = view_of(pass, s, LAE_SITE_MLP, slot->h2, m->x, NULL);
+    if (s->mlp != NULL) run_module(pass, s->mlp, &io);
     lae_frozen_forward(pass, &s->weights->fc1, slot->h2, slot->hidden);
     lae_pass_turn(pass, LAE_WORK_ACTIVATION);
     s->kernels->gelu(m->activated, slot->hidden, s->rows * s->dims->hidden);
@@ -134,11 +134,10 @@ void lae_vit_block_forward(const struct lae_pass *pass, size_t block)
 }
 
 static void run_module_backward(const struct lae_pass *pass, const struct lae_pet_module *module,
-                                const struct lae_pet_view *view, float *gradient, float *dh)
+                                const struct lae_pet_io *io, float *gradient, float *dh)
 {
     lae_pass_turn(pass, LAE_WORK_MODULES);
-    module->type->backward(module, pass->theta + module->offset, view, gradient + module->offset,
-                           dh);
+    module->type->backward(module, pass->theta + module->offset, io, gradient + module->offset, dh);
 }
 
 /* Gradient of the MLP's input, added to dh [R, D]. */
@@ -159,8 +158,8 @@ static void mlp_site_backward(const struct lae_pass *pass, const struct scene *s
     struct lae_vit_workspace *m = s->memory;
     size_t d = s->dims->width;
     memset(m->dh, 0, s->rows * d * sizeof *m->dh);
-    struct lae_pet_view view = view_of(pass, s, LAE_SITE_MLP, s->slot->h2, m->x, NULL);
-    if (s->mlp != NULL) run_module_backward(pass, s->mlp, &view, gradient, below ? m->dh : NULL);
+    struct lae_pet_io io = view_of(pass, s, LAE_SITE_MLP, s->slot->h2, m->x, NULL);
+    if (s->mlp != NULL) run_module_backward(pass, s->mlp, &io, gradient, below ? m->dh : NULL);
     if (!below) return;
     mlp_backward(pass, s, m->dh);
     lae_pass_turn(pass, LAE_WORK_NORM);
@@ -195,8 +194,8 @@ static void attention_site_backward(const struct lae_pass *pass, const struct sc
                                    s->slot->inserted_sum, m->attended, below, m->d_qkv, m->scores);
     }
     memset(m->dh, 0, n * d * sizeof *m->dh);
-    struct lae_pet_view view = view_of(pass, s, LAE_SITE_ATTN, s->slot->h1, m->x, m->d_qkv);
-    if (s->attn != NULL) run_module_backward(pass, s->attn, &view, gradient, below ? m->dh : NULL);
+    struct lae_pet_io io = view_of(pass, s, LAE_SITE_ATTN, s->slot->h1, m->x, m->d_qkv);
+    if (s->attn != NULL) run_module_backward(pass, s->attn, &io, gradient, below ? m->dh : NULL);
     if (!below) return;
     qkv_backward(pass, s, m->dh);
     memset(m->x + s->rows * d, 0, (n - s->rows) * d * sizeof *m->x);
