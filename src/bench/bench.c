@@ -291,7 +291,8 @@ static lae_status measure_all(struct session *s, struct lae_bench_result *r)
     const struct lae_backbone *backbone = s->job.backbone;
     size_t stored = 2 * backbone->table.total * sizeof(float), packed = backbone->packed;
     r->weights_mb = 1e-6 * (double)(packed > 0 ? packed : stored);
-    memory_of(s->job.dist, &r->rank_mb, &r->node_mb); /* before the large products take theirs */
+    lae_memory_of(s->job.dist, &r->rank_mb,
+                  &r->node_mb); /* before the large products take theirs */
     read_processor(r->processor, sizeof r->processor);
     r->limit_fp32 = lae_bench_limit_measure(&s->job, LAE_PRECISION_FP32);
     r->limit_bf16 = lae_bench_limit_measure(&s->job, LAE_PRECISION_BF16);

@@ -13,7 +13,7 @@ static int64_t own_kilobytes(void)
     return kilobytes;
 }
 
-void memory_of(const struct lae_dist *dist, double *rank_mb, double *node_mb)
+void lae_memory_of(const struct lae_dist *dist, double *rank_mb, double *node_mb)
 {
     int64_t all = own_kilobytes();
     lae_dist_sum(dist, &all, 1);

@@ -18,10 +18,10 @@ lae_status lae_dist_start(int *argc, char ***argv, struct lae_dist *dist)
 {
     int provided;
     const char *by;
-    int announced = start_announced(&by);
-    start_waiting();
+    int announced = lae_start_announced(&by);
+    lae_start_waiting();
     MPI_Init_thread(argc, argv, MPI_THREAD_FUNNELED, &provided);
-    start_done();
+    lae_start_done();
     lae_rounding_reset(); /* whatever the libraries that MPI loads have set */
     *dist = (struct lae_dist){.world = MPI_COMM_WORLD, .announced = announced, .announced_by = by};
     MPI_Comm_rank(dist->world, &dist->rank);
@@ -36,20 +36,20 @@ lae_status lae_dist_start(int *argc, char ***argv, struct lae_dist *dist)
     dist->host[sizeof dist->host - 1] = '\0';
     if (provided < MPI_THREAD_FUNNELED)
         return lae_failed("this MPI library has no thread support (MPI_THREAD_FUNNELED is needed)");
-    segments_forget(dist);
-    return notices_create(dist);
+    lae_segments_forget(dist);
+    return lae_notices_create(dist);
 }
 
 void lae_dist_end(struct lae_dist *dist)
 {
-    notices_free(dist);
-    segments_restore(dist);
+    lae_notices_free(dist);
+    lae_segments_restore(dist);
     if (dist->leaders != MPI_COMM_NULL) MPI_Comm_free(&dist->leaders);
     MPI_Comm_free(&dist->node);
     MPI_Finalize();
 }
 
-void broadcast_pieces(MPI_Comm comm, int root, void *data, size_t size)
+void lae_dist_broadcast_pieces(MPI_Comm comm, int root, void *data, size_t size)
 {
     unsigned char *bytes = data;
     for (size_t at = 0; at < size; at += PIECE) {
@@ -60,7 +60,7 @@ void broadcast_pieces(MPI_Comm comm, int root, void *data, size_t size)
 
 void lae_dist_broadcast(const struct lae_dist *dist, void *data, size_t size)
 {
-    broadcast_pieces(dist->world, 0, data, size);
+    lae_dist_broadcast_pieces(dist->world, 0, data, size);
 }
 
 lae_status lae_dist_agree(const struct lae_dist *dist, lae_status mine)
@@ -81,7 +81,7 @@ lae_status lae_dist_agree(const struct lae_dist *dist, lae_status mine)
         snprintf(report.host, sizeof report.host, "%s", dist->host);
         snprintf(report.message, sizeof report.message, "%s", lae_status_message(mine));
     }
-    broadcast_pieces(dist->world, lowest, &report, sizeof report);
+    lae_dist_broadcast_pieces(dist->world, lowest, &report, sizeof report);
     lae_status_free(mine);
     /* Rank 0 reads the input for all: whose input was bad needs no rank's name. */
     bool common = report.code == LAE_BAD_INPUT && lowest == 0;

@@ -29,7 +29,7 @@ static struct in6_addr mapped(struct in_addr v4)
     return address;
 }
 
-static void to_name(const struct heartbeat_socket *socket, const struct in6_addr *address,
+static void to_name(const struct lae_heartbeat_socket *socket, const struct in6_addr *address,
                     in_port_t port, union name *name, socklen_t *size)
 {
     if (socket->ipv4_only) {
@@ -50,10 +50,10 @@ static void from_name(const union name *name, struct in6_addr *address, in_port_
     *port = v4 ? name->v4.sin_port : name->v6.sin6_port;
 }
 
-struct heartbeat_socket heartbeat_open(void)
+struct lae_heartbeat_socket lae_heartbeat_open(void)
 {
     int kind = SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, both = 0;
-    struct heartbeat_socket new = {.file = socket(AF_INET6, kind, 0)};
+    struct lae_heartbeat_socket new = {.file = socket(AF_INET6, kind, 0)};
     if (new.file < 0) {
         new.ipv4_only = true;
         new.file = socket(AF_INET, kind, 0);
@@ -64,11 +64,11 @@ struct heartbeat_socket heartbeat_open(void)
     union name name;
     socklen_t size;
     to_name(&new, &anywhere, 0, &name, &size);
-    if (new.file >= 0 && bind(new.file, &name.any, size) != 0) heartbeat_close(&new);
+    if (new.file >= 0 && bind(new.file, &name.any, size) != 0) lae_heartbeat_close(&new);
     return new;
 }
 
-void heartbeat_close(struct heartbeat_socket *socket)
+void lae_heartbeat_close(struct lae_heartbeat_socket *socket)
 {
     if (socket->file >= 0) close(socket->file);
     socket->file = -1;
@@ -90,7 +90,7 @@ static bool serves(const struct ifaddrs *interface, bool ipv4_only, struct in6_a
 
 /* Loopback's addresses, or all others. */
 static void collect(const struct ifaddrs *interfaces, bool loopback, bool ipv4_only,
-                    struct heartbeat_place *place)
+                    struct lae_heartbeat_place *place)
 {
     struct in6_addr address;
     for (const struct ifaddrs *at = interfaces; at != NULL; at = at->ifa_next) {
@@ -100,9 +100,10 @@ static void collect(const struct ifaddrs *interfaces, bool loopback, bool ipv4_o
     }
 }
 
-bool heartbeat_place(const struct heartbeat_socket *socket, struct heartbeat_place *place)
+bool lae_heartbeat_place(const struct lae_heartbeat_socket *socket,
+                         struct lae_heartbeat_place *place)
 {
-    *place = (struct heartbeat_place){0};
+    *place = (struct lae_heartbeat_place){0};
     union name name = {0};
     socklen_t size = sizeof name;
     struct ifaddrs *interfaces;
@@ -118,8 +119,8 @@ bool heartbeat_place(const struct heartbeat_socket *socket, struct heartbeat_pla
     return place->addresses > 0;
 }
 
-void heartbeat_send(const struct heartbeat_socket *socket, const struct heartbeat *beat,
-                    const struct in6_addr *address, in_port_t port)
+void lae_heartbeat_send(const struct lae_heartbeat_socket *socket, const struct lae_heartbeat *beat,
+                        const struct in6_addr *address, in_port_t port)
 {
     union name name;
     socklen_t size;
@@ -128,8 +129,8 @@ void heartbeat_send(const struct heartbeat_socket *socket, const struct heartbea
     if (sendto(socket->file, beat, sizeof *beat, MSG_NOSIGNAL, &name.any, size) < 0) return;
 }
 
-bool heartbeat_receive(const struct heartbeat_socket *socket, const uint64_t token[2],
-                       struct heartbeat *beat, struct in6_addr *address, in_port_t *port)
+bool lae_heartbeat_receive(const struct lae_heartbeat_socket *socket, const uint64_t token[2],
+                           struct lae_heartbeat *beat, struct in6_addr *address, in_port_t *port)
 {
     for (int i = 0; i < 64; i++) { /* a flood must not keep the thread from its other work */
         union name name = {0};

@@ -9,38 +9,39 @@
 #define HEARTBEAT_ADDRESSES 32
 
 /* Where rank 0 listens, and the secret of this job: sent by MPI. */
-struct heartbeat_place {
+struct lae_heartbeat_place {
     uint64_t token[2];
     struct in6_addr address[HEARTBEAT_ADDRESSES]; /* IPv4 as ::ffff:a.b.c.d */
     int32_t addresses;
     in_port_t port; /* network order; 0: nowhere */
 };
 
-struct heartbeat_socket {
+struct lae_heartbeat_socket {
     int file; /* -1: none */
     bool ipv4_only;
 };
 
 /* The message: whose beat it is, and rank 0's answer to it. */
-struct heartbeat {
+struct lae_heartbeat {
     uint64_t token[2];
     int32_t node; /* the host's number */
     int32_t answer;
 };
 
 /* A socket on a port that is free; file -1 where there is no network. */
-struct heartbeat_socket heartbeat_open(void);
-void heartbeat_close(struct heartbeat_socket *socket);
+struct lae_heartbeat_socket lae_heartbeat_open(void);
+void lae_heartbeat_close(struct lae_heartbeat_socket *socket);
 
 /* This host's addresses, the socket's port and a new token. False: others cannot come here. */
-bool heartbeat_place(const struct heartbeat_socket *socket, struct heartbeat_place *place);
+bool lae_heartbeat_place(const struct lae_heartbeat_socket *socket,
+                         struct lae_heartbeat_place *place);
 
 /* A beat that is lost is not missed: there will be another. */
-void heartbeat_send(const struct heartbeat_socket *socket, const struct heartbeat *beat,
-                    const struct in6_addr *address, in_port_t port);
+void lae_heartbeat_send(const struct lae_heartbeat_socket *socket, const struct lae_heartbeat *beat,
+                        const struct in6_addr *address, in_port_t port);
 
 /* The next message of this job that has come, and from where. False: none is left. */
-bool heartbeat_receive(const struct heartbeat_socket *socket, const uint64_t token[2],
-                       struct heartbeat *beat, struct in6_addr *address, in_port_t *port);
+bool lae_heartbeat_receive(const struct lae_heartbeat_socket *socket, const uint64_t token[2],
+                           struct lae_heartbeat *beat, struct in6_addr *address, in_port_t *port);
 
 #endif

@@ -48,7 +48,7 @@ static bool start_script(char *process, char *name)
     return error == 0;
 }
 
-bool launcher_end(void)
+bool lae_launcher_end(void)
 {
     char name[LAE_LAUNCHER_NAME], process[32];
     long launcher = lae_launcher_find(name);

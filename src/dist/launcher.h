@@ -7,6 +7,6 @@
 /* Has the mpirun that started this rank asked to end the job, as an interrupt from a terminal
  * would, and, if it is still there three seconds later, to end at once. It kills this rank on the
  * way. False: nothing was done, as another kind of process started the rank. */
-bool launcher_end(void);
+bool lae_launcher_end(void);
 
 #endif

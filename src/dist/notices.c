@@ -27,7 +27,7 @@ struct lae_notices {
     bool broken;
 };
 
-lae_status notices_create(struct lae_dist *dist)
+lae_status lae_notices_create(struct lae_dist *dist)
 {
     struct lae_notices *notices = calloc(1, sizeof *notices);
     lae_status status =
@@ -57,7 +57,7 @@ static void listen(struct lae_notices *notices)
     }
 }
 
-void notices_free(struct lae_dist *dist)
+void lae_notices_free(struct lae_dist *dist)
 {
     if (dist->notices == NULL) return;
     MPI_Barrier(dist->world);

@@ -4,7 +4,7 @@
 
 #include "lae/dist/dist.h"
 
-lae_status notices_create(struct lae_dist *dist) LAE_MUST_CHECK; /* [collective] */
-void notices_free(struct lae_dist *dist);                        /* [collective] */
+lae_status lae_notices_create(struct lae_dist *dist) LAE_MUST_CHECK; /* [collective] */
+void lae_notices_free(struct lae_dist *dist);                        /* [collective] */
 
 #endif

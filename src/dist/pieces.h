@@ -8,6 +8,6 @@
 #define PIECE ((size_t)1 << 28) /* elements */
 
 /* `size` bytes of `root` to all of `comm`. */
-void broadcast_pieces(MPI_Comm comm, int root, void *data, size_t size);
+void lae_dist_broadcast_pieces(MPI_Comm comm, int root, void *data, size_t size);
 
 #endif

@@ -57,7 +57,7 @@ static void find_mapped(struct lae_segments *segments, size_t most)
     if (maps != NULL) fclose(maps);
 }
 
-void segments_forget(struct lae_dist *dist)
+void lae_segments_forget(struct lae_dist *dist)
 {
     dist->segments = NULL;
     if (dist->node_size == 1) return;
@@ -72,7 +72,7 @@ void segments_forget(struct lae_dist *dist)
     dist->segments = segments;
 }
 
-void segments_restore(struct lae_dist *dist)
+void lae_segments_restore(struct lae_dist *dist)
 {
     if (dist->node_size == 1) return;
     for (size_t i = 0; dist->segments != NULL && i < dist->segments->count; i++) {

@@ -6,9 +6,9 @@
 
 /* Takes the segments' names out of the file system, now that every rank of the node has mapped them:
  * the memory goes with the last process, also when that is killed. [collective] */
-void segments_forget(struct lae_dist *dist);
+void lae_segments_forget(struct lae_dist *dist);
 
 /* Gives them back their names, empty, for MPI_Finalize to remove. [collective] */
-void segments_restore(struct lae_dist *dist);
+void lae_segments_restore(struct lae_dist *dist);
 
 #endif

@@ -54,7 +54,7 @@ void lae_shared_publish(const struct lae_dist *dist, struct lae_shared *shared)
 {
     MPI_Win_fence(0, shared->window);
     if (dist->leaders != MPI_COMM_NULL)
-        broadcast_pieces(dist->leaders, 0, shared->data, shared->size);
+        lae_dist_broadcast_pieces(dist->leaders, 0, shared->data, shared->size);
     MPI_Win_fence(0, shared->window);
 }
 

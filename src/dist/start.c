@@ -34,13 +34,13 @@ static void give_up(int number)
     _exit(LAE_FAILED);
 }
 
-void start_waiting(void)
+void lae_start_waiting(void)
 {
     signal(SIGALRM, give_up);
     alarm(PATIENCE);
 }
 
-void start_done(void)
+void lae_start_done(void)
 {
     alarm(0);
     signal(SIGALRM, SIG_DFL);
@@ -54,7 +54,7 @@ static void name_library(char name[MPI_MAX_LIBRARY_VERSION_STRING])
     name[strcspn(name, ",\n")] = '\0';
 }
 
-int start_announced(const char **by)
+int lae_start_announced(const char **by)
 {
     /* Open MPI's (of another version, perhaps), MPICH's and Intel's, MVAPICH2's, SLURM's srun,
      * jsrun, Flux. Where Open MPI's own has started one, its word counts. */

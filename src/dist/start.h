@@ -6,11 +6,11 @@
 
 /* How many ranks a launcher says that it has started, and the variable that says so; 0: none does.
  * To be asked before MPI begins, which may set such variables. */
-int start_announced(const char **by);
+int lae_start_announced(const char **by);
 
 /* MPI_Init waits for all ranks, for ever where one has ended with 0 or hangs on its way. In between
  * these two the wait is bounded: the program ends with a message. */
-void start_waiting(void);
-void start_done(void);
+void lae_start_waiting(void);
+void lae_start_done(void);
 
 #endif

@@ -56,8 +56,8 @@ struct lae_watchdog {
 
     char (*hosts)[LAE_HOST_TEXT]; /* [nodes] at leaders, else NULL */
     struct silence *of_host;      /* [nodes] at rank 0, else NULL */
-    struct heartbeat_socket socket;
-    struct heartbeat_place place;
+    struct lae_heartbeat_socket socket;
+    struct lae_heartbeat_place place;
     struct in6_addr answers_from; /* that address of rank 0's */
     bool answered;
 
@@ -131,7 +131,7 @@ static _Noreturn void end(const struct lae_watchdog *dog, const char *text)
 {
     if (text != NULL) write_screen(dog, "lae_mpi: ", text);
     struct timespec pause = {.tv_sec = LAUNCHER_SECONDS};
-    bool wait = dog->node_rank > 1 || launcher_end();
+    bool wait = dog->node_rank > 1 || lae_launcher_end();
     alarm(LAUNCHER_SECONDS + 2); /* the end, too, should the log's file system hang */
     if (text != NULL) write_log(dog, "lae_mpi: ", text);
     if (wait) nanosleep(&pause, NULL);
@@ -202,12 +202,12 @@ static void watch_pulse(struct lae_watchdog *dog, double passed)
 /* To where answers come from; to all of rank 0's addresses while none do. */
 static void send_beat(const struct lae_watchdog *dog)
 {
-    struct heartbeat beat = {.node = dog->node};
+    struct lae_heartbeat beat = {.node = dog->node};
     memcpy(beat.token, dog->place.token, sizeof beat.token);
     bool settled = dog->answered && dog->of_root.seconds <= dog->limit / WORRY;
-    if (settled) heartbeat_send(&dog->socket, &beat, &dog->answers_from, dog->place.port);
+    if (settled) lae_heartbeat_send(&dog->socket, &beat, &dog->answers_from, dog->place.port);
     for (int i = 0; !settled && i < dog->place.addresses; i++)
-        heartbeat_send(&dog->socket, &beat, &dog->place.address[i], dog->place.port);
+        lae_heartbeat_send(&dog->socket, &beat, &dog->place.address[i], dog->place.port);
 }
 
 static void beat(struct lae_watchdog *dog)
@@ -221,10 +221,10 @@ static void beat(struct lae_watchdog *dog)
 /* Takes in what came. */
 static void hear(struct lae_watchdog *dog)
 {
-    struct heartbeat beat;
+    struct lae_heartbeat beat;
     struct in6_addr from;
     in_port_t port;
-    while (heartbeat_receive(&dog->socket, dog->place.token, &beat, &from, &port)) {
+    while (lae_heartbeat_receive(&dog->socket, dog->place.token, &beat, &from, &port)) {
         if (dog->rank != 0 && beat.answer) {
             dog->answered = true;
             dog->answers_from = from;
@@ -234,7 +234,7 @@ static void hear(struct lae_watchdog *dog)
                 say(dog, "", "host %s is heard again", dog->hosts[beat.node]);
             dog->of_host[beat.node] = (struct silence){.worked = true};
             beat.answer = 1;
-            heartbeat_send(&dog->socket, &beat, &from, port);
+            lae_heartbeat_send(&dog->socket, &beat, &from, port);
         }
     }
 }
@@ -292,7 +292,7 @@ static void destroy(struct lae_watchdog *dog)
     if (dog->stop[1] >= 0) close(dog->stop[1]);
     if (dog->running) pthread_join(dog->thread, NULL);
     if (dog->stop[0] >= 0) close(dog->stop[0]);
-    heartbeat_close(&dog->socket);
+    lae_heartbeat_close(&dog->socket);
     lae_shared_free(&dog->memory);
     free(dog->of_host);
     free(dog->hosts);
@@ -327,8 +327,8 @@ static lae_status allocate(const struct lae_dist *dist, double seconds, const st
 /* Where rank 0 listens, the hosts' names, and a pulse of 0. [collective] */
 static void introduce(const struct lae_dist *dist, struct lae_watchdog *dog)
 {
-    if (dog->leader) dog->socket = heartbeat_open();
-    if (dog->rank == 0 && !heartbeat_place(&dog->socket, &dog->place)) dog->place.port = 0;
+    if (dog->leader) dog->socket = lae_heartbeat_open();
+    if (dog->rank == 0 && !lae_heartbeat_place(&dog->socket, &dog->place)) dog->place.port = 0;
     lae_dist_broadcast(dist, &dog->place, sizeof dog->place);
     dog->pulse = dog->memory.data;
     if (dog->leader) {

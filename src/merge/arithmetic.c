@@ -7,15 +7,15 @@ lae_status lae_merge_arithmetic_task(const struct lae_merge_options *options,
                                      const struct lae_merge_vectors *vectors, int task,
                                      struct lae_merge_stats *stats)
 {
-    struct changes changes;
+    struct lae_changes changes;
     lae_merge_measure(options, vectors, stats);
-    lae_status status = changes_create(options, vectors, task, &changes);
+    lae_status status = lae_changes_create(options, vectors, task, &changes);
     if (status == NULL) {
-        changes_note_conflicts(&changes, vectors->table, stats);
+        lae_changes_note_conflicts(&changes, vectors->table, stats);
         for (size_t i = 0; i < changes.count; i++)
-            changes_apply(&changes, options, vectors, i, (float)changes_sum(&changes, i));
+            lae_changes_apply(&changes, options, vectors, i, (float)lae_changes_sum(&changes, i));
         lae_merge_measure_result(options, vectors, stats);
     }
-    changes_free(&changes);
+    lae_changes_free(&changes);
     return status;
 }

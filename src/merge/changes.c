@@ -11,16 +11,17 @@ static const float *theta(const struct lae_merge_vectors *vectors, int task, int
     return k == task ? vectors->online : vectors->history[k];
 }
 
-static void subtract(struct change *change, const float *to, const float *from, size_t count)
+static void subtract(struct lae_change *change, const float *to, const float *from, size_t count)
 {
     for (size_t i = 0; i < count; i++)
         change->v[i] = to[i] - from[i];
 }
 
 static void take_pair(const struct lae_merge_options *options,
-                      const struct lae_merge_vectors *vectors, int task, struct changes *changes)
+                      const struct lae_merge_vectors *vectors, int task,
+                      struct lae_changes *changes)
 {
-    struct change *offline = &changes->items[0], *online = &changes->items[1];
+    struct lae_change *offline = &changes->items[0], *online = &changes->items[1];
     subtract(offline, vectors->offline, changes->base, changes->count);
     subtract(online, vectors->online, changes->base, changes->count);
     offline->accumulated = true;
@@ -30,12 +31,13 @@ static void take_pair(const struct lae_merge_options *options,
 }
 
 static void take_tasks(const struct lae_merge_options *options,
-                       const struct lae_merge_vectors *vectors, int task, struct changes *changes)
+                       const struct lae_merge_vectors *vectors, int task,
+                       struct lae_changes *changes)
 {
     bool stepwise = options->base == LAE_BASE_PREVIOUS;
     int first = task + 1 - (int)changes->n;
     for (int k = first; k <= task; k++) {
-        struct change *change = &changes->items[k - first];
+        struct lae_change *change = &changes->items[k - first];
         const float *from = stepwise && k > 0 ? theta(vectors, task, k - 1) : changes->base;
         subtract(change, theta(vectors, task, k), from, changes->count);
         change->task = k;
@@ -49,16 +51,16 @@ static size_t number_of(const struct lae_merge_options *options, int task)
     return options->base == LAE_BASE_FIRST ? (size_t)task : (size_t)task + 1;
 }
 
-lae_status changes_create(const struct lae_merge_options *options,
-                          const struct lae_merge_vectors *vectors, int task,
-                          struct changes *changes)
+lae_status lae_changes_create(const struct lae_merge_options *options,
+                              const struct lae_merge_vectors *vectors, int task,
+                              struct lae_changes *changes)
 {
     size_t n = number_of(options, task), count = vectors->table->total;
-    *changes = (struct changes){.n = n,
-                                .count = count,
-                                .base = lae_merge_base(options, vectors),
-                                .items = calloc(n, sizeof *changes->items),
-                                .memory = lae_aligned_calloc(n * count, sizeof(float))};
+    *changes = (struct lae_changes){.n = n,
+                                    .count = count,
+                                    .base = lae_merge_base(options, vectors),
+                                    .items = calloc(n, sizeof *changes->items),
+                                    .memory = lae_aligned_calloc(n * count, sizeof(float))};
     if (changes->items == NULL || changes->memory == NULL)
         return lae_out_of_memory((double)n * (double)count * sizeof(float), "a merge");
     for (size_t i = 0; i < n; i++)
@@ -70,14 +72,14 @@ lae_status changes_create(const struct lae_merge_options *options,
     return NULL;
 }
 
-void changes_free(struct changes *changes)
+void lae_changes_free(struct lae_changes *changes)
 {
     free(changes->items);
     free(changes->memory);
-    *changes = (struct changes){0};
+    *changes = (struct lae_changes){0};
 }
 
-double changes_sum(const struct changes *changes, size_t entry)
+double lae_changes_sum(const struct lae_changes *changes, size_t entry)
 {
     double sum = changes->items[0].weight * (double)changes->items[0].v[entry];
     for (size_t i = 1; i < changes->n; i++)
@@ -85,7 +87,7 @@ double changes_sum(const struct changes *changes, size_t entry)
     return sum;
 }
 
-double changes_weight(const struct changes *changes)
+double lae_changes_weight(const struct lae_changes *changes)
 {
     double sum = 0.0;
     for (size_t i = 0; i < changes->n; i++)
@@ -93,8 +95,8 @@ double changes_weight(const struct changes *changes)
     return sum;
 }
 
-void changes_note_kept(const struct changes *changes, size_t which, double share,
-                       struct lae_merge_stats *stats)
+void lae_changes_note_kept(const struct lae_changes *changes, size_t which, double share,
+                           struct lae_merge_stats *stats)
 {
     size_t newest = changes->n - 1;
     if (which == 0) stats->kept_offline = newest == 0 ? 1.0 : 0.0;
@@ -104,7 +106,7 @@ void changes_note_kept(const struct changes *changes, size_t which, double share
         stats->kept_offline += share / (double)newest;
 }
 
-static bool is_contested(const struct changes *changes, size_t entry)
+static bool is_contested(const struct lae_changes *changes, size_t entry)
 {
     bool above = false, below = false;
     for (size_t i = 0; i < changes->n; i++) {
@@ -114,8 +116,8 @@ static bool is_contested(const struct changes *changes, size_t entry)
     return above && below;
 }
 
-void changes_note_conflicts(const struct changes *changes, const struct lae_table *table,
-                            struct lae_merge_stats *stats)
+void lae_changes_note_conflicts(const struct lae_changes *changes, const struct lae_table *table,
+                                struct lae_merge_stats *stats)
 {
     for (size_t t = 0; t < table->count; t++) {
         const struct lae_param *tensor = &table->items[t];
@@ -126,8 +128,8 @@ void changes_note_conflicts(const struct changes *changes, const struct lae_tabl
     }
 }
 
-void changes_apply(const struct changes *changes, const struct lae_merge_options *options,
-                   const struct lae_merge_vectors *vectors, size_t entry, float merged)
+void lae_changes_apply(const struct lae_changes *changes, const struct lae_merge_options *options,
+                       const struct lae_merge_vectors *vectors, size_t entry, float merged)
 {
     vectors->offline[entry] =
         (float)((double)changes->base[entry] + options->scale * (double)merged);

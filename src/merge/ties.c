@@ -75,7 +75,7 @@ static size_t trim(float *v, size_t count, uint32_t smallest)
 }
 
 static void trim_all(const struct lae_merge_options *options, const struct lae_table *table,
-                     const struct changes *changes, struct lae_merge_stats *stats)
+                     const struct lae_changes *changes, struct lae_merge_stats *stats)
 {
     bool global = options->scope == LAE_SCOPE_GLOBAL;
     for (size_t i = 0; i < changes->n; i++) {
@@ -85,30 +85,30 @@ static void trim_all(const struct lae_merge_options *options, const struct lae_t
             size_t offset = table->items[t].offset, count = table->items[t].count;
             if (!global) smallest = threshold(v + offset, count, options->density);
             size_t kept = trim(v + offset, count, smallest);
-            changes_note_kept(changes, i, lae_merge_share(kept, count), &stats[t]);
+            lae_changes_note_kept(changes, i, lae_merge_share(kept, count), &stats[t]);
         }
     }
 }
 
 /* The sign of the sum of all gammas of the whole vector: it breaks an entry's tie of votes. */
-static int majority_of(const struct changes *changes)
+static int majority_of(const struct lae_changes *changes)
 {
     int64_t sum = 0;
     for (size_t i = 0; i < changes->count; i++)
-        sum += sign(changes_sum(changes, i));
+        sum += sign(lae_changes_sum(changes, i));
     return (sum > 0) - (sum < 0);
 }
 
-static double merge_entry(const struct changes *changes, enum lae_merge_reduce reduce, int majority,
-                          size_t entry)
+static double merge_entry(const struct lae_changes *changes, enum lae_merge_reduce reduce,
+                          int majority, size_t entry)
 {
-    double sum = changes_sum(changes, entry);
+    double sum = lae_changes_sum(changes, entry);
     if (isnan(sum)) return sum;
     int gamma = sum == 0.0 ? majority : sign(sum);
     double total = 0.0, weight = 0.0;
     float largest = 0.0F;
     for (size_t i = 0; i < changes->n; i++) {
-        const struct change *change = &changes->items[i];
+        const struct lae_change *change = &changes->items[i];
         float v = change->v[entry];
         if (v == 0.0F || sign((double)v) != gamma) continue;
         total += change->weight * (double)v;
@@ -124,19 +124,19 @@ lae_status lae_merge_ties_task(const struct lae_merge_options *options,
                                const struct lae_merge_vectors *vectors, int task,
                                struct lae_merge_stats *stats)
 {
-    struct changes changes;
+    struct lae_changes changes;
     lae_merge_measure(options, vectors, stats);
-    lae_status status = changes_create(options, vectors, task, &changes);
+    lae_status status = lae_changes_create(options, vectors, task, &changes);
     if (status == NULL) {
         trim_all(options, vectors->table, &changes, stats);
-        changes_note_conflicts(&changes, vectors->table, stats);
+        lae_changes_note_conflicts(&changes, vectors->table, stats);
         int majority = majority_of(&changes);
         for (size_t i = 0; i < changes.count; i++) {
             double merged = merge_entry(&changes, options->reduce, majority, i);
-            changes_apply(&changes, options, vectors, i, (float)merged);
+            lae_changes_apply(&changes, options, vectors, i, (float)merged);
         }
         lae_merge_measure_result(options, vectors, stats);
     }
-    changes_free(&changes);
+    lae_changes_free(&changes);
     return status;
 }

@@ -3,13 +3,13 @@
 
 #include <stdlib.h>
 
-struct onednn_layout {
+struct lae_onednn_layout {
     dnnl_memory_desc_t description;
 };
 
 /* The layout takes what was described, if that went well. */
 static dnnl_status_t keep(dnnl_status_t status, const dnnl_memory_desc_t *description,
-                          struct onednn_layout **layout)
+                          struct lae_onednn_layout **layout)
 {
     *layout = NULL;
     if (status != dnnl_success) return status;
@@ -19,8 +19,9 @@ static dnnl_status_t keep(dnnl_status_t status, const dnnl_memory_desc_t *descri
     return dnnl_success;
 }
 
-dnnl_status_t onednn_layout_strided(dnnl_data_type_t type, size_t rows, size_t cols, size_t across,
-                                    size_t along, struct onednn_layout **layout)
+dnnl_status_t lae_onednn_layout_strided(dnnl_data_type_t type, size_t rows, size_t cols,
+                                        size_t across, size_t along,
+                                        struct lae_onednn_layout **layout)
 {
     const dnnl_dims_t dims = {(dnnl_dim_t)rows, (dnnl_dim_t)cols};
     const dnnl_dims_t strides = {(dnnl_dim_t)across, (dnnl_dim_t)along};
@@ -29,8 +30,8 @@ dnnl_status_t onednn_layout_strided(dnnl_data_type_t type, size_t rows, size_t c
     return keep(status, &description, layout);
 }
 
-dnnl_status_t onednn_layout_any(dnnl_data_type_t type, size_t rows, size_t cols,
-                                struct onednn_layout **layout)
+dnnl_status_t lae_onednn_layout_any(dnnl_data_type_t type, size_t rows, size_t cols,
+                                    struct lae_onednn_layout **layout)
 {
     const dnnl_dims_t dims = {(dnnl_dim_t)rows, (dnnl_dim_t)cols};
     dnnl_memory_desc_t description;
@@ -39,32 +40,34 @@ dnnl_status_t onednn_layout_any(dnnl_data_type_t type, size_t rows, size_t cols,
     return keep(status, &description, layout);
 }
 
-void onednn_layout_free(struct onednn_layout *layout)
+void lae_onednn_layout_free(struct lae_onednn_layout *layout)
 {
     free(layout);
 }
 
-size_t onednn_layout_size(const struct onednn_layout *layout)
+size_t lae_onednn_layout_size(const struct lae_onednn_layout *layout)
 {
     return dnnl_memory_desc_get_size(&layout->description);
 }
 
-dnnl_status_t onednn_memory_create(const struct onednn_layout *layout, dnnl_engine_t engine,
-                                   void *data, dnnl_memory_t *memory)
+dnnl_status_t lae_onednn_memory_create(const struct lae_onednn_layout *layout, dnnl_engine_t engine,
+                                       void *data, dnnl_memory_t *memory)
 {
     return dnnl_memory_create(memory, &layout->description, engine, data);
 }
 
 /* The layouts that the primitive has chosen. */
-static dnnl_status_t take_choice(const_dnnl_primitive_desc_t choice, struct onednn_matmul *operands)
+static dnnl_status_t take_choice(const_dnnl_primitive_desc_t choice,
+                                 struct lae_onednn_matmul *operands)
 {
     operands->w->description = *dnnl_primitive_desc_query_md(choice, dnnl_query_weights_md, 0);
     return keep(dnnl_success, dnnl_primitive_desc_query_md(choice, dnnl_query_scratchpad_md, 0),
                 &operands->scratchpad);
 }
 
-dnnl_status_t onednn_matmul_create(struct onednn_matmul *operands, dnnl_engine_t engine,
-                                   dnnl_primitive_attr_t attributes, dnnl_primitive_t *primitive)
+dnnl_status_t lae_onednn_matmul_create(struct lae_onednn_matmul *operands, dnnl_engine_t engine,
+                                       dnnl_primitive_attr_t attributes,
+                                       dnnl_primitive_t *primitive)
 {
     dnnl_matmul_desc_t operation;
     dnnl_primitive_desc_t choice;
@@ -80,9 +83,9 @@ dnnl_status_t onednn_matmul_create(struct onednn_matmul *operands, dnnl_engine_t
     return status;
 }
 
-dnnl_status_t onednn_reorder_create(const struct onednn_layout *from,
-                                    const struct onednn_layout *to, dnnl_engine_t engine,
-                                    dnnl_primitive_t *primitive)
+dnnl_status_t lae_onednn_reorder_create(const struct lae_onednn_layout *from,
+                                        const struct lae_onednn_layout *to, dnnl_engine_t engine,
+                                        dnnl_primitive_t *primitive)
 {
     dnnl_primitive_desc_t choice;
     dnnl_status_t status = dnnl_reorder_primitive_desc_create(&choice, &from->description, engine,
@@ -93,7 +96,7 @@ dnnl_status_t onednn_reorder_create(const struct onednn_layout *from,
     return status;
 }
 
-dnnl_status_t onednn_append_sum(dnnl_post_ops_t after)
+dnnl_status_t lae_onednn_append_sum(dnnl_post_ops_t after)
 {
     return dnnl_post_ops_append_sum(after, 1.0F);
 }

@@ -56,7 +56,7 @@ lae_status lae_products_create(struct lae_arithmetic arithmetic, struct lae_prod
 void lae_products_free(struct lae_products *products)
 {
     for (int i = 0; products != NULL && i < products->count; i++)
-        onednn_product_free(products->items[i].onednn);
+        lae_onednn_product_free(products->items[i].onednn);
     free(products);
 }
 
@@ -82,7 +82,7 @@ lae_status lae_products_add(struct lae_products *products, const struct lae_prod
     struct product *product = &products->items[products->count];
     *product = (struct product){.shape = *shape};
     if (lae_arithmetic_uses_onednn(products->arithmetic))
-        LAE_TRY(onednn_product_create(products->arithmetic.precision, shape, &product->onednn));
+        LAE_TRY(lae_onednn_product_create(products->arithmetic.precision, shape, &product->onednn));
     products->count++;
     return NULL;
 }
@@ -103,7 +103,7 @@ lae_status lae_products_add_pair(struct lae_products *products, const struct lae
     struct product *product = &products->items[products->count];
     *product = (struct product){.of_pair = true, .pair = *shape};
     if (products->arithmetic.precision == LAE_PRECISION_BF16)
-        LAE_TRY(onednn_pair_create(shape, &product->onednn));
+        LAE_TRY(lae_onednn_pair_create(shape, &product->onednn));
     products->count++;
     return NULL;
 }
@@ -111,14 +111,14 @@ lae_status lae_products_add_pair(struct lae_products *products, const struct lae
 size_t lae_product_packed(const struct lae_products *products, int which)
 {
     const struct onednn_product *onednn = products->items[which].onednn;
-    size_t size = onednn == NULL ? 0 : onednn_product_packed(onednn);
+    size_t size = onednn == NULL ? 0 : lae_onednn_product_packed(onednn);
     return (size + LAE_ALIGNMENT - 1) / LAE_ALIGNMENT * LAE_ALIGNMENT;
 }
 
 lae_status lae_product_pack(const struct lae_products *products, int which, const float *w,
                             void *packed)
 {
-    return onednn_product_pack(products->items[which].onednn, w, packed);
+    return lae_onednn_product_pack(products->items[which].onednn, w, packed);
 }
 
 lae_status lae_runner_create(const struct lae_products *products, struct lae_runner **out)
@@ -130,8 +130,9 @@ lae_status lae_runner_create(const struct lae_products *products, struct lae_run
     for (int i = 0; i < products->count; i++) {
         const struct onednn_product *onednn = products->items[i].onednn;
         if (onednn == NULL) continue;
-        LAE_TRY(onednn_runner_create(onednn, &runner->items[i]));
-        if (onednn_product_scratch(onednn) > scratch) scratch = onednn_product_scratch(onednn);
+        LAE_TRY(lae_onednn_runner_create(onednn, &runner->items[i]));
+        if (lae_onednn_product_scratch(onednn) > scratch)
+            scratch = lae_onednn_product_scratch(onednn);
     }
     runner->scratch = lae_aligned_calloc(scratch, 1);
     if (runner->scratch == NULL) return lae_out_of_memory(scratch, "a thread's products");
@@ -142,7 +143,7 @@ void lae_runner_free(struct lae_runner *runner)
 {
     if (runner == NULL) return;
     for (int i = 0; i < runner->products->count; i++)
-        onednn_runner_free(runner->items[i]);
+        lae_onednn_runner_free(runner->items[i]);
     free(runner->scratch);
     free(runner);
 }
@@ -165,7 +166,7 @@ void lae_product_run(struct lae_runner *runner, int which, const void *w, const 
                      const float *x, float *y)
 {
     if (runner->items[which] != NULL)
-        onednn_run(runner->items[which], w, b, x, y, runner->scratch);
+        lae_onednn_run(runner->items[which], w, b, x, y, runner->scratch);
     else
         run_blas(&runner->products->items[which].shape, w, b, x, y);
 }
@@ -173,13 +174,13 @@ void lae_product_run(struct lae_runner *runner, int which, const void *w, const 
 void lae_pair_run(struct lae_runner *runner, int which, const float *a, const float *b, float *c)
 {
     if (runner->items[which] != NULL) {
-        onednn_run(runner->items[which], b, NULL, a, c, runner->scratch);
+        lae_onednn_run(runner->items[which], b, NULL, a, c, runner->scratch);
         return;
     }
     const struct lae_pair_shape *shape = &runner->products->items[which].pair;
     /* oneDNN's is the quicker one where a side is as short as a head. */
     lae_gemm_function *gemm =
-        lae_arithmetic_uses_onednn(runner->products->arithmetic) ? onednn_gemm : lae_gemm;
+        lae_arithmetic_uses_onednn(runner->products->arithmetic) ? lae_onednn_gemm : lae_gemm;
     gemm(shape->transpose_a, shape->transpose_b, shape->m, shape->n, shape->k, 1.0F, a, shape->lda,
          b, shape->ldb, 0.0F, c, shape->ldc);
 }

@@ -34,7 +34,7 @@ struct onednn_product {
     const struct lae_kernels *kernels;
     dnnl_engine_t engine;
     dnnl_primitive_t primitive;
-    struct onednn_matmul layouts;
+    struct lae_onednn_matmul layouts;
 };
 
 enum { ARGUMENT_X, ARGUMENT_W, ARGUMENT_Y, ARGUMENT_SCRATCHPAD, ARGUMENT_B, ARGUMENTS };
@@ -67,9 +67,9 @@ const char *lae_onednn_version(char *text, size_t size)
     return text;
 }
 
-void onednn_gemm(bool transpose_a, bool transpose_b, size_t m, size_t n, size_t k, float alpha,
-                 const float *a, size_t lda, const float *b, size_t ldb, float beta, float *c,
-                 size_t ldc)
+void lae_onednn_gemm(bool transpose_a, bool transpose_b, size_t m, size_t n, size_t k, float alpha,
+                     const float *a, size_t lda, const float *b, size_t ldb, float beta, float *c,
+                     size_t ldc)
 {
     if (m == 0 || n == 0) return;
     dnnl_status_t status = dnnl_sgemm(
@@ -92,37 +92,39 @@ static lae_status failed(const char *what, dnnl_status_t status)
     } while (0)
 
 /* The weights [in, out] as stored: their transpose, or themselves. */
-static dnnl_status_t stored(const struct lae_product_shape *shape, struct onednn_layout **layout)
+static dnnl_status_t stored(const struct lae_product_shape *shape,
+                            struct lae_onednn_layout **layout)
 {
     size_t across = shape->back ? shape->out : 1, along = shape->back ? 1 : shape->in;
-    return onednn_layout_strided(dnnl_f32, shape->in, shape->out, across, along, layout);
+    return lae_onednn_layout_strided(dnnl_f32, shape->in, shape->out, across, along, layout);
 }
 
 static lae_status describe(struct onednn_product *product)
 {
     const struct lae_product_shape *shape = &product->shape;
-    struct onednn_matmul *layouts = &product->layouts;
+    struct lae_onednn_matmul *layouts = &product->layouts;
     if (product->rounds) product->first = (struct operand){shape->rows, shape->in, shape->ldx};
-    DNNL_TRY(onednn_layout_strided(product->type, shape->rows, shape->in,
-                                   product->rounds ? shape->in : shape->ldx, 1, &layouts->x),
+    DNNL_TRY(lae_onednn_layout_strided(product->type, shape->rows, shape->in,
+                                       product->rounds ? shape->in : shape->ldx, 1, &layouts->x),
              "describe an input");
-    DNNL_TRY(onednn_layout_any(product->type, shape->in, shape->out, &layouts->w),
+    DNNL_TRY(lae_onednn_layout_any(product->type, shape->in, shape->out, &layouts->w),
              "describe weights");
     if (shape->bias)
-        DNNL_TRY(onednn_layout_strided(dnnl_f32, 1, shape->out, shape->out, 1, &layouts->b),
+        DNNL_TRY(lae_onednn_layout_strided(dnnl_f32, 1, shape->out, shape->out, 1, &layouts->b),
                  "describe a bias");
-    DNNL_TRY(onednn_layout_strided(dnnl_f32, shape->rows, shape->out, shape->ldy, 1, &layouts->y),
-             "describe a result");
+    DNNL_TRY(
+        lae_onednn_layout_strided(dnnl_f32, shape->rows, shape->out, shape->ldy, 1, &layouts->y),
+        "describe a result");
     return NULL;
 }
 
 /* op of a matrix [rows, cols] in dense rows. */
 static dnnl_status_t dense(dnnl_data_type_t type, const struct operand *matrix, bool transpose,
-                           struct onednn_layout **layout)
+                           struct lae_onednn_layout **layout)
 {
     size_t rows = matrix->rows, cols = matrix->cols;
-    if (transpose) return onednn_layout_strided(type, cols, rows, 1, cols, layout);
-    return onednn_layout_strided(type, rows, cols, cols, 1, layout);
+    if (transpose) return lae_onednn_layout_strided(type, cols, rows, 1, cols, layout);
+    return lae_onednn_layout_strided(type, rows, cols, cols, 1, layout);
 }
 
 static lae_status describe_pair(const struct lae_pair_shape *shape, struct onednn_product *product)
@@ -131,14 +133,14 @@ static lae_status describe_pair(const struct lae_pair_shape *shape, struct onedn
     const struct operand turned_a = {shape->k, shape->m, shape->lda};
     const struct operand plain_b = {shape->k, shape->n, shape->ldb};
     const struct operand turned_b = {shape->n, shape->k, shape->ldb};
-    struct onednn_matmul *layouts = &product->layouts;
+    struct lae_onednn_matmul *layouts = &product->layouts;
     product->first = shape->transpose_a ? turned_a : plain_a;
     product->second = shape->transpose_b ? turned_b : plain_b;
     DNNL_TRY(dense(product->type, &product->first, shape->transpose_a, &layouts->x),
              "describe an input");
     DNNL_TRY(dense(product->type, &product->second, shape->transpose_b, &layouts->w),
              "describe an input");
-    DNNL_TRY(onednn_layout_strided(dnnl_f32, shape->m, shape->n, shape->ldc, 1, &layouts->y),
+    DNNL_TRY(lae_onednn_layout_strided(dnnl_f32, shape->m, shape->n, shape->ldc, 1, &layouts->y),
              "describe a result");
     return NULL;
 }
@@ -152,7 +154,7 @@ static dnnl_status_t set_attributes(const struct lae_product_shape *shape,
     dnnl_post_ops_t after;
     status = dnnl_post_ops_create(&after);
     if (status != dnnl_success) return status;
-    status = onednn_append_sum(after);
+    status = lae_onednn_append_sum(after);
     if (status == dnnl_success) status = dnnl_primitive_attr_set_post_ops(attributes, after);
     dnnl_post_ops_destroy(after);
     return status;
@@ -161,9 +163,9 @@ static dnnl_status_t set_attributes(const struct lae_product_shape *shape,
 static lae_status build(struct onednn_product *product, dnnl_primitive_attr_t attributes)
 {
     DNNL_TRY(set_attributes(&product->shape, attributes), "set up a product");
-    DNNL_TRY(
-        onednn_matmul_create(&product->layouts, product->engine, attributes, &product->primitive),
-        "make a product of this shape");
+    DNNL_TRY(lae_onednn_matmul_create(&product->layouts, product->engine, attributes,
+                                      &product->primitive),
+             "make a product of this shape");
     return NULL;
 }
 
@@ -187,13 +189,14 @@ static lae_status finish(lae_status status, dnnl_primitive_attr_t attributes,
     if (status == NULL) status = build(*product, attributes);
     dnnl_primitive_attr_destroy(attributes);
     if (status == NULL) return NULL;
-    onednn_product_free(*product);
+    lae_onednn_product_free(*product);
     *product = NULL;
     return status;
 }
 
-lae_status onednn_product_create(enum lae_precision precision,
-                                 const struct lae_product_shape *shape, struct onednn_product **out)
+lae_status lae_onednn_product_create(enum lae_precision precision,
+                                     const struct lae_product_shape *shape,
+                                     struct onednn_product **out)
 {
     dnnl_primitive_attr_t attributes;
     lae_status status = begin(precision == LAE_PRECISION_BF16, out, &attributes);
@@ -204,7 +207,7 @@ lae_status onednn_product_create(enum lae_precision precision,
     return finish(status, attributes, out);
 }
 
-lae_status onednn_pair_create(const struct lae_pair_shape *shape, struct onednn_product **out)
+lae_status lae_onednn_pair_create(const struct lae_pair_shape *shape, struct onednn_product **out)
 {
     dnnl_primitive_attr_t attributes;
     lae_status status = begin(true, out, &attributes);
@@ -212,22 +215,22 @@ lae_status onednn_pair_create(const struct lae_pair_shape *shape, struct onednn_
     return finish(status, attributes, out);
 }
 
-void onednn_product_free(struct onednn_product *product)
+void lae_onednn_product_free(struct onednn_product *product)
 {
     if (product == NULL) return;
-    const struct onednn_matmul *layouts = &product->layouts;
-    struct onednn_layout *all[] = {layouts->x, layouts->w, layouts->b, layouts->y,
-                                   layouts->scratchpad};
+    const struct lae_onednn_matmul *layouts = &product->layouts;
+    struct lae_onednn_layout *all[] = {layouts->x, layouts->w, layouts->b, layouts->y,
+                                       layouts->scratchpad};
     for (size_t i = 0; i < sizeof all / sizeof *all; i++)
-        onednn_layout_free(all[i]);
+        lae_onednn_layout_free(all[i]);
     dnnl_primitive_destroy(product->primitive);
     dnnl_engine_destroy(product->engine);
     free(product);
 }
 
-size_t onednn_product_packed(const struct onednn_product *product)
+size_t lae_onednn_product_packed(const struct onednn_product *product)
 {
-    return onednn_layout_size(product->layouts.w);
+    return lae_onednn_layout_size(product->layouts.w);
 }
 
 /* ---- rounding ---------------------------------------------------------------------------- */
@@ -276,16 +279,18 @@ static dnnl_status_t copy(dnnl_primitive_t primitive, dnnl_engine_t engine, dnnl
 }
 
 /* `source`, which lies as `from` says, into the layout and type of the product's weights. */
-static dnnl_status_t reorder(const struct onednn_product *product, const struct onednn_layout *from,
-                             const float *source, void *target)
+static dnnl_status_t reorder(const struct onednn_product *product,
+                             const struct lae_onednn_layout *from, const float *source,
+                             void *target)
 {
     dnnl_primitive_t primitive = NULL;
     dnnl_memory_t in = NULL, out = NULL;
     dnnl_engine_t engine = product->engine;
-    dnnl_status_t status = onednn_reorder_create(from, product->layouts.w, engine, &primitive);
-    if (status == dnnl_success) status = onednn_memory_create(from, engine, (void *)source, &in);
+    dnnl_status_t status = lae_onednn_reorder_create(from, product->layouts.w, engine, &primitive);
     if (status == dnnl_success)
-        status = onednn_memory_create(product->layouts.w, engine, target, &out);
+        status = lae_onednn_memory_create(from, engine, (void *)source, &in);
+    if (status == dnnl_success)
+        status = lae_onednn_memory_create(product->layouts.w, engine, target, &out);
     if (status == dnnl_success) status = copy(primitive, engine, in, out);
     if (in != NULL) dnnl_memory_destroy(in);
     if (out != NULL) dnnl_memory_destroy(out);
@@ -295,14 +300,15 @@ static dnnl_status_t reorder(const struct onednn_product *product, const struct 
 
 static lae_status pack(const struct onednn_product *product, const float *w, void *packed)
 {
-    struct onednn_layout *from;
+    struct lae_onednn_layout *from;
     DNNL_TRY(stored(&product->shape, &from), "describe weights");
     dnnl_status_t status = reorder(product, from, w, packed);
-    onednn_layout_free(from);
+    lae_onednn_layout_free(from);
     return status == dnnl_success ? NULL : failed("pack weights", status);
 }
 
-lae_status onednn_product_pack(const struct onednn_product *product, const float *w, void *packed)
+lae_status lae_onednn_product_pack(const struct onednn_product *product, const float *w,
+                                   void *packed)
 {
     bool wide = product->rounds && product->type == dnnl_f32; /* the reorder would not round */
     if (!wide) return pack(product, w, packed);
@@ -318,28 +324,29 @@ lae_status onednn_product_pack(const struct onednn_product *product, const float
 /* ---- one thread's ------------------------------------------------------------------------ */
 
 /* What is rounded comes first, then the primitive's own scratchpad. */
-size_t onednn_product_scratch(const struct onednn_product *product)
+size_t lae_onednn_product_scratch(const struct onednn_product *product)
 {
     return rounded_size(product, &product->first) + rounded_size(product, &product->second) +
-           onednn_layout_size(product->layouts.scratchpad);
+           lae_onednn_layout_size(product->layouts.scratchpad);
 }
 
 static dnnl_status_t add_argument(struct onednn_runner *runner, int kind,
-                                  const struct onednn_layout *layout)
+                                  const struct lae_onednn_layout *layout)
 {
     dnnl_exec_arg_t *argument = &runner->arguments[runner->count];
     argument->arg = kind;
-    dnnl_status_t status =
-        onednn_memory_create(layout, runner->product->engine, DNNL_MEMORY_NONE, &argument->memory);
+    dnnl_status_t status = lae_onednn_memory_create(layout, runner->product->engine,
+                                                    DNNL_MEMORY_NONE, &argument->memory);
     if (status == dnnl_success) runner->count++;
     return status;
 }
 
-lae_status onednn_runner_create(const struct onednn_product *product, struct onednn_runner **out)
+lae_status lae_onednn_runner_create(const struct onednn_product *product,
+                                    struct onednn_runner **out)
 {
     struct onednn_runner *runner = *out = calloc(1, sizeof *runner);
     if (runner == NULL) return lae_out_of_memory(sizeof *runner, "a thread's product");
-    const struct onednn_matmul *layouts = &product->layouts;
+    const struct lae_onednn_matmul *layouts = &product->layouts;
     runner->product = product;
     DNNL_TRY(dnnl_stream_create(&runner->stream, product->engine, dnnl_stream_default_flags),
              "start a stream");
@@ -352,7 +359,7 @@ lae_status onednn_runner_create(const struct onednn_product *product, struct one
     return NULL;
 }
 
-void onednn_runner_free(struct onednn_runner *runner)
+void lae_onednn_runner_free(struct onednn_runner *runner)
 {
     if (runner == NULL) return;
     for (int i = 0; i < runner->count; i++)
@@ -366,8 +373,8 @@ static void point_to(struct onednn_runner *runner, int argument, const void *dat
     dnnl_memory_set_data_handle(runner->arguments[argument].memory, (void *)data);
 }
 
-void onednn_run(struct onednn_runner *runner, const void *w, const float *b, const float *x,
-                float *y, void *scratch)
+void lae_onednn_run(struct onednn_runner *runner, const void *w, const float *b, const float *x,
+                    float *y, void *scratch)
 {
     const struct onednn_product *product = runner->product;
     char *free_scratch = scratch;

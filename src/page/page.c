@@ -14,29 +14,31 @@
 
 static const struct {
     const char *id, *title, *words;
-} sections[PAGE_SECTIONS] = {
-    [PAGE_SUMMARY] = {"summary", "Summary", ""},
-    [PAGE_ACCURACY] =
+} sections[LAE_PAGE_SECTIONS] = {
+    [LAE_PAGE_SUMMARY] = {"summary", "Summary", ""},
+    [LAE_PAGE_ACCURACY] =
         {"accuracy", "Accuracy after each task",
          "Online is what the last task left, offline what was accumulated, ensemble the higher of "
          "their two probabilities; HEAD_MODULE, as lda_offline, is a head made from class "
          "statistics of that module's features."},
-    [PAGE_MATRIX] = {"matrix", "Accuracy matrix",
-                     "A row for the evaluation after each task, a column for each task's images: "
-                     "down a column, how well a task is remembered."},
-    [PAGE_FORGETTING] =
+    [LAE_PAGE_MATRIX] =
+        {"matrix", "Accuracy matrix",
+         "A row for the evaluation after each task, a column for each task's images: "
+         "down a column, how well a task is remembered."},
+    [LAE_PAGE_FORGETTING] =
         {"forgetting", "Forgetting",
          "How far the accuracy on earlier tasks has fallen from its best, on average."},
-    [PAGE_LOSS] =
+    [LAE_PAGE_LOSS] =
         {"training", "Training",
          "Loss and accuracy among the classes of the task at hand: the mean of each epoch. "
          "Upright lines are where tasks begin; thin curves are some steps taken together "
          "(report.every_steps)."},
-    [PAGE_MERGES] = {"merges", "Merges",
-                     "How each task's merge treated the modules, by block: means over the entries "
-                     "of a block for shares, the norm of all its entries for norms."},
-    [PAGE_CONFIGURATION] = {"configuration", "Configuration", ""},
-    [PAGE_ENVIRONMENT] = {"environment", "Environment", ""},
+    [LAE_PAGE_MERGES] =
+        {"merges", "Merges",
+         "How each task's merge treated the modules, by block: means over the entries "
+         "of a block for shares, the norm of all its entries for norms."},
+    [LAE_PAGE_CONFIGURATION] = {"configuration", "Configuration", ""},
+    [LAE_PAGE_ENVIRONMENT] = {"environment", "Environment", ""},
 };
 
 /* Widths are such that one page fits a wide screen and a telephone; figures scale, tables scroll.
@@ -88,7 +90,7 @@ static const char style[] =
 
 /* ---- pieces */
 
-static void write_names(FILE *out, const struct page *page)
+static void write_names(FILE *out, const struct lae_page *page)
 {
     for (size_t g = 0; g < page->groups.count; g++) {
         const struct lae_group *group = &page->groups.items[g];
@@ -98,7 +100,7 @@ static void write_names(FILE *out, const struct page *page)
     }
 }
 
-static void write_beginning(FILE *out, const struct page *page)
+static void write_beginning(FILE *out, const struct lae_page *page)
 {
     fputs("<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\"/>\n"
           "<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\"/>\n<title>",
@@ -107,7 +109,7 @@ static void write_beginning(FILE *out, const struct page *page)
     fprintf(out, " – lae_mpi</title>\n<style>\n%s</style>\n</head>\n<body>\n<header>\n<h1>", style);
     write_names(out, page);
     fputs("</h1>\n<nav aria-label=\"Sections\"><ul>", out);
-    for (int i = 0; i < PAGE_SECTIONS; i++)
+    for (int i = 0; i < LAE_PAGE_SECTIONS; i++)
         fprintf(out, "<li><a href=\"#%s\">%s</a></li>", sections[i].id, sections[i].title);
     fputs("</ul></nav>\n</header>\n<main>\n", out);
 }
@@ -121,7 +123,7 @@ static lae_status write_source(FILE *out, const char *before, const char *data, 
     return NULL;
 }
 
-static lae_status write_picture(FILE *out, const struct page_figure *figure,
+static lae_status write_picture(FILE *out, const struct lae_page_figure *figure,
                                 const struct lae_drawing *drawing)
 {
     fputs("<picture>", out);
@@ -143,9 +145,9 @@ static void write_refusal(FILE *out, const struct lae_drawing *drawing)
 }
 
 /* A figure; a matrix has its numbers below it, as they are many. */
-static lae_status write_figure(FILE *out, const struct page *page, size_t i)
+static lae_status write_figure(FILE *out, const struct lae_page *page, size_t i)
 {
-    const struct page_figure *figure = &page->figures[i];
+    const struct lae_page_figure *figure = &page->figures[i];
     fputs("<figure>", out);
     if (page->drawings[i].light != NULL)
         LAE_TRY(write_picture(out, figure, &page->drawings[i]));
@@ -160,7 +162,7 @@ static lae_status write_figure(FILE *out, const struct page *page, size_t i)
         }
         lae_html_text(out, figure->scorer);
         fputs(": numbers</summary>", out);
-        page_write_matrix(out, figure->group, figure->scorer);
+        lae_page_write_matrix(out, figure->group, figure->scorer);
         fputs("</details>", out);
     }
     fputs("</figure>\n", out);
@@ -168,13 +170,14 @@ static lae_status write_figure(FILE *out, const struct page *page, size_t i)
 }
 
 /* Without gnuplot matrices have their numbers still. */
-static bool is_shown(const struct page *page, size_t i, enum page_section section)
+static bool is_shown(const struct lae_page *page, size_t i, enum lae_page_section section)
 {
     bool any = page->drawn || page->figures[i].group != NULL;
     return any && page->figures[i].section == section;
 }
 
-static lae_status write_figures(FILE *out, const struct page *page, enum page_section section)
+static lae_status write_figures(FILE *out, const struct lae_page *page,
+                                enum lae_page_section section)
 {
     size_t count = 0;
     for (size_t i = 0; i < page->figure_count; i++)
@@ -188,7 +191,7 @@ static lae_status write_figures(FILE *out, const struct page *page, enum page_se
 }
 
 /* Numbers to tune by must not be taken for results. */
-static void write_evaluated(FILE *out, const struct page *page)
+static void write_evaluated(FILE *out, const struct lae_page *page)
 {
     size_t held_out = 0;
     for (size_t i = 0; i < page->run_count; i++)
@@ -212,26 +215,27 @@ static void write_evaluated(FILE *out, const struct page *page)
     fputs(".</p>\n", out);
 }
 
-static lae_status write_section(FILE *out, const struct page *page, enum page_section section)
+static lae_status write_section(FILE *out, const struct lae_page *page,
+                                enum lae_page_section section)
 {
     fprintf(out, "<section id=\"%s\">\n<h2>%s</h2>\n", sections[section].id,
             sections[section].title);
-    if (section == PAGE_ACCURACY) write_evaluated(out, page);
+    if (section == LAE_PAGE_ACCURACY) write_evaluated(out, page);
     if (sections[section].words[0] != '\0') fprintf(out, "<p>%s</p>\n", sections[section].words);
     fputs("<div class=\"parts\">\n", out);
     LAE_TRY(write_figures(out, page, section));
-    LAE_TRY(page_write_tables(out, page, section));
+    LAE_TRY(lae_page_write_tables(out, page, section));
     fputs("</div>\n</section>\n", out);
     return NULL;
 }
 
-static lae_status write_page(FILE *out, const struct page *page)
+static lae_status write_page(FILE *out, const struct lae_page *page)
 {
     write_beginning(out, page);
     if (!page->drawn)
         fputs("<p>Without figures: gnuplot was not found when this page was made.</p>\n", out);
-    for (int i = 0; i < PAGE_SECTIONS; i++)
-        LAE_TRY(write_section(out, page, (enum page_section)i));
+    for (int i = 0; i < LAE_PAGE_SECTIONS; i++)
+        LAE_TRY(write_section(out, page, (enum lae_page_section)i));
     fprintf(out, "</main>\n<footer><p>Written by lae_mpi %s.</p></footer>\n</body>\n</html>\n",
             LAE_VERSION);
     return NULL;
@@ -239,7 +243,7 @@ static lae_status write_page(FILE *out, const struct page *page)
 
 /* ---- all of it */
 
-static bool has_scorer(const struct page *page, const char *name)
+static bool has_scorer(const struct lae_page *page, const char *name)
 {
     for (size_t i = 0; i < page->scorer_count; i++)
         if (strcmp(page->scorers[i], name) == 0) return true;
@@ -247,7 +251,7 @@ static bool has_scorer(const struct page *page, const char *name)
 }
 
 /* In the first run's order; others' behind. */
-static lae_status collect_scorers(struct page *page)
+static lae_status collect_scorers(struct lae_page *page)
 {
     size_t most = 0;
     for (size_t i = 0; i < page->run_count; i++)
@@ -261,7 +265,7 @@ static lae_status collect_scorers(struct page *page)
     return NULL;
 }
 
-static void free_page(struct page *page)
+static void free_page(struct lae_page *page)
 {
     for (size_t i = 0; i < page->figure_count; i++) {
         free(page->figures[i].alt);
@@ -277,7 +281,7 @@ static void free_page(struct page *page)
     lae_groups_free(&page->groups);
 }
 
-static lae_status write_text(const struct page *page, char **text, size_t *size)
+static lae_status write_text(const struct lae_page *page, char **text, size_t *size)
 {
     FILE *out = open_memstream(text, size);
     if (out == NULL) return lae_out_of_memory(0, "a page");
@@ -288,7 +292,7 @@ static lae_status write_text(const struct page *page, char **text, size_t *size)
 }
 
 /* What the caller is told of the figures. */
-static void count_refusals(const struct page *page, struct lae_page_drawn *drawn)
+static void count_refusals(const struct lae_page *page, struct lae_page_drawn *drawn)
 {
     *drawn = (struct lae_page_drawn){.found = page->drawn, .figures = page->figure_count};
     for (size_t i = 0; i < page->figure_count; i++) {
@@ -299,7 +303,7 @@ static void count_refusals(const struct page *page, struct lae_page_drawn *drawn
 }
 
 /* A copy that counted as another seed would make every deviation too small. */
-static void tell_copies(const struct page *page)
+static void tell_copies(const struct lae_page *page)
 {
     for (size_t g = 0; g < page->groups.count; g++)
         for (size_t i = 0; i < page->groups.items[g].copy_count; i++) {
@@ -313,14 +317,14 @@ static void tell_copies(const struct page *page)
 }
 
 /* What is to be shown of the runs: all but what gnuplot draws. */
-static lae_status prepare_page(struct page *page)
+static lae_status prepare_page(struct lae_page *page)
 {
     LAE_TRY(lae_groups_make(page->runs, page->run_count, page->options->grouping, &page->groups));
     LAE_TRY(collect_scorers(page));
-    return page_make_figures(page);
+    return lae_page_make_figures(page);
 }
 
-static lae_status make_page(struct page *page)
+static lae_status make_page(struct lae_page *page)
 {
     char *text = NULL;
     size_t size = 0;
@@ -337,7 +341,7 @@ static lae_status make_page(struct page *page)
 lae_status lae_page_write(const struct lae_page_options *options, const struct lae_run *runs,
                           size_t count, struct lae_page_drawn *drawn)
 {
-    struct page page = {.options = options, .runs = runs, .run_count = count};
+    struct lae_page page = {.options = options, .runs = runs, .run_count = count};
     lae_status status = make_page(&page);
     count_refusals(&page, drawn);
     free_page(&page);
@@ -347,7 +351,7 @@ lae_status lae_page_write(const struct lae_page_options *options, const struct l
 lae_status lae_page_text(const struct lae_page_options *options, const struct lae_run *runs,
                          size_t count, char **text)
 {
-    struct page page = {.options = options, .runs = runs, .run_count = count};
+    struct lae_page page = {.options = options, .runs = runs, .run_count = count};
     size_t size;
     *text = NULL;
     lae_status status = prepare_page(&page);

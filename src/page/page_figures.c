@@ -30,30 +30,30 @@ static void name_file(char name[NAME], const char *format, ...)
     *to = '\0';
 }
 
-static bool is_taken(const struct page *page, const char *name)
+static bool is_taken(const struct lae_page *page, const char *name)
 {
     for (size_t i = 0; i < page->figure_count; i++)
         if (strcmp(page->drawings[i].name, name) == 0) return true;
     return false;
 }
 
-static lae_status grow(struct page *page)
+static lae_status grow(struct lae_page *page)
 {
     size_t count = page->figure_count + 1;
-    struct page_figure *figures = realloc(page->figures, count * sizeof *figures);
+    struct lae_page_figure *figures = realloc(page->figures, count * sizeof *figures);
     if (figures != NULL) page->figures = figures;
     struct lae_drawing *drawings = realloc(page->drawings, count * sizeof *drawings);
     if (drawings != NULL) page->drawings = drawings;
     if (figures == NULL || drawings == NULL) return lae_out_of_memory(count * 96, "figures");
-    figures[count - 1] = (struct page_figure){0};
+    figures[count - 1] = (struct lae_page_figure){0};
     drawings[count - 1] = (struct lae_drawing){0};
     page->figure_count = count;
     return NULL;
 }
 
 /* A new figure, whose name is made another where there is one of that name; `name` is changed. */
-static lae_status add(struct page *page, enum page_section section, char name[NAME],
-                      const char *alt, struct page_figure **figure)
+static lae_status add(struct lae_page *page, enum lae_page_section section, char name[NAME],
+                      const char *alt, struct lae_page_figure **figure)
 {
     size_t length = strlen(name);
     for (int again = 2; is_taken(page, name); again++)
@@ -68,7 +68,7 @@ static lae_status add(struct page *page, enum page_section section, char name[NA
 }
 
 /* The newest figure's. */
-static char **script_of(struct page *page)
+static char **script_of(struct lae_page *page)
 {
     return &page->drawings[page->figure_count - 1].script;
 }
@@ -120,10 +120,10 @@ static void end_line(struct lines *lines, size_t i, const char *label, int colou
     };
 }
 
-static lae_status add_chart(struct page *page, enum page_section section, struct lae_chart *chart,
-                            char name[NAME])
+static lae_status add_chart(struct lae_page *page, enum lae_page_section section,
+                            struct lae_chart *chart, char name[NAME])
 {
-    struct page_figure *figure;
+    struct lae_page_figure *figure;
     char alt[512];
     snprintf(alt, sizeof alt, "Line chart: %s; %s by %s. The numbers are in the tables.",
              chart->title, chart->y_label, chart->x_label);
@@ -136,7 +136,7 @@ static lae_status add_chart(struct page *page, enum page_section section, struct
 
 /* A kind of chart by task. */
 struct by_task {
-    enum page_section section;
+    enum lae_page_section section;
     const char *name, *title, *y_label;
     lae_value *value;
     double low, high;
@@ -158,7 +158,7 @@ static size_t points_of(const struct by_task *kind, const struct lae_group *grou
 }
 
 /* A group by itself: a line a scorer. */
-static lae_status chart_scorers(struct page *page, const struct by_task *kind,
+static lae_status chart_scorers(struct lae_page *page, const struct by_task *kind,
                                 const struct lae_group *group)
 {
     struct lines lines;
@@ -186,7 +186,8 @@ static lae_status chart_scorers(struct page *page, const struct by_task *kind,
 }
 
 /* A scorer by itself: a line a group. */
-static lae_status chart_groups(struct page *page, const struct by_task *kind, const char *scorer)
+static lae_status chart_groups(struct lae_page *page, const struct by_task *kind,
+                               const char *scorer)
 {
     struct lines lines;
     char name[NAME], title[NAME];
@@ -218,7 +219,7 @@ static lae_status chart_groups(struct page *page, const struct by_task *kind, co
     return status;
 }
 
-static lae_status chart_by_task(struct page *page, const struct by_task *kind)
+static lae_status chart_by_task(struct lae_page *page, const struct by_task *kind)
 {
     if (page->groups.count == 1) return chart_scorers(page, kind, &page->groups.items[0]);
     for (size_t i = 0; i < page->scorer_count; i++)
@@ -228,10 +229,11 @@ static lae_status chart_by_task(struct page *page, const struct by_task *kind)
 
 /* ---- matrices */
 
-static lae_status draw_matrix(struct page *page, const struct lae_group *group, const char *scorer)
+static lae_status draw_matrix(struct lae_page *page, const struct lae_group *group,
+                              const char *scorer)
 {
     char name[NAME], title[NAME], alt[2 * NAME + 160];
-    int step = page_matrix_step(group);
+    int step = lae_page_matrix_step(group);
     size_t rows = (size_t)((group->finished + step - 1) / step);
     double *values = malloc((rows * rows + 1) * sizeof *values);
     if (values == NULL) return lae_out_of_memory(rows * rows * 8, "a matrix");
@@ -256,8 +258,8 @@ static lae_status draw_matrix(struct page *page, const struct lae_group *group, 
         name_file(name, "matrix_%.60s_%.60s", group->label, scorer);
     else
         name_file(name, "matrix_%.60s", scorer);
-    struct page_figure *figure;
-    lae_status status = add(page, PAGE_MATRIX, name, alt, &figure);
+    struct lae_page_figure *figure;
+    lae_status status = add(page, LAE_PAGE_MATRIX, name, alt, &figure);
     if (status == NULL) {
         figure->group = group;
         figure->scorer = scorer;
@@ -268,7 +270,7 @@ static lae_status draw_matrix(struct page *page, const struct lae_group *group, 
     return status;
 }
 
-static lae_status draw_matrices(struct page *page)
+static lae_status draw_matrices(struct lae_page *page)
 {
     for (size_t g = 0; g < page->groups.count; g++)
         for (size_t i = 0; i < page->scorer_count; i++) {
@@ -305,7 +307,7 @@ static void free_curves(struct curves *curves)
     free(curves->items);
 }
 
-static lae_status thin_curves(const struct page *page, struct curves *curves)
+static lae_status thin_curves(const struct lae_page *page, struct curves *curves)
 {
     *curves = (struct curves){.count = 2 * page->run_count};
     curves->items = calloc(curves->count, sizeof *curves->items);
@@ -338,8 +340,8 @@ static size_t fill_curve(struct lines *lines, size_t i, const struct lae_curve *
 }
 
 /* Runs of one group have one colour where there are several groups, else each its own. */
-static void fill_curves(const struct page *page, const struct curves *curves, struct lines *lines,
-                        bool accuracy, size_t *count)
+static void fill_curves(const struct lae_page *page, const struct curves *curves,
+                        struct lines *lines, bool accuracy, size_t *count)
 {
     bool several = page->groups.count > 1;
     *count = 0;
@@ -358,7 +360,7 @@ static void fill_curves(const struct page *page, const struct curves *curves, st
     }
 }
 
-static const struct lae_curve *longest_curve(const struct page *page)
+static const struct lae_curve *longest_curve(const struct lae_page *page)
 {
     const struct lae_curve *longest = &page->runs[0].epochs;
     for (size_t i = 1; i < page->run_count; i++)
@@ -366,7 +368,7 @@ static const struct lae_curve *longest_curve(const struct page *page)
     return longest;
 }
 
-static lae_status draw_curves(struct page *page, const struct curves *curves, bool accuracy)
+static lae_status draw_curves(struct lae_page *page, const struct curves *curves, bool accuracy)
 {
     struct lines lines;
     char name[NAME];
@@ -388,12 +390,12 @@ static lae_status draw_curves(struct page *page, const struct curves *curves, bo
         .rule_count = find_rules(longest_curve(page), rules, sizeof rules / sizeof rules[0]),
     };
     name_file(name, accuracy ? "training_accuracy" : "loss");
-    lae_status status = count > 0 ? add_chart(page, PAGE_LOSS, &chart, name) : NULL;
+    lae_status status = count > 0 ? add_chart(page, LAE_PAGE_LOSS, &chart, name) : NULL;
     free_lines(&lines);
     return status;
 }
 
-static lae_status chart_curves(struct page *page)
+static lae_status chart_curves(struct lae_page *page)
 {
     struct curves curves;
     lae_status status = thin_curves(page, &curves);
@@ -405,19 +407,19 @@ static lae_status chart_curves(struct page *page)
 
 /* ---- merges */
 
-static lae_status chart_merge(struct page *page, const struct lae_group *group,
-                              const struct page_merge_value *value)
+static lae_status chart_merge(struct lae_page *page, const struct lae_group *group,
+                              const struct lae_page_merge_value *value)
 {
     struct lines lines;
-    int blocks = page_merge_blocks(group);
+    int blocks = lae_page_merge_blocks(group);
     size_t points = (size_t)group->finished, count = 0;
     char name[NAME], title[NAME], labels[64][32];
-    if (blocks == 0 || !page_merge_tells(group, value)) return NULL;
+    if (blocks == 0 || !lae_page_merge_tells(group, value)) return NULL;
     LAE_TRY(make_lines(&lines, (size_t)blocks, points));
     for (int block = 0; block < blocks; block++) {
         size_t known = 0;
         for (int task = 1; task < group->finished; task++) {
-            struct lae_moments m = page_merge_moments(group, task, block, value);
+            struct lae_moments m = lae_page_merge_moments(group, task, block, value);
             set_point(&lines, count, (size_t)task - 1, task, m.mean, m.deviation);
             known += m.count;
         }
@@ -443,25 +445,26 @@ static lae_status chart_merge(struct page *page, const struct lae_group *group,
         name_file(name, "merge_%.80s_%s", group->label, value->name);
     else
         name_file(name, "merge_%s", value->name);
-    lae_status status = add_chart(page, PAGE_MERGES, &chart, name);
+    lae_status status = add_chart(page, LAE_PAGE_MERGES, &chart, name);
     free_lines(&lines);
     return status;
 }
 
-static lae_status chart_merges(struct page *page)
+static lae_status chart_merges(struct lae_page *page)
 {
     for (size_t g = 0; g < page->groups.count; g++)
-        for (int i = 0; i < PAGE_MERGE_VALUES; i++)
-            LAE_TRY(chart_merge(page, &page->groups.items[g], &page_merge_values[i]));
+        for (int i = 0; i < LAE_PAGE_MERGE_VALUES; i++)
+            LAE_TRY(chart_merge(page, &page->groups.items[g], &lae_page_merge_values[i]));
     return NULL;
 }
 
-lae_status page_make_figures(struct page *page)
+lae_status lae_page_make_figures(struct lae_page *page)
 {
     static const struct by_task kinds[] = {
-        {PAGE_ACCURACY, "accuracy", "Accuracy over all seen classes", "accuracy, %", lae_value_seen,
-         NAN, NAN, 0},
-        {PAGE_FORGETTING, "forgetting", "Forgetting", "points", lae_value_forgetting, NAN, NAN, 1},
+        {LAE_PAGE_ACCURACY, "accuracy", "Accuracy over all seen classes", "accuracy, %",
+         lae_value_seen, NAN, NAN, 0},
+        {LAE_PAGE_FORGETTING, "forgetting", "Forgetting", "points", lae_value_forgetting, NAN, NAN,
+         1},
     };
     LAE_TRY(chart_by_task(page, &kinds[0]));
     LAE_TRY(draw_matrices(page));

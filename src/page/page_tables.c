@@ -69,7 +69,7 @@ static bool scores(const struct lae_group *group, const char *scorer)
            lae_group_moments(group, scorer, lae_value_seen, group->finished - 1, 0).count > 0;
 }
 
-static void write_summary_row(FILE *out, const struct page *page, const struct lae_group *group,
+static void write_summary_row(FILE *out, const struct lae_page *page, const struct lae_group *group,
                               const char *scorer)
 {
     static lae_value *const values[] = {lae_value_seen, lae_value_average, lae_value_forgetting,
@@ -102,7 +102,7 @@ static void write_caption(const struct lae_grouping *grouping, char caption[256]
                                      grouping->over[i]);
 }
 
-static void write_summary(FILE *out, const struct page *page)
+static void write_summary(FILE *out, const struct lae_page *page)
 {
     static const char *const heads[] = {"runs", "last accuracy, %", "average incremental, %",
                                         "forgetting, points", "backward transfer, points"};
@@ -143,7 +143,7 @@ static void write_copy_row(FILE *out, const struct lae_copy *copy)
 }
 
 /* What there is of each run. */
-static void write_runs(FILE *out, const struct page *page)
+static void write_runs(FILE *out, const struct lae_page *page)
 {
     begin_table(out, "Runs");
     fputs("<thead><tr>", out);
@@ -164,7 +164,7 @@ static void write_runs(FILE *out, const struct page *page)
 
 /* ---- by task */
 
-static int most_finished(const struct page *page)
+static int most_finished(const struct lae_page *page)
 {
     int most = 0;
     for (size_t g = 0; g < page->groups.count; g++)
@@ -173,7 +173,7 @@ static int most_finished(const struct page *page)
 }
 
 /* A column for each scorer of each group. */
-static void write_columns(FILE *out, const struct page *page, const char *first)
+static void write_columns(FILE *out, const struct lae_page *page, const char *first)
 {
     fputs("<thead><tr>", out);
     write_head(out, first);
@@ -189,8 +189,8 @@ static void write_columns(FILE *out, const struct page *page, const char *first)
     fputs("</tr></thead><tbody>\n", out);
 }
 
-static void write_by_task(FILE *out, const struct page *page, const char *caption, lae_value *value,
-                          int first)
+static void write_by_task(FILE *out, const struct lae_page *page, const char *caption,
+                          lae_value *value, int first)
 {
     if (most_finished(page) <= first) return;
     begin_table(out, caption);
@@ -223,10 +223,10 @@ static void write_matrix_row(FILE *out, const struct lae_group *group, const cha
     fputs("</tr>\n", out);
 }
 
-void page_write_matrix(FILE *out, const struct lae_group *group, const char *scorer)
+void lae_page_write_matrix(FILE *out, const struct lae_group *group, const char *scorer)
 {
     char caption[256], some[96] = "";
-    int step = page_matrix_step(group);
+    int step = lae_page_matrix_step(group);
     if (step > 1)
         snprintf(some, sizeof some, "; one task in %d is shown, the task files have all", step);
     snprintf(caption, sizeof caption, "%.100s: accuracy on each task's images, %%%s", scorer, some);
@@ -243,7 +243,7 @@ void page_write_matrix(FILE *out, const struct lae_group *group, const char *sco
 
 /* ---- training, merges */
 
-static int most_begun(const struct page *page)
+static int most_begun(const struct lae_page *page)
 {
     int most = 0;
     for (size_t i = 0; i < page->run_count; i++) {
@@ -254,25 +254,26 @@ static int most_begun(const struct page *page)
     return most;
 }
 
-static bool is_trained(const struct page *page, int task)
+static bool is_trained(const struct lae_page *page, int task)
 {
     for (size_t i = 0; i < page->run_count; i++)
         if (lae_curve_last(&page->runs[i].epochs, task) != NULL) return true;
     return false;
 }
 
-static void write_training_row(FILE *out, const struct page *page, int task)
+static void write_training_row(FILE *out, const struct lae_page *page, int task)
 {
     fprintf(out, "<tr><th scope=\"row\">%d</th>", task);
     for (size_t g = 0; g < page->groups.count; g++)
         for (int accuracy = 0; accuracy < 2; accuracy++) {
-            struct lae_moments m = page_epoch_moments(&page->groups.items[g], task, accuracy != 0);
+            struct lae_moments m =
+                lae_page_epoch_moments(&page->groups.items[g], task, accuracy != 0);
             write_moments(out, &m, accuracy ? 1 : 4);
         }
     fputs("</tr>\n", out);
 }
 
-static void write_training(FILE *out, const struct page *page)
+static void write_training(FILE *out, const struct lae_page *page)
 {
     begin_table(out, "Means over each task's last epoch: loss; accuracy among its classes, %");
     fputs("<thead><tr>", out);
@@ -293,54 +294,55 @@ static void write_training(FILE *out, const struct page *page)
 
 /* A column for each value that tells something. */
 static void write_merge_row(FILE *out, const struct lae_group *group,
-                            const bool tells[PAGE_MERGE_VALUES], int block)
+                            const bool tells[LAE_PAGE_MERGE_VALUES], int block)
 {
     int task = group->finished - 1;
-    if (page_merge_moments(group, task, block, &page_merge_values[0]).count == 0) return;
+    if (lae_page_merge_moments(group, task, block, &lae_page_merge_values[0]).count == 0) return;
     if (block < 0)
         fputs("<tr class=\"total\"><th scope=\"row\">all</th>", out);
     else
         fprintf(out, "<tr><th scope=\"row\">%d</th>", block);
-    for (int i = 0; i < PAGE_MERGE_VALUES; i++) {
-        struct lae_moments m = page_merge_moments(group, task, block, &page_merge_values[i]);
+    for (int i = 0; i < LAE_PAGE_MERGE_VALUES; i++) {
+        struct lae_moments m =
+            lae_page_merge_moments(group, task, block, &lae_page_merge_values[i]);
         if (tells[i]) write_moments(out, &m, 4);
     }
     fputs("</tr>\n", out);
 }
 
-static void write_merge_head(FILE *out, const bool tells[PAGE_MERGE_VALUES])
+static void write_merge_head(FILE *out, const bool tells[LAE_PAGE_MERGE_VALUES])
 {
     fputs("<thead><tr>", out);
     write_head(out, "block");
-    for (int i = 0; i < PAGE_MERGE_VALUES; i++)
-        if (tells[i]) write_head(out, page_merge_values[i].title);
+    for (int i = 0; i < LAE_PAGE_MERGE_VALUES; i++)
+        if (tells[i]) write_head(out, lae_page_merge_values[i].title);
     fputs("</tr></thead><tbody>\n", out);
 }
 
 /* In a line each: what would be a figure and a column of one number. */
-static void write_idle(FILE *out, const struct page *page, const struct lae_group *group,
-                       const bool tells[PAGE_MERGE_VALUES])
+static void write_idle(FILE *out, const struct lae_page *page, const struct lae_group *group,
+                       const bool tells[LAE_PAGE_MERGE_VALUES])
 {
-    for (int i = 0; i < PAGE_MERGE_VALUES; i++) {
+    for (int i = 0; i < LAE_PAGE_MERGE_VALUES; i++) {
         if (tells[i]) continue;
         fputs("<p>", out);
         if (page->groups.count > 1) {
             lae_html_text(out, group->label);
             fputs(": ", out);
         }
-        lae_html_text(out, page_merge_values[i].said);
+        lae_html_text(out, lae_page_merge_values[i].said);
         fputs("</p>\n", out);
     }
 }
 
-static void write_merges_of(FILE *out, const struct page *page, const struct lae_group *group)
+static void write_merges_of(FILE *out, const struct lae_page *page, const struct lae_group *group)
 {
     char caption[256];
-    bool tells[PAGE_MERGE_VALUES];
-    int blocks = page_merge_blocks(group);
+    bool tells[LAE_PAGE_MERGE_VALUES];
+    int blocks = lae_page_merge_blocks(group);
     if (blocks == 0) return;
-    for (int i = 0; i < PAGE_MERGE_VALUES; i++)
-        tells[i] = page_merge_tells(group, &page_merge_values[i]);
+    for (int i = 0; i < LAE_PAGE_MERGE_VALUES; i++)
+        tells[i] = lae_page_merge_tells(group, &lae_page_merge_values[i]);
     snprintf(caption, sizeof caption, "%.100s: the merge after task %d, by block", group->label,
              group->finished - 1);
     write_idle(out, page, group, tells);
@@ -352,11 +354,11 @@ static void write_merges_of(FILE *out, const struct page *page, const struct lae
     end_table(out);
 }
 
-static void write_merges(FILE *out, const struct page *page)
+static void write_merges(FILE *out, const struct lae_page *page)
 {
     bool any = false;
     for (size_t g = 0; g < page->groups.count; g++) {
-        any = any || page_merge_blocks(&page->groups.items[g]) > 0;
+        any = any || lae_page_merge_blocks(&page->groups.items[g]) > 0;
         write_merges_of(out, page, &page->groups.items[g]);
     }
     if (!any)
@@ -398,7 +400,7 @@ static lae_status add_key(struct keys *keys, const struct lae_config_difference 
     return NULL;
 }
 
-static lae_status collect_keys(const struct page *page, struct keys *keys)
+static lae_status collect_keys(const struct lae_page *page, struct keys *keys)
 {
     *keys = (struct keys){.groups = page->groups.count};
     keys->of = calloc(page->groups.count, sizeof *keys->of);
@@ -469,7 +471,7 @@ static void write_whole(FILE *out, const struct lae_run *run)
     fputs("</pre></details>\n", out);
 }
 
-static lae_status write_configuration(FILE *out, const struct page *page)
+static lae_status write_configuration(FILE *out, const struct lae_page *page)
 {
     struct keys keys;
     lae_status status = collect_keys(page, &keys);
@@ -517,7 +519,7 @@ static void write_fact(FILE *out, const struct lae_run *run, const char *name)
 }
 
 /* Rows are the facts of whichever run has the most. */
-static void write_environment(FILE *out, const struct page *page)
+static void write_environment(FILE *out, const struct lae_page *page)
 {
     const struct lae_run *most = &page->runs[0];
     for (size_t i = 1; i < page->run_count; i++)
@@ -541,28 +543,29 @@ static void write_environment(FILE *out, const struct page *page)
     end_table(out);
 }
 
-lae_status page_write_tables(FILE *out, const struct page *page, enum page_section section)
+lae_status lae_page_write_tables(FILE *out, const struct lae_page *page,
+                                 enum lae_page_section section)
 {
     switch (section) {
-    case PAGE_SUMMARY:
+    case LAE_PAGE_SUMMARY:
         write_summary(out, page);
         write_runs(out, page);
         return NULL;
-    case PAGE_ACCURACY:
+    case LAE_PAGE_ACCURACY:
         write_by_task(out, page, "Accuracy over all seen classes, %", lae_value_seen, 0);
         return NULL;
-    case PAGE_FORGETTING:
+    case LAE_PAGE_FORGETTING:
         write_by_task(out, page, "Forgetting, points", lae_value_forgetting, 1);
         return NULL;
-    case PAGE_LOSS:
+    case LAE_PAGE_LOSS:
         write_training(out, page);
         return NULL;
-    case PAGE_MERGES:
+    case LAE_PAGE_MERGES:
         write_merges(out, page);
         return NULL;
-    case PAGE_CONFIGURATION:
+    case LAE_PAGE_CONFIGURATION:
         return write_configuration(out, page);
-    case PAGE_ENVIRONMENT:
+    case LAE_PAGE_ENVIRONMENT:
         write_environment(out, page);
         return NULL;
     default:

@@ -8,7 +8,7 @@
 
 #define TRIMMED(module) "Of " module "'s change no entry was left out."
 
-const struct page_merge_value page_merge_values[PAGE_MERGE_VALUES] = {
+const struct lae_page_merge_value lae_page_merge_values[LAE_PAGE_MERGE_VALUES] = {
     {"kept_online", "Share kept of online's change", "share of entries", 1.0, TRIMMED("online"),
      FIELD(kept_online)},
     {"kept_offline", "Share kept of offline's change", "share of entries", 1.0, TRIMMED("offline"),
@@ -25,7 +25,7 @@ const struct page_merge_value page_merge_values[PAGE_MERGE_VALUES] = {
 
 /* NaN: not known. */
 static double merge_value(const struct lae_run *run, int task, int block,
-                          const struct page_merge_value *value)
+                          const struct lae_page_merge_value *value)
 {
     if (task >= run->finished) return NAN;
     const struct lae_block_merges *merges = &run->merges[task];
@@ -36,8 +36,8 @@ static double merge_value(const struct lae_run *run, int task, int block,
     return *(const double *)((const char *)&found.stats + value->offset);
 }
 
-struct lae_moments page_merge_moments(const struct lae_group *group, int task, int block,
-                                      const struct page_merge_value *value)
+struct lae_moments lae_page_merge_moments(const struct lae_group *group, int task, int block,
+                                          const struct lae_page_merge_value *value)
 {
     struct lae_moments moments = {0};
     for (size_t i = 0; i < group->count; i++)
@@ -45,7 +45,7 @@ struct lae_moments page_merge_moments(const struct lae_group *group, int task, i
     return lae_moments_end(moments);
 }
 
-int page_merge_blocks(const struct lae_group *group)
+int lae_page_merge_blocks(const struct lae_group *group)
 {
     int blocks = 0;
     for (size_t i = 0; i < group->count; i++)
@@ -58,18 +58,18 @@ int page_merge_blocks(const struct lae_group *group)
     return blocks;
 }
 
-bool page_merge_tells(const struct lae_group *group, const struct page_merge_value *value)
+bool lae_page_merge_tells(const struct lae_group *group, const struct lae_page_merge_value *value)
 {
     if (isnan(value->idle)) return true;
     for (int task = 1; task < group->finished; task++)
-        for (int block = 0; block < page_merge_blocks(group); block++) {
-            struct lae_moments m = page_merge_moments(group, task, block, value);
+        for (int block = 0; block < lae_page_merge_blocks(group); block++) {
+            struct lae_moments m = lae_page_merge_moments(group, task, block, value);
             if (m.count > 0 && (m.mean < value->idle || m.mean > value->idle)) return true;
         }
     return false;
 }
 
-struct lae_moments page_epoch_moments(const struct lae_group *group, int task, bool accuracy)
+struct lae_moments lae_page_epoch_moments(const struct lae_group *group, int task, bool accuracy)
 {
     struct lae_moments moments = {0};
     for (size_t i = 0; i < group->count; i++) {
@@ -81,7 +81,7 @@ struct lae_moments page_epoch_moments(const struct lae_group *group, int task, b
 
 #define MATRIX_ROWS 100
 
-int page_matrix_step(const struct lae_group *group)
+int lae_page_matrix_step(const struct lae_group *group)
 {
     return group->finished > MATRIX_ROWS ? (group->finished + MATRIX_ROWS - 1) / MATRIX_ROWS : 1;
 }

@@ -92,7 +92,7 @@ static json_t *pack_row(const struct lae_comparison *c, size_t row)
     if (c->written == NULL) return merge;
     char name[LAE_COMPARISON_LABEL];
     char *path = lae_path_join(c->written, lae_comparison_name(c, row, name));
-    json_object_set_new(merge, "directory", json_text(path));
+    json_object_set_new(merge, "directory", lae_json_text(path));
     free(path);
     return merge;
 }
@@ -106,11 +106,11 @@ static json_t *pack(const struct lae_comparison *c)
         json_array_append_new(merges, pack_row(c, row));
     const char *start = job->config->train.start_from == LAE_START_OFFLINE ? "offline" : "online";
     return json_pack("{s:o, s:i, s:i, s:i, s:s, s:s, s:{s:f}, s:o, s:o}", "run",
-                     json_text(c->opened->path), "finished", finished, "tasks", job->sequence.tasks,
-                     "classes_seen", job->sequence.first_class[finished], "images",
-                     lae_dataset_evaluated(&job->dataset), "start_from", start, "heads", "shrink",
-                     job->config->heads.shrink, "stored", pack_merge(c->stored, finished), "merges",
-                     merges);
+                     lae_json_text(c->opened->path), "finished", finished, "tasks",
+                     job->sequence.tasks, "classes_seen", job->sequence.first_class[finished],
+                     "images", lae_dataset_evaluated(&job->dataset), "start_from", start, "heads",
+                     "shrink", job->config->heads.shrink, "stored", pack_merge(c->stored, finished),
+                     "merges", merges);
 }
 
 lae_status lae_comparison_write(const char *path, const struct lae_comparison *comparison)

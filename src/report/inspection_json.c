@@ -56,7 +56,7 @@ static lae_status add_config(json_t *object, const struct lae_checkpoint *checkp
     LAE_TRY(lae_inspection_config(checkpoint->config, &keys));
     json_t *config = json_object(), *order = json_array();
     for (size_t i = 0; i < keys.count; i++)
-        json_object_set_new(config, keys.items[i].key, json_text(keys.items[i].b));
+        json_object_set_new(config, keys.items[i].key, lae_json_text(keys.items[i].b));
     for (size_t i = 0; i < checkpoint->classes; i++)
         json_array_append_new(order, json_integer(checkpoint->class_order[i]));
     json_object_set_new(object, "class_order", order);
@@ -72,7 +72,7 @@ static json_t *provenance_of(const struct lae_checkpoint *checkpoint)
     for (size_t i = 0; i < checkpoint->fact_count; i++) {
         const struct lae_fact *fact = &checkpoint->provenance[i];
         json_object_set_new(object, fact->name,
-                            fact->text != NULL ? json_text(fact->text) : number(fact->number));
+                            fact->text != NULL ? lae_json_text(fact->text) : number(fact->number));
     }
     return object;
 }
@@ -111,12 +111,12 @@ static json_t *tensors_of(const struct lae_inspection *inspection)
     for (size_t i = 0; i < inspection->tensor_count; i++) {
         const struct lae_tensor_facts *t = &inspection->tensors[i];
         json_array_append_new(
-            list, json_pack("{so so so so so so so so so so}", "name", json_text(t->name), "shape",
-                            shape_of(t->rank, t->shape), "norm", number(t->norm), "from_init",
-                            number(t->from_init), "relative", number(t->relative), "from_last",
-                            number(t->from_last), "cosine", number(t->cosine), "kept_online",
-                            number(t->kept_online), "kept_offline", number(t->kept_offline),
-                            "conflict", number(t->conflict)));
+            list, json_pack("{so so so so so so so so so so}", "name", lae_json_text(t->name),
+                            "shape", shape_of(t->rank, t->shape), "norm", number(t->norm),
+                            "from_init", number(t->from_init), "relative", number(t->relative),
+                            "from_last", number(t->from_last), "cosine", number(t->cosine),
+                            "kept_online", number(t->kept_online), "kept_offline",
+                            number(t->kept_offline), "conflict", number(t->conflict)));
     }
     return list;
 }
@@ -136,7 +136,7 @@ static json_t *opposite_of(const struct lae_inspection *inspection)
 static lae_status add_checkpoint(json_t *object, const struct lae_inspection *inspection)
 {
     const struct lae_checkpoint *c = inspection->checkpoint;
-    json_object_set_new(object, "kind", json_text("checkpoint"));
+    json_object_set_new(object, "kind", lae_json_text("checkpoint"));
     json_object_set_new(object, "task", json_integer(c->task));
     json_object_set_new(object, "task_count", json_integer(c->task_count));
     json_object_set_new(object, "classes_seen", json_integer(c->classes_seen));
@@ -167,18 +167,18 @@ static void add_weights(json_t *object, const struct lae_weights *weights)
     json_t *tensors = json_array();
     for (size_t i = 0; i < weights->tensors.count; i++) {
         const struct lae_named *item = &weights->tensors.items[i];
-        json_array_append_new(tensors, json_pack("{so so}", "name", json_text(item->name), "shape",
-                                                 shape_of(item->rank, item->shape)));
+        json_array_append_new(tensors, json_pack("{so so}", "name", lae_json_text(item->name),
+                                                 "shape", shape_of(item->rank, item->shape)));
     }
-    json_object_set_new(object, "kind", json_text("weights"));
-    json_object_set_new(object, "format", json_text(weights->format));
-    json_object_set_new(object, "sha256", json_text(weights->digest));
+    json_object_set_new(object, "kind", lae_json_text("weights"));
+    json_object_set_new(object, "format", lae_json_text(weights->format));
+    json_object_set_new(object, "sha256", lae_json_text(weights->digest));
     json_object_set_new(object, "depth", json_integer((json_int_t)facts.depth));
     json_object_set_new(object, "width", json_integer((json_int_t)facts.width));
     json_object_set_new(object, "heads",
                         weights->heads > 0 ? json_integer(weights->heads) : json_null());
     json_object_set_new(object, "heads_from",
-                        weights->heads > 0 ? json_text(weights->heads_from) : json_null());
+                        weights->heads > 0 ? lae_json_text(weights->heads_from) : json_null());
     json_object_set_new(object, "pixels", pixels_of(&weights->pixels));
     json_object_set_new(object, "hidden", json_integer((json_int_t)facts.hidden));
     json_object_set_new(object, "patch", json_integer((json_int_t)facts.patch));
@@ -199,14 +199,15 @@ static json_t *differences_of(const struct lae_inspection *inspection)
         json_array_append_new(
             items,
             item->text != NULL
-                ? json_pack("{so so}", "name", json_text(item->name), "what", json_text(item->text))
-                : json_pack("{so sI sI so so}", "name", json_text(item->name), "entries",
+                ? json_pack("{so so}", "name", lae_json_text(item->name), "what",
+                            lae_json_text(item->text))
+                : json_pack("{so sI sI so so}", "name", lae_json_text(item->name), "entries",
                             (json_int_t)item->entries, "differ", (json_int_t)item->differ,
                             "largest", number(item->largest), "relative", number(item->relative)));
     }
     for (size_t i = 0; i < d->provenance_count; i++)
-        json_array_append_new(provenance, json_text(d->provenance[i]));
-    return json_pack("{so sb sI so so}", "other", json_text(inspection->other), "equal",
+        json_array_append_new(provenance, lae_json_text(d->provenance[i]));
+    return json_pack("{so sb sI so so}", "other", lae_json_text(inspection->other), "equal",
                      d->count == 0, "compared", (json_int_t)d->compared, "differences", items,
                      "provenance", provenance);
 }
@@ -215,7 +216,7 @@ static json_t *differences_of(const struct lae_inspection *inspection)
 
 static lae_status fill(json_t *object, const struct lae_inspection *inspection)
 {
-    json_object_set_new(object, "path", json_text(inspection->path));
+    json_object_set_new(object, "path", lae_json_text(inspection->path));
     if (inspection->checkpoint != NULL)
         LAE_TRY(add_checkpoint(object, inspection));
     else

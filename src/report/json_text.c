@@ -4,7 +4,7 @@
 
 #include <stdlib.h>
 
-json_t *json_text(const char *value)
+json_t *lae_json_text(const char *value)
 {
     char *escaped = value != NULL ? lae_text_escape(value, false) : NULL;
     json_t *string = escaped != NULL ? json_string(escaped) : NULL;

@@ -6,6 +6,6 @@
 
 /* The text with bytes that are no UTF-8 escaped (lae_text_escape), as a path may be anything; null
  * for NULL, and when memory is out. */
-json_t *json_text(const char *value);
+json_t *lae_json_text(const char *value);
 
 #endif

@@ -91,7 +91,7 @@ static json_t *class_of(const struct lae_ranking *ranking, size_t image, size_t 
     const struct lae_predictions *predictions = ranking->predictions;
     json_t *object = json_object();
     json_object_set_new(object, "class",
-                        json_text(ranking->names != NULL ? ranking->names[index] : NULL));
+                        lae_json_text(ranking->names != NULL ? ranking->names[index] : NULL));
     json_object_set_new(object, "label", json_integer(ranking->labels[index]));
     json_object_set_new(object, "output_index", json_integer((json_int_t)index));
     for (size_t item = 0; item < predictions->item_count; item++) {
@@ -123,7 +123,7 @@ static json_t *image_of(const struct lae_ranking *ranking, size_t image)
     for (int i = 0; i < count; i++)
         json_array_append_new(list, class_of(ranking, image, best[i]));
     json_t *object = json_object();
-    json_object_set_new(object, "file", json_text(ranking->files[image]));
+    json_object_set_new(object, "file", lae_json_text(ranking->files[image]));
     json_object_set_new(object, "best", list);
     json_object_set_new(object, "scores", scores_of(ranking, image));
     return object;
@@ -136,7 +136,7 @@ static json_t *classes_of(const struct lae_ranking *ranking)
     for (size_t c = 0; c < ranking->predictions->classes; c++) {
         json_t *object = json_object();
         json_object_set_new(object, "class",
-                            json_text(ranking->names != NULL ? ranking->names[c] : NULL));
+                            lae_json_text(ranking->names != NULL ? ranking->names[c] : NULL));
         json_object_set_new(object, "label", json_integer(ranking->labels[c]));
         json_array_append_new(list, object);
     }
@@ -148,7 +148,7 @@ lae_status lae_ranking_write(const char *path, const struct lae_ranking *ranking
     json_t *images = json_array(), *object = json_object();
     for (size_t image = 0; image < ranking->predictions->count; image++)
         json_array_append_new(images, image_of(ranking, image));
-    json_object_set_new(object, "by", json_text(ranking->predictions->items[ranking->by].name));
+    json_object_set_new(object, "by", lae_json_text(ranking->predictions->items[ranking->by].name));
     json_object_set_new(object, "classes", classes_of(ranking));
     json_object_set_new(object, "images", images);
     /* As single precision has them. */

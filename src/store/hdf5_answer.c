@@ -7,7 +7,7 @@
 #include <string.h>
 #include <sys/socket.h>
 
-bool hdf5_send(int channel, const void *data, size_t size)
+bool lae_hdf5_send(int channel, const void *data, size_t size)
 {
     const unsigned char *at = data;
     while (size > 0) {
@@ -20,7 +20,7 @@ bool hdf5_send(int channel, const void *data, size_t size)
     return true;
 }
 
-bool hdf5_receive(int channel, void *data, size_t size)
+bool lae_hdf5_receive(int channel, void *data, size_t size)
 {
     unsigned char *at = data;
     while (size > 0) {
@@ -33,20 +33,20 @@ bool hdf5_receive(int channel, void *data, size_t size)
     return true;
 }
 
-bool hdf5_answer_error(int channel, lae_status status)
+bool lae_hdf5_answer_error(int channel, lae_status status)
 {
     const char *message = lae_status_message(status);
-    struct hdf5_answer answer = {.code = (int32_t)lae_status_code(status),
-                                 .bytes = strlen(message)};
-    bool sent = hdf5_send(channel, &answer, sizeof answer) &&
-                hdf5_send(channel, message, (size_t)answer.bytes);
+    struct lae_hdf5_answer answer = {.code = (int32_t)lae_status_code(status),
+                                     .bytes = strlen(message)};
+    bool sent = lae_hdf5_send(channel, &answer, sizeof answer) &&
+                lae_hdf5_send(channel, message, (size_t)answer.bytes);
     lae_status_free(status);
     return sent;
 }
 
 /* An answer in the making, and the bytes that follow it. */
 struct reply {
-    struct hdf5_answer answer;
+    struct lae_hdf5_answer answer;
     char *bytes;
     size_t room; /* of bytes, where they grow */
 };
@@ -60,54 +60,56 @@ static lae_status make_room(struct reply *reply, const char *name, size_t count,
     return NULL;
 }
 
-static lae_status give_shape(struct lae_hdf5 *file, const struct hdf5_question *q,
+static lae_status give_shape(struct lae_hdf5 *file, const struct lae_hdf5_question *q,
                              struct reply *reply)
 {
     int rank = 0;
     size_t shape[LAE_MAX_RANK] = {0};
-    LAE_TRY(q->topic == HDF5_SHAPE ? hdf5_local_shape(file, q->name, q->type, &rank, shape)
-                                   : hdf5_local_extents(file, q->name, q->type, &rank, shape));
+    LAE_TRY(q->topic == HDF5_SHAPE ? lae_hdf5_local_shape(file, q->name, q->type, &rank, shape)
+                                   : lae_hdf5_local_extents(file, q->name, q->type, &rank, shape));
     reply->answer.rank = rank;
     for (int i = 0; i < rank; i++)
         reply->answer.shape[i] = shape[i];
     return NULL;
 }
 
-static lae_status give_values(struct lae_hdf5 *file, const struct hdf5_question *q,
+static lae_status give_values(struct lae_hdf5 *file, const struct lae_hdf5_question *q,
                               struct reply *reply)
 {
     const uint64_t *n = q->sizes;
     switch (q->topic) {
     case HDF5_READ:
         LAE_TRY(make_room(reply, q->name, n[0], q->type == LAE_HDF5_DOUBLE ? 8 : 4));
-        return hdf5_local_read(file, q->name, q->type, n[0], reply->bytes);
+        return lae_hdf5_local_read(file, q->name, q->type, n[0], reply->bytes);
     case HDF5_TRIANGLE:
         LAE_TRY(make_room(reply, q->name, n[1] * (n[1] + 1) / 2, sizeof(double)));
-        return hdf5_local_read_triangle(file, q->name, n[0], n[1], (double *)(void *)reply->bytes);
+        return lae_hdf5_local_read_triangle(file, q->name, n[0], n[1],
+                                            (double *)(void *)reply->bytes);
     default:
         LAE_TRY(make_room(reply, q->name, n[1] * n[2], sizeof(float)));
-        return hdf5_local_read_rows(file, q->name, n[0], n[1], n[2], (float *)(void *)reply->bytes);
+        return lae_hdf5_local_read_rows(file, q->name, n[0], n[1], n[2],
+                                        (float *)(void *)reply->bytes);
     }
 }
 
-static lae_status give_text(struct lae_hdf5 *file, const struct hdf5_question *q,
+static lae_status give_text(struct lae_hdf5 *file, const struct lae_hdf5_question *q,
                             struct reply *reply)
 {
     LAE_TRY(q->topic == HDF5_TEXT
-                ? hdf5_local_read_text(file, q->name, &reply->bytes)
-                : hdf5_local_get_text(file, q->name, q->attribute, &reply->bytes));
+                ? lae_hdf5_local_read_text(file, q->name, &reply->bytes)
+                : lae_hdf5_local_get_text(file, q->name, q->attribute, &reply->bytes));
     reply->answer.bytes = strlen(reply->bytes);
     return NULL;
 }
 
-static lae_status give_number(struct lae_hdf5 *file, const struct hdf5_question *q,
-                              struct hdf5_answer *answer)
+static lae_status give_number(struct lae_hdf5 *file, const struct lae_hdf5_question *q,
+                              struct lae_hdf5_answer *answer)
 {
     if (q->topic == HDF5_INT)
-        return hdf5_local_get_int(file, q->name, q->attribute, &answer->whole);
+        return lae_hdf5_local_get_int(file, q->name, q->attribute, &answer->whole);
     if (q->topic == HDF5_DOUBLE)
-        return hdf5_local_get_double(file, q->name, q->attribute, &answer->number);
-    return hdf5_local_attribute_is_text(file, q->name, q->attribute, &answer->yes);
+        return lae_hdf5_local_get_double(file, q->name, q->attribute, &answer->number);
+    return lae_hdf5_local_attribute_is_text(file, q->name, q->attribute, &answer->yes);
 }
 
 static lae_status note_visit(struct lae_hdf5 *file, const char *name, bool is_group, void *context)
@@ -128,15 +130,15 @@ static lae_status note_visit(struct lae_hdf5 *file, const char *name, bool is_gr
     return NULL;
 }
 
-static lae_status answer_one(struct lae_hdf5 *file, const struct hdf5_question *q,
+static lae_status answer_one(struct lae_hdf5 *file, const struct lae_hdf5_question *q,
                              struct reply *reply)
 {
     switch (q->topic) {
     case HDF5_HAS:
-        reply->answer.yes = hdf5_local_has(file, q->name);
+        reply->answer.yes = lae_hdf5_local_has(file, q->name);
         return NULL;
     case HDF5_HAS_ATTRIBUTE:
-        reply->answer.yes = hdf5_local_has_attribute(file, q->name, q->attribute);
+        reply->answer.yes = lae_hdf5_local_has_attribute(file, q->name, q->attribute);
         return NULL;
     case HDF5_EXTENTS:
     case HDF5_SHAPE:
@@ -149,26 +151,26 @@ static lae_status answer_one(struct lae_hdf5 *file, const struct hdf5_question *
     case HDF5_TEXT_ATTRIBUTE:
         return give_text(file, q, reply);
     case HDF5_WALK:
-        return hdf5_local_walk(file, q->name, note_visit, reply);
+        return lae_hdf5_local_walk(file, q->name, note_visit, reply);
     case HDF5_WALK_ATTRIBUTES:
-        return hdf5_local_walk_attributes(file, q->name, note_visit, reply);
+        return lae_hdf5_local_walk_attributes(file, q->name, note_visit, reply);
     default:
         return give_number(file, q, &reply->answer);
     }
 }
 
-void hdf5_answer_questions(int channel, struct lae_hdf5 *file)
+void lae_hdf5_answer_questions(int channel, struct lae_hdf5 *file)
 {
-    struct hdf5_question question;
+    struct lae_hdf5_question question;
     bool heard = true;
-    while (heard && hdf5_receive(channel, &question, sizeof question)) {
+    while (heard && lae_hdf5_receive(channel, &question, sizeof question)) {
         struct reply reply = {.bytes = NULL};
         lae_status status = answer_one(file, &question, &reply);
         if (status != NULL)
-            heard = hdf5_answer_error(channel, status);
+            heard = lae_hdf5_answer_error(channel, status);
         else
-            heard = hdf5_send(channel, &reply.answer, sizeof reply.answer) &&
-                    hdf5_send(channel, reply.bytes, (size_t)reply.answer.bytes);
+            heard = lae_hdf5_send(channel, &reply.answer, sizeof reply.answer) &&
+                    lae_hdf5_send(channel, reply.bytes, (size_t)reply.answer.bytes);
         free(reply.bytes);
     }
 }

@@ -20,11 +20,11 @@ static lae_status broken(const struct lae_hdf5 *file)
                          file->path);
 }
 
-static lae_status receive_error(const struct lae_hdf5 *file, const struct hdf5_answer *answer)
+static lae_status receive_error(const struct lae_hdf5 *file, const struct lae_hdf5_answer *answer)
 {
     char message[MOST_MESSAGE];
     if (answer->bytes >= sizeof message ||
-        !hdf5_receive(file->channel, message, (size_t)answer->bytes))
+        !lae_hdf5_receive(file->channel, message, (size_t)answer->bytes))
         return broken(file);
     message[answer->bytes] = '\0';
     return lae_status_new(answer->code == LAE_BAD_INPUT ? LAE_BAD_INPUT : LAE_FAILED, "%s",
@@ -33,8 +33,8 @@ static lae_status receive_error(const struct lae_hdf5 *file, const struct hdf5_a
 
 lae_status lae_hdf5_hear(struct lae_hdf5 *file)
 {
-    struct hdf5_answer answer;
-    if (!hdf5_receive(file->channel, &answer, sizeof answer)) return broken(file);
+    struct lae_hdf5_answer answer;
+    if (!lae_hdf5_receive(file->channel, &answer, sizeof answer)) return broken(file);
     return answer.code == LAE_OK ? NULL : receive_error(file, &answer);
 }
 
@@ -47,21 +47,21 @@ static lae_status fill(char field[LAE_HDF5_NAME], const struct lae_hdf5 *file, c
 }
 
 /* Sends the question; the answer's bytes are yet to be received. */
-static lae_status ask(struct lae_hdf5 *file, struct hdf5_question *question, const char *name,
-                      const char *attribute, struct hdf5_answer *answer)
+static lae_status ask(struct lae_hdf5 *file, struct lae_hdf5_question *question, const char *name,
+                      const char *attribute, struct lae_hdf5_answer *answer)
 {
     LAE_TRY(fill(question->name, file, name));
     LAE_TRY(fill(question->attribute, file, attribute));
-    if (!hdf5_send(file->channel, question, sizeof *question) ||
-        !hdf5_receive(file->channel, answer, sizeof *answer))
+    if (!lae_hdf5_send(file->channel, question, sizeof *question) ||
+        !lae_hdf5_receive(file->channel, answer, sizeof *answer))
         return broken(file);
     return answer->code == LAE_OK ? NULL : receive_error(file, answer);
 }
 
-static lae_status ask_about(struct lae_hdf5 *file, enum hdf5_topic topic, const char *name,
-                            const char *attribute, struct hdf5_answer *answer)
+static lae_status ask_about(struct lae_hdf5 *file, enum lae_hdf5_topic topic, const char *name,
+                            const char *attribute, struct lae_hdf5_answer *answer)
 {
-    struct hdf5_question question = {.topic = topic};
+    struct lae_hdf5_question question = {.topic = topic};
     return ask(file, &question, name, attribute, answer);
 }
 
@@ -78,7 +78,7 @@ static lae_status claim(struct lae_hdf5 *file, const char *name, uint64_t bytes)
 
 /* Bytes that are a text, as a new string. */
 static lae_status receive_text(struct lae_hdf5 *file, const char *name,
-                               const struct hdf5_answer *answer, char **text)
+                               const struct lae_hdf5_answer *answer, char **text)
 {
     *text = NULL;
     if (answer->bytes > MOST_TEXT) return broken(file);
@@ -86,26 +86,26 @@ static lae_status receive_text(struct lae_hdf5 *file, const char *name,
     *text = malloc((size_t)answer->bytes + 1);
     if (*text == NULL) return lae_out_of_memory(answer->bytes, name);
     (*text)[answer->bytes] = '\0';
-    if (hdf5_receive(file->channel, *text, (size_t)answer->bytes)) return NULL;
+    if (lae_hdf5_receive(file->channel, *text, (size_t)answer->bytes)) return NULL;
     free(*text);
     *text = NULL;
     return broken(file);
 }
 
 static lae_status receive_values(struct lae_hdf5 *file, const char *name,
-                                 const struct hdf5_answer *answer, size_t bytes, void *values)
+                                 const struct lae_hdf5_answer *answer, size_t bytes, void *values)
 {
     if (answer->bytes != bytes) return broken(file);
     LAE_TRY(claim(file, name, bytes));
-    return hdf5_receive(file->channel, values, bytes) ? NULL : broken(file);
+    return lae_hdf5_receive(file->channel, values, bytes) ? NULL : broken(file);
 }
 
 /* ---- what is there ---- */
 
-static bool is_there(struct lae_hdf5 *file, enum hdf5_topic topic, const char *name,
+static bool is_there(struct lae_hdf5 *file, enum lae_hdf5_topic topic, const char *name,
                      const char *attribute)
 {
-    struct hdf5_answer answer = {.yes = false};
+    struct lae_hdf5_answer answer = {.yes = false};
     lae_status status = ask_about(file, topic, name, attribute, &answer);
     bool yes = status == NULL && answer.yes;
     lae_status_free(status); /* what is asked next fails alike */
@@ -114,21 +114,21 @@ static bool is_there(struct lae_hdf5 *file, enum hdf5_topic topic, const char *n
 
 bool lae_hdf5_has(struct lae_hdf5 *file, const char *name)
 {
-    if (file->channel < 0) return hdf5_local_has(file, name);
+    if (file->channel < 0) return lae_hdf5_local_has(file, name);
     return is_there(file, HDF5_HAS, name, "");
 }
 
 bool lae_hdf5_has_attribute(struct lae_hdf5 *file, const char *object, const char *attribute)
 {
-    if (file->channel < 0) return hdf5_local_has_attribute(file, object, attribute);
+    if (file->channel < 0) return lae_hdf5_local_has_attribute(file, object, attribute);
     return is_there(file, HDF5_HAS_ATTRIBUTE, object, attribute);
 }
 
-static lae_status ask_shape(struct lae_hdf5 *file, enum hdf5_topic topic, const char *name,
+static lae_status ask_shape(struct lae_hdf5 *file, enum lae_hdf5_topic topic, const char *name,
                             enum lae_hdf5_type type, int *rank, size_t shape[LAE_MAX_RANK])
 {
-    struct hdf5_question question = {.topic = topic, .type = type};
-    struct hdf5_answer answer;
+    struct lae_hdf5_question question = {.topic = topic, .type = type};
+    struct lae_hdf5_answer answer;
     LAE_TRY(ask(file, &question, name, "", &answer));
     if (answer.rank < 0 || answer.rank > LAE_MAX_RANK) return broken(file);
     *rank = answer.rank;
@@ -142,14 +142,14 @@ static lae_status ask_shape(struct lae_hdf5 *file, enum hdf5_topic topic, const 
 lae_status lae_hdf5_shape(struct lae_hdf5 *file, const char *name, enum lae_hdf5_type type,
                           int *rank, size_t shape[LAE_MAX_RANK])
 {
-    if (file->channel < 0) return hdf5_local_shape(file, name, type, rank, shape);
+    if (file->channel < 0) return lae_hdf5_local_shape(file, name, type, rank, shape);
     return ask_shape(file, HDF5_SHAPE, name, type, rank, shape);
 }
 
 lae_status lae_hdf5_extents(struct lae_hdf5 *file, const char *name, enum lae_hdf5_type type,
                             int *rank, size_t shape[LAE_MAX_RANK])
 {
-    if (file->channel < 0) return hdf5_local_extents(file, name, type, rank, shape);
+    if (file->channel < 0) return lae_hdf5_local_extents(file, name, type, rank, shape);
     return ask_shape(file, HDF5_EXTENTS, name, type, rank, shape);
 }
 
@@ -158,9 +158,9 @@ lae_status lae_hdf5_extents(struct lae_hdf5 *file, const char *name, enum lae_hd
 lae_status lae_hdf5_read(struct lae_hdf5 *file, const char *name, enum lae_hdf5_type type,
                          size_t count, void *values)
 {
-    if (file->channel < 0) return hdf5_local_read(file, name, type, count, values);
-    struct hdf5_question question = {.topic = HDF5_READ, .type = type, .sizes = {count}};
-    struct hdf5_answer answer;
+    if (file->channel < 0) return lae_hdf5_local_read(file, name, type, count, values);
+    struct lae_hdf5_question question = {.topic = HDF5_READ, .type = type, .sizes = {count}};
+    struct lae_hdf5_answer answer;
     LAE_TRY(ask(file, &question, name, "", &answer));
     return receive_values(file, name, &answer, count * (type == LAE_HDF5_DOUBLE ? 8 : 4), values);
 }
@@ -168,9 +168,9 @@ lae_status lae_hdf5_read(struct lae_hdf5 *file, const char *name, enum lae_hdf5_
 lae_status lae_hdf5_read_triangle(struct lae_hdf5 *file, const char *name, size_t size, size_t rows,
                                   double *values)
 {
-    if (file->channel < 0) return hdf5_local_read_triangle(file, name, size, rows, values);
-    struct hdf5_question question = {.topic = HDF5_TRIANGLE, .sizes = {size, rows}};
-    struct hdf5_answer answer;
+    if (file->channel < 0) return lae_hdf5_local_read_triangle(file, name, size, rows, values);
+    struct lae_hdf5_question question = {.topic = HDF5_TRIANGLE, .sizes = {size, rows}};
+    struct lae_hdf5_answer answer;
     LAE_TRY(ask(file, &question, name, "", &answer));
     return receive_values(file, name, &answer, rows * (rows + 1) / 2 * sizeof *values, values);
 }
@@ -178,17 +178,18 @@ lae_status lae_hdf5_read_triangle(struct lae_hdf5 *file, const char *name, size_
 lae_status lae_hdf5_read_rows(struct lae_hdf5 *file, const char *name, size_t rows, size_t columns,
                               size_t known, float *values)
 {
-    if (file->channel < 0) return hdf5_local_read_rows(file, name, rows, columns, known, values);
-    struct hdf5_question question = {.topic = HDF5_ROWS, .sizes = {rows, columns, known}};
-    struct hdf5_answer answer;
+    if (file->channel < 0)
+        return lae_hdf5_local_read_rows(file, name, rows, columns, known, values);
+    struct lae_hdf5_question question = {.topic = HDF5_ROWS, .sizes = {rows, columns, known}};
+    struct lae_hdf5_answer answer;
     LAE_TRY(ask(file, &question, name, "", &answer));
     return receive_values(file, name, &answer, known * columns * sizeof *values, values);
 }
 
 lae_status lae_hdf5_read_text(struct lae_hdf5 *file, const char *name, char **text)
 {
-    struct hdf5_answer answer;
-    if (file->channel < 0) return hdf5_local_read_text(file, name, text);
+    struct lae_hdf5_answer answer;
+    if (file->channel < 0) return lae_hdf5_local_read_text(file, name, text);
     LAE_TRY(ask_about(file, HDF5_TEXT, name, "", &answer));
     return receive_text(file, name, &answer, text);
 }
@@ -196,8 +197,8 @@ lae_status lae_hdf5_read_text(struct lae_hdf5 *file, const char *name, char **te
 lae_status lae_hdf5_get_text(struct lae_hdf5 *file, const char *object, const char *attribute,
                              char **value)
 {
-    struct hdf5_answer answer;
-    if (file->channel < 0) return hdf5_local_get_text(file, object, attribute, value);
+    struct lae_hdf5_answer answer;
+    if (file->channel < 0) return lae_hdf5_local_get_text(file, object, attribute, value);
     LAE_TRY(ask_about(file, HDF5_TEXT_ATTRIBUTE, object, attribute, &answer));
     return receive_text(file, object, &answer, value);
 }
@@ -205,8 +206,8 @@ lae_status lae_hdf5_get_text(struct lae_hdf5 *file, const char *object, const ch
 lae_status lae_hdf5_get_int(struct lae_hdf5 *file, const char *object, const char *attribute,
                             int32_t *value)
 {
-    struct hdf5_answer answer;
-    if (file->channel < 0) return hdf5_local_get_int(file, object, attribute, value);
+    struct lae_hdf5_answer answer;
+    if (file->channel < 0) return lae_hdf5_local_get_int(file, object, attribute, value);
     LAE_TRY(ask_about(file, HDF5_INT, object, attribute, &answer));
     *value = answer.whole;
     return NULL;
@@ -215,8 +216,8 @@ lae_status lae_hdf5_get_int(struct lae_hdf5 *file, const char *object, const cha
 lae_status lae_hdf5_get_double(struct lae_hdf5 *file, const char *object, const char *attribute,
                                double *value)
 {
-    struct hdf5_answer answer;
-    if (file->channel < 0) return hdf5_local_get_double(file, object, attribute, value);
+    struct lae_hdf5_answer answer;
+    if (file->channel < 0) return lae_hdf5_local_get_double(file, object, attribute, value);
     LAE_TRY(ask_about(file, HDF5_DOUBLE, object, attribute, &answer));
     *value = answer.number;
     return NULL;
@@ -225,8 +226,8 @@ lae_status lae_hdf5_get_double(struct lae_hdf5 *file, const char *object, const 
 lae_status lae_hdf5_attribute_is_text(struct lae_hdf5 *file, const char *object,
                                       const char *attribute, bool *text)
 {
-    struct hdf5_answer answer;
-    if (file->channel < 0) return hdf5_local_attribute_is_text(file, object, attribute, text);
+    struct lae_hdf5_answer answer;
+    if (file->channel < 0) return lae_hdf5_local_attribute_is_text(file, object, attribute, text);
     LAE_TRY(ask_about(file, HDF5_IS_TEXT, object, attribute, &answer));
     *text = answer.yes;
     return NULL;
@@ -254,10 +255,10 @@ static lae_status visit_list(struct lae_hdf5 *file, const char *list, size_t siz
     return NULL;
 }
 
-static lae_status walk(struct lae_hdf5 *file, enum hdf5_topic topic, const char *object,
+static lae_status walk(struct lae_hdf5 *file, enum lae_hdf5_topic topic, const char *object,
                        const char *group, lae_hdf5_visit *visit, void *context)
 {
-    struct hdf5_answer answer;
+    struct lae_hdf5_answer answer;
     char *list;
     LAE_TRY(ask_about(file, topic, object, "", &answer));
     LAE_TRY(receive_text(file, object, &answer, &list));
@@ -269,14 +270,14 @@ static lae_status walk(struct lae_hdf5 *file, enum hdf5_topic topic, const char 
 lae_status lae_hdf5_walk(struct lae_hdf5 *file, const char *group, lae_hdf5_visit *visit,
                          void *context)
 {
-    if (file->channel < 0) return hdf5_local_walk(file, group, visit, context);
+    if (file->channel < 0) return lae_hdf5_local_walk(file, group, visit, context);
     return walk(file, HDF5_WALK, group, group, visit, context);
 }
 
 lae_status lae_hdf5_walk_attributes(struct lae_hdf5 *file, const char *object,
                                     lae_hdf5_visit *visit, void *context)
 {
-    if (file->channel < 0) return hdf5_local_walk_attributes(file, object, visit, context);
+    if (file->channel < 0) return lae_hdf5_local_walk_attributes(file, object, visit, context);
     return walk(file, HDF5_WALK_ATTRIBUTES, object, "", visit, context);
 }
 

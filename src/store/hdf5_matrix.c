@@ -65,12 +65,12 @@ static herr_t transfer_block(const struct block *block, hid_t dataset, hid_t typ
     return result;
 }
 
-herr_t hdf5_read_block(const struct block *block, hid_t dataset, hid_t type, void *values)
+herr_t lae_hdf5_read_block(const struct block *block, hid_t dataset, hid_t type, void *values)
 {
     return transfer_block(block, dataset, type, values, false);
 }
 
-struct block hdf5_triangle_block(size_t first, size_t rows)
+struct block lae_hdf5_triangle_block(size_t first, size_t rows)
 {
     size_t end = least(first + CHUNK_ROWS, rows);
     return (struct block){.first = first, .rows = end - first, .columns = end};
@@ -100,7 +100,7 @@ static lae_status write_blocks(struct lae_hdf5 *file, const char *name, hid_t da
     double *values = malloc(CHUNK_ROWS * (rows + 1) * sizeof *values);
     if (values == NULL) return lae_out_of_memory(CHUNK_ROWS * rows * sizeof *values, name);
     for (size_t first = 0; first < rows && result >= 0; first += CHUNK_ROWS) {
-        struct block block = hdf5_triangle_block(first, rows);
+        struct block block = lae_hdf5_triangle_block(first, rows);
         spread(&block, triangle, values);
         result = transfer_block(&block, dataset, H5T_NATIVE_DOUBLE, values, true);
     }

@@ -153,14 +153,14 @@ static lae_status open_there(struct lae_hdf5 *file, int descriptor)
     if (fstat(descriptor, &about) != 0)
         return lae_failed("%s: cannot be looked at: %s", file->path, strerror(errno));
     file->unread = (hsize_t)about.st_size * LAE_HDF5_MAX_COMPRESSION;
-    LAE_TRY(hdf5_reader_open(descriptor, file->path, &file->channel));
+    LAE_TRY(lae_hdf5_reader_open(descriptor, file->path, &file->channel));
     return lae_hdf5_hear(file);
 }
 
 /* Every file that is read is opened here. */
 static lae_status open_for_reading(struct lae_hdf5 *file)
 {
-    if (hdf5_reader_is_here()) return open_here(file);
+    if (lae_hdf5_reader_is_here()) return open_here(file);
     int descriptor = open(file->path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
     if (descriptor < 0)
         return lae_bad_input("%s: cannot be opened: %s", file->path, strerror(errno));

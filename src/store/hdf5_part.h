@@ -10,8 +10,8 @@ struct block {
 };
 
 /* That which begins at row `first` of a triangle of so many rows. */
-struct block hdf5_triangle_block(size_t first, size_t rows);
+struct block lae_hdf5_triangle_block(size_t first, size_t rows);
 
-herr_t hdf5_read_block(const struct block *block, hid_t dataset, hid_t type, void *values);
+herr_t lae_hdf5_read_block(const struct block *block, hid_t dataset, hid_t type, void *values);
 
 #endif

@@ -7,12 +7,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-bool hdf5_local_has(struct lae_hdf5 *file, const char *name)
+bool lae_hdf5_local_has(struct lae_hdf5 *file, const char *name)
 {
     return H5Lexists(file->id, name, H5P_DEFAULT) > 0;
 }
 
-bool hdf5_local_has_attribute(struct lae_hdf5 *file, const char *object, const char *attribute)
+bool lae_hdf5_local_has_attribute(struct lae_hdf5 *file, const char *object, const char *attribute)
 {
     return H5Aexists_by_name(file->id, lae_hdf5_object(object), attribute, H5P_DEFAULT) > 0;
 }
@@ -137,8 +137,8 @@ static lae_status inspect(struct lae_hdf5 *file, const char *name, hid_t dataset
     return NULL;
 }
 
-lae_status hdf5_local_extents(struct lae_hdf5 *file, const char *name, enum lae_hdf5_type type,
-                              int *rank, size_t shape[LAE_MAX_RANK])
+lae_status lae_hdf5_local_extents(struct lae_hdf5 *file, const char *name, enum lae_hdf5_type type,
+                                  int *rank, size_t shape[LAE_MAX_RANK])
 {
     hid_t dataset;
     LAE_TRY(open_dataset(file, name, &dataset));
@@ -147,8 +147,8 @@ lae_status hdf5_local_extents(struct lae_hdf5 *file, const char *name, enum lae_
     return status;
 }
 
-lae_status hdf5_local_shape(struct lae_hdf5 *file, const char *name, enum lae_hdf5_type type,
-                            int *rank, size_t shape[LAE_MAX_RANK])
+lae_status lae_hdf5_local_shape(struct lae_hdf5 *file, const char *name, enum lae_hdf5_type type,
+                                int *rank, size_t shape[LAE_MAX_RANK])
 {
     hid_t dataset;
     LAE_TRY(open_dataset(file, name, &dataset));
@@ -160,8 +160,8 @@ lae_status hdf5_local_shape(struct lae_hdf5 *file, const char *name, enum lae_hd
     return status;
 }
 
-lae_status hdf5_local_read(struct lae_hdf5 *file, const char *name, enum lae_hdf5_type type,
-                           size_t count, void *values)
+lae_status lae_hdf5_local_read(struct lae_hdf5 *file, const char *name, enum lae_hdf5_type type,
+                               size_t count, void *values)
 {
     hid_t dataset;
     int rank;
@@ -207,12 +207,12 @@ static lae_status read_blocks(struct lae_hdf5 *file, const char *name, hid_t dat
     lae_status status = NULL;
     double *values = NULL;
     for (size_t first = 0; first < rows && status == NULL;) {
-        struct block block = hdf5_triangle_block(first, rows);
+        struct block block = lae_hdf5_triangle_block(first, rows);
         size_t size = block.rows * block.columns * sizeof *values;
         double *grown = realloc(values, size);
         if (grown == NULL) status = lae_out_of_memory(size, name);
         values = grown != NULL ? grown : values;
-        if (status == NULL && hdf5_read_block(&block, dataset, H5T_NATIVE_DOUBLE, values) < 0)
+        if (status == NULL && lae_hdf5_read_block(&block, dataset, H5T_NATIVE_DOUBLE, values) < 0)
             status = lae_hdf5_fault(LAE_BAD_INPUT, file, "/%s: cannot be read", name);
         for (size_t i = 0; i < block.rows && status == NULL; i++, first++) {
             memcpy(triangle, values + i * block.columns, (first + 1) * sizeof *triangle);
@@ -223,8 +223,8 @@ static lae_status read_blocks(struct lae_hdf5 *file, const char *name, hid_t dat
     return status;
 }
 
-lae_status hdf5_local_read_triangle(struct lae_hdf5 *file, const char *name, size_t size,
-                                    size_t rows, double *values)
+lae_status lae_hdf5_local_read_triangle(struct lae_hdf5 *file, const char *name, size_t size,
+                                        size_t rows, double *values)
 {
     hid_t dataset;
     const size_t shape[2] = {size, size};
@@ -235,8 +235,8 @@ lae_status hdf5_local_read_triangle(struct lae_hdf5 *file, const char *name, siz
     return status;
 }
 
-lae_status hdf5_local_read_rows(struct lae_hdf5 *file, const char *name, size_t rows,
-                                size_t columns, size_t known, float *values)
+lae_status lae_hdf5_local_read_rows(struct lae_hdf5 *file, const char *name, size_t rows,
+                                    size_t columns, size_t known, float *values)
 {
     hid_t dataset;
     const size_t shape[2] = {rows, columns};
@@ -244,7 +244,7 @@ lae_status hdf5_local_read_rows(struct lae_hdf5 *file, const char *name, size_t 
     size_t count = columns == 0 || known <= SIZE_MAX / columns ? known * columns : SIZE_MAX;
     LAE_TRY(open_matrix(file, name, LAE_HDF5_FLOAT, shape, count, &dataset));
     lae_status status = NULL;
-    if (known > 0 && hdf5_read_block(&block, dataset, H5T_NATIVE_FLOAT, values) < 0)
+    if (known > 0 && lae_hdf5_read_block(&block, dataset, H5T_NATIVE_FLOAT, values) < 0)
         status = lae_hdf5_fault(LAE_BAD_INPUT, file, "/%s: cannot be read", name);
     H5Dclose(dataset);
     return status;
@@ -365,19 +365,19 @@ static lae_status read_string(struct lae_hdf5 *file, const char *object, const c
     return status;
 }
 
-lae_status hdf5_local_read_text(struct lae_hdf5 *file, const char *name, char **text)
+lae_status lae_hdf5_local_read_text(struct lae_hdf5 *file, const char *name, char **text)
 {
     return read_string(file, name, NULL, text);
 }
 
-lae_status hdf5_local_get_text(struct lae_hdf5 *file, const char *object, const char *attribute,
-                               char **value)
+lae_status lae_hdf5_local_get_text(struct lae_hdf5 *file, const char *object, const char *attribute,
+                                   char **value)
 {
     return read_string(file, object, attribute, value);
 }
 
-lae_status hdf5_local_get_int(struct lae_hdf5 *file, const char *object, const char *attribute,
-                              int32_t *value)
+lae_status lae_hdf5_local_get_int(struct lae_hdf5 *file, const char *object, const char *attribute,
+                                  int32_t *value)
 {
     struct single single;
     int64_t wide = 0;
@@ -393,8 +393,8 @@ lae_status hdf5_local_get_int(struct lae_hdf5 *file, const char *object, const c
     return status;
 }
 
-lae_status hdf5_local_get_double(struct lae_hdf5 *file, const char *object, const char *attribute,
-                                 double *value)
+lae_status lae_hdf5_local_get_double(struct lae_hdf5 *file, const char *object,
+                                     const char *attribute, double *value)
 {
     struct single single;
     LAE_TRY(open_single(file, object, attribute, &single));
@@ -407,8 +407,8 @@ lae_status hdf5_local_get_double(struct lae_hdf5 *file, const char *object, cons
     return status;
 }
 
-lae_status hdf5_local_attribute_is_text(struct lae_hdf5 *file, const char *object,
-                                        const char *attribute, bool *text)
+lae_status lae_hdf5_local_attribute_is_text(struct lae_hdf5 *file, const char *object,
+                                            const char *attribute, bool *text)
 {
     struct single single;
     LAE_TRY(open_single(file, object, attribute, &single));

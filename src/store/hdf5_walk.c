@@ -75,8 +75,8 @@ static size_t most(const struct lae_hdf5 *file)
     return (size_t)(size / OBJECT_BYTES);
 }
 
-lae_status hdf5_local_walk(struct lae_hdf5 *file, const char *group, lae_hdf5_visit *visit,
-                           void *context)
+lae_status lae_hdf5_local_walk(struct lae_hdf5 *file, const char *group, lae_hdf5_visit *visit,
+                               void *context)
 {
     struct walk walk = {.file = file, .visit = visit, .context = context, .most = most(file)};
     LAE_TRY(lae_hdf5_check_links(file, group));
@@ -98,8 +98,8 @@ static herr_t on_attribute(hid_t object, const char *attribute, const H5A_info_t
     return walk->status == NULL ? 0 : -1;
 }
 
-lae_status hdf5_local_walk_attributes(struct lae_hdf5 *file, const char *object,
-                                      lae_hdf5_visit *visit, void *context)
+lae_status lae_hdf5_local_walk_attributes(struct lae_hdf5 *file, const char *object,
+                                          lae_hdf5_visit *visit, void *context)
 {
     struct walk walk = {.file = file, .visit = visit, .context = context};
     LAE_TRY(lae_hdf5_check_links(file, object));

@@ -12,7 +12,7 @@
 #define PATH_MAX 4096
 #endif
 
-enum hdf5_topic {
+enum lae_hdf5_topic {
     HDF5_HAS,
     HDF5_HAS_ATTRIBUTE,
     HDF5_EXTENTS,
@@ -29,14 +29,14 @@ enum hdf5_topic {
     HDF5_WALK_ATTRIBUTES,
 };
 
-struct hdf5_question {
-    enum hdf5_topic topic;
+struct lae_hdf5_question {
+    enum lae_hdf5_topic topic;
     enum lae_hdf5_type type;
     uint64_t sizes[3];
     char name[LAE_HDF5_NAME], attribute[LAE_HDF5_NAME];
 };
 
-struct hdf5_answer {
+struct lae_hdf5_answer {
     int32_t code; /* 0, or that of an error, whose message the bytes are */
     int32_t rank, whole;
     bool yes;
@@ -47,24 +47,24 @@ struct hdf5_answer {
 };
 
 /* What is to be read; a file and an end of a socket come with it. */
-struct hdf5_request {
+struct lae_hdf5_request {
     char path[PATH_MAX]; /* for messages */
 };
 
 /* All of it, or false. */
-bool hdf5_send(int channel, const void *data, size_t size);
-bool hdf5_receive(int channel, void *data, size_t size);
+bool lae_hdf5_send(int channel, const void *data, size_t size);
+bool lae_hdf5_receive(int channel, void *data, size_t size);
 
 /* Answers questions about the file until nobody asks any more. */
-void hdf5_answer_questions(int channel, struct lae_hdf5 *file);
+void lae_hdf5_answer_questions(int channel, struct lae_hdf5 *file);
 
 /* An answer that is an error; frees the status. */
-bool hdf5_answer_error(int channel, lae_status status);
+bool lae_hdf5_answer_error(int channel, lae_status status);
 
 /* A socket to the process that reads the file open as `file`, whose path is for messages. */
-lae_status hdf5_reader_open(int file, const char *path, int *channel) LAE_MUST_CHECK;
+lae_status lae_hdf5_reader_open(int file, const char *path, int *channel) LAE_MUST_CHECK;
 
 /* Whether this process reads files itself (lae_reader_forgo). */
-bool hdf5_reader_is_here(void);
+bool lae_hdf5_reader_is_here(void);
 
 #endif

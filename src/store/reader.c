@@ -122,7 +122,7 @@ static lae_status open_sandboxed(int descriptor, struct image *image, struct lae
 {
     LAE_TRY(map_file(descriptor, file->path, image));
     hid_t access = access_to(image);
-    sandbox_enter(image->size);
+    lae_sandbox_enter(image->size);
     /* The name is looked for first, and must lead nowhere: nothing can be opened any more. */
     file->id = H5Fopen("in memory", H5F_ACC_RDONLY, access);
     if (file->id >= 0 && H5Fget_filesize(file->id, &file->unread) >= 0) return NULL;
@@ -133,13 +133,13 @@ static _Noreturn void read_file(int descriptor, int channel, const char *path)
 {
     struct lae_hdf5 file;
     struct image image;
-    struct hdf5_answer open = {.code = LAE_OK};
+    struct lae_hdf5_answer open = {.code = LAE_OK};
     lae_status status = lae_hdf5_start(&file, path, "", 0);
     if (status == NULL) status = open_sandboxed(descriptor, &image, &file);
     if (status != NULL)
-        hdf5_answer_error(channel, status);
-    else if (hdf5_send(channel, &open, sizeof open))
-        hdf5_answer_questions(channel, &file);
+        lae_hdf5_answer_error(channel, status);
+    else if (lae_hdf5_send(channel, &open, sizeof open))
+        lae_hdf5_answer_questions(channel, &file);
     _exit(0); /* HDF5 is not asked to tidy up after such a file */
 }
 
@@ -172,7 +172,7 @@ static void let_go(int socket)
         if (i != socket) close(i);
 }
 
-static bool receive_request(int socket, struct hdf5_request *request, int descriptors[2])
+static bool receive_request(int socket, struct lae_hdf5_request *request, int descriptors[2])
 {
     union {
         struct cmsghdr head;
@@ -195,7 +195,7 @@ static bool receive_request(int socket, struct hdf5_request *request, int descri
 
 static _Noreturn void serve(int socket)
 {
-    struct hdf5_request request;
+    struct lae_hdf5_request request;
     int descriptors[2];
     be_deaf();
     let_go(socket);
@@ -206,9 +206,10 @@ static _Noreturn void serve(int socket)
             read_file(descriptors[0], descriptors[1], request.path);
         }
         if (process < 0)
-            hdf5_answer_error(descriptors[1], lae_failed("%s: no process can be begun to read it: "
-                                                         "%s",
-                                                         request.path, strerror(errno)));
+            lae_hdf5_answer_error(descriptors[1],
+                                  lae_failed("%s: no process can be begun to read it: "
+                                             "%s",
+                                             request.path, strerror(errno)));
         close(descriptors[0]);
         close(descriptors[1]);
     }
@@ -251,12 +252,12 @@ void lae_reader_forgo(void)
     reader.here = true;
 }
 
-bool hdf5_reader_is_here(void)
+bool lae_hdf5_reader_is_here(void)
 {
     return reader.here;
 }
 
-static bool send_request(const struct hdf5_request *request, const int descriptors[2])
+static bool send_request(const struct lae_hdf5_request *request, const int descriptors[2])
 {
     union {
         struct cmsghdr head;
@@ -280,7 +281,7 @@ static bool send_request(const struct hdf5_request *request, const int descripto
 }
 
 /* The process in the middle may have been killed since: then there is another. */
-static lae_status send_anyway(const struct hdf5_request *request, const int descriptors[2])
+static lae_status send_anyway(const struct lae_hdf5_request *request, const int descriptors[2])
 {
     LAE_TRY(lae_reader_start());
     if (send_request(request, descriptors)) return NULL;
@@ -291,10 +292,10 @@ static lae_status send_anyway(const struct hdf5_request *request, const int desc
                       strerror(errno));
 }
 
-lae_status hdf5_reader_open(int file, const char *path, int *channel)
+lae_status lae_hdf5_reader_open(int file, const char *path, int *channel)
 {
     int ends[2];
-    struct hdf5_request request;
+    struct lae_hdf5_request request;
     memset(&request, 0, sizeof request);
     snprintf(request.path, sizeof request.path, "%s", path);
     if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) != 0)

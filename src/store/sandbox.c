@@ -90,7 +90,7 @@ static void forbid_system_calls(void)
 }
 #endif
 
-void sandbox_enter(size_t bytes)
+void lae_sandbox_enter(size_t bytes)
 {
     if (is_under_valgrind()) return;
     limit_all(bytes);

@@ -7,6 +7,6 @@
 /* From now on this process can open, write and begin nothing, has a bounded time of the processor
  * and bounded memory, more for a file of more bytes. There is no way back. What the system does not
  * offer is left out. */
-void sandbox_enter(size_t bytes);
+void lae_sandbox_enter(size_t bytes);
 
 #endif

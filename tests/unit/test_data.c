@@ -293,13 +293,13 @@ static void archives_hold_the_same(void **state)
 
 /* ---- Damaged and missing --------------------------------------------------------------------- */
 
-enum change { GONE, EMPTY, CUT, LONGER, LABEL, DIRECTORY, OTHER_KIND };
+enum lae_change { GONE, EMPTY, CUT, LONGER, LABEL, DIRECTORY, OTHER_KIND };
 
 /* What becomes of one file of a directory that is whole otherwise, and what must be said of it. */
 static const struct damage {
     enum lae_dataset_kind kind;
     const char *file;
-    enum change change;
+    enum lae_change change;
     const char *said;
 } damages[] = {
     {LAE_DATASET_CIFAR100, "train.bin", GONE, "no train.bin"},

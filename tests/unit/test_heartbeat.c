@@ -12,42 +12,42 @@
 #include <string.h>
 #include <sys/socket.h>
 
-/* As heartbeat_open on a kernel without IPv6. */
-static struct heartbeat_socket open_ipv4(void)
+/* As lae_heartbeat_open on a kernel without IPv6. */
+static struct lae_heartbeat_socket open_ipv4(void)
 {
-    struct heartbeat_socket new = {.file = socket(AF_INET, SOCK_DGRAM | SOCK_NONBLOCK, 0),
-                                   .ipv4_only = true};
+    struct lae_heartbeat_socket new = {.file = socket(AF_INET, SOCK_DGRAM | SOCK_NONBLOCK, 0),
+                                       .ipv4_only = true};
     struct sockaddr_in anywhere = {.sin_family = AF_INET};
     assert_true(new.file >= 0);
     assert_int_equal(bind(new.file, (struct sockaddr *)&anywhere, sizeof anywhere), 0);
     return new;
 }
 
-static bool comes(const struct heartbeat_socket *socket, const uint64_t token[2],
-                  struct heartbeat *beat, struct in6_addr *from, in_port_t *port)
+static bool comes(const struct lae_heartbeat_socket *socket, const uint64_t token[2],
+                  struct lae_heartbeat *beat, struct in6_addr *from, in_port_t *port)
 {
     struct pollfd file = {.fd = socket->file, .events = POLLIN};
     poll(&file, 1, 2000);
-    return heartbeat_receive(socket, token, beat, from, port);
+    return lae_heartbeat_receive(socket, token, beat, from, port);
 }
 
 /* A beat to every address of the place, and the answer to where each came from. */
-static void exchange(struct heartbeat_socket here, struct heartbeat_socket there)
+static void exchange(struct lae_heartbeat_socket here, struct lae_heartbeat_socket there)
 {
-    struct heartbeat_place place;
-    assert_true(heartbeat_place(&here, &place));
+    struct lae_heartbeat_place place;
+    assert_true(lae_heartbeat_place(&here, &place));
     assert_true(place.port != 0 && place.addresses > 0);
-    struct heartbeat beat = {.token = {place.token[0], place.token[1]}, .node = 3}, heard;
+    struct lae_heartbeat beat = {.token = {place.token[0], place.token[1]}, .node = 3}, heard;
     struct in6_addr from;
     in_port_t port;
     int reached = 0;
     for (int i = 0; i < place.addresses; i++) {
         if (there.ipv4_only && !IN6_IS_ADDR_V4MAPPED(&place.address[i])) continue;
-        heartbeat_send(&there, &beat, &place.address[i], place.port);
+        lae_heartbeat_send(&there, &beat, &place.address[i], place.port);
         if (!comes(&here, place.token, &heard, &from, &port)) continue;
         assert_int_equal(heard.node, 3);
         heard.answer = 1;
-        heartbeat_send(&here, &heard, &from, port);
+        lae_heartbeat_send(&here, &heard, &from, port);
         assert_true(comes(&there, place.token, &heard, &from, &port));
         assert_int_equal(heard.answer, 1);
         assert_int_equal(port, place.port);
@@ -55,32 +55,32 @@ static void exchange(struct heartbeat_socket here, struct heartbeat_socket there
         reached++;
     }
     assert_true(reached > 0);
-    heartbeat_close(&here);
-    heartbeat_close(&there);
+    lae_heartbeat_close(&here);
+    lae_heartbeat_close(&there);
     assert_int_equal(here.file, -1);
 }
 
 static void beats_and_answers_arrive(void **state)
 {
     (void)state;
-    struct heartbeat_socket here = heartbeat_open();
+    struct lae_heartbeat_socket here = lae_heartbeat_open();
     assert_true(here.file >= 0);
-    exchange(here, heartbeat_open());
+    exchange(here, lae_heartbeat_open());
     exchange(open_ipv4(), open_ipv4());
-    exchange(open_ipv4(), heartbeat_open());
+    exchange(open_ipv4(), lae_heartbeat_open());
 }
 
 static void strangers_are_not_heard(void **state)
 {
     (void)state;
-    struct heartbeat_socket here = heartbeat_open(), there = heartbeat_open();
-    struct heartbeat_place place, other;
-    assert_true(heartbeat_place(&here, &place) && heartbeat_place(&here, &other));
+    struct lae_heartbeat_socket here = lae_heartbeat_open(), there = lae_heartbeat_open();
+    struct lae_heartbeat_place place, other;
+    assert_true(lae_heartbeat_place(&here, &place) && lae_heartbeat_place(&here, &other));
     assert_memory_not_equal(place.token, other.token, sizeof place.token);
-    struct heartbeat beat = {.token = {other.token[0], other.token[1]}}, heard;
+    struct lae_heartbeat beat = {.token = {other.token[0], other.token[1]}}, heard;
     struct in6_addr from, *to = &place.address[0];
     in_port_t port;
-    heartbeat_send(&there, &beat, to, place.port); /* another job's */
+    lae_heartbeat_send(&there, &beat, to, place.port); /* another job's */
     assert_false(comes(&here, place.token, &heard, &from, &port));
 
     memcpy(beat.token, place.token, sizeof beat.token);
@@ -94,8 +94,8 @@ static void strangers_are_not_heard(void **state)
 
     sendto(there.file, longer, sizeof beat, 0, (struct sockaddr *)&name, sizeof name);
     assert_true(comes(&here, place.token, &heard, &from, &port));
-    heartbeat_close(&here);
-    heartbeat_close(&there);
+    lae_heartbeat_close(&here);
+    lae_heartbeat_close(&there);
 }
 
 int main(void)
