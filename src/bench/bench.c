@@ -17,7 +17,7 @@
 /* What is measured with. */
 struct session {
     const struct lae_bench_options *options;
-    struct lae_job job;
+    struct lae_setup setup;
     struct lae_workers workers;
     struct lae_gradient gradient;
     struct lae_state state;
@@ -43,10 +43,10 @@ static lae_status adjust(const struct lae_bench_options *options, struct lae_con
 
 static lae_status prepare(struct session *s)
 {
-    LAE_TRY(lae_workers_create(&s->job, &s->workers));
-    LAE_TRY(lae_gradient_create(&s->workers, &s->job, &s->gradient));
-    LAE_TRY(lae_state_create(&s->job, &s->state));
-    LAE_TRY(lae_state_begin_task(&s->job, &s->state));
+    LAE_TRY(lae_workers_create(&s->setup, &s->workers));
+    LAE_TRY(lae_gradient_create(&s->workers, &s->setup, &s->gradient));
+    LAE_TRY(lae_state_create(&s->setup, &s->state));
+    LAE_TRY(lae_state_begin_task(&s->setup, &s->state));
     s->batch = calloc((size_t)s->options->batch, sizeof *s->batch);
     s->times = calloc((size_t)s->options->repeats, sizeof *s->times);
     if (s->batch == NULL || s->times == NULL)
@@ -83,10 +83,10 @@ static lae_status measure_once(struct session *s, lae_status (*work)(struct sess
                                double *seconds)
 {
     int64_t here = 1;
-    lae_dist_sum(s->job.dist, &here, 1);
+    lae_dist_sum(s->setup.dist, &here, 1);
     double began = lae_clock_seconds();
     LAE_TRY(work(s));
-    lae_dist_sum(s->job.dist, &here, 1);
+    lae_dist_sum(s->setup.dist, &here, 1);
     *seconds = lae_clock_seconds() - began;
     return NULL;
 }
@@ -119,9 +119,9 @@ static lae_status measure_rate(struct session *s, lae_status (*work)(struct sess
     lae_status status = measure_once(s, work, &seconds);
     double before = sample_peak(s).gflop_per_cpu_s;
     for (int i = 0; i < repeats && status == NULL; i++) {
-        double spent = lae_bench_cpu_seconds(&s->job);
+        double spent = lae_bench_cpu_seconds(&s->setup);
         status = measure_once(s, work, &s->times[i]);
-        cpu[i] = lae_bench_cpu_seconds(&s->job) - spent;
+        cpu[i] = lae_bench_cpu_seconds(&s->setup) - spent;
         double after = sample_peak(s).gflop_per_cpu_s;
         shares[i] = images * gflop / cpu[i] / (0.5 * (before + after));
         before = after;
@@ -138,18 +138,18 @@ static void forward_image(void *context, int number, size_t item)
 {
     struct session *s = context;
     struct lae_worker *worker = &s->workers.items[number];
-    size_t position = lae_dist_position(s->job.dist, item);
-    if (!lae_worker_load(worker, &s->job, LAE_TRAIN, s->batch[position], NULL)) return;
-    lae_backbone_trunk(s->job.backbone, worker->pass, worker->image);
-    lae_backbone_branch(s->job.backbone, s->state.online, worker->pass, NULL, false,
+    size_t position = lae_dist_position(s->setup.dist, item);
+    if (!lae_worker_load(worker, &s->setup, LAE_TRAIN, s->batch[position], NULL)) return;
+    lae_backbone_trunk(s->setup.backbone, worker->pass, worker->image);
+    lae_backbone_branch(s->setup.backbone, s->state.online, worker->pass, NULL, false,
                         worker->feature);
-    lae_score_linear(&s->job, s->state.classifiers, 0, worker->feature, worker->scores);
+    lae_score_linear(&s->setup, s->state.classifiers, 0, worker->feature, worker->scores);
 }
 
 static lae_status forward(struct session *s)
 {
-    size_t mine = lae_dist_share(s->job.dist, (size_t)s->options->batch);
-    lae_team_run(s->job.team, mine, forward_image, s);
+    size_t mine = lae_dist_share(s->setup.dist, (size_t)s->options->batch);
+    lae_team_run(s->setup.team, mine, forward_image, s);
     return NULL;
 }
 
@@ -159,18 +159,18 @@ static lae_status gradient(struct session *s)
                                     .count = s->options->batch,
                                     .theta = s->state.online,
                                     .classifier = s->state.classifiers[0]};
-    return lae_step_gradient(&s->job, &s->workers, &batch, &s->gradient);
+    return lae_step_gradient(&s->setup, &s->workers, &batch, &s->gradient);
 }
 
 static lae_status sum(struct session *s)
 {
-    lae_dist_sum(s->job.dist, s->gradient.sum, s->workers.words);
+    lae_dist_sum(s->setup.dist, s->gradient.sum, s->workers.words);
     return NULL;
 }
 
 static lae_status move(struct session *s)
 {
-    const struct lae_optim_options *options = &s->job.config->optim;
+    const struct lae_optim_options *options = &s->setup.config->optim;
     lae_adam_step(&s->state.pet, options, 0.0, s->state.online, s->gradient.pet);
     lae_adam_step(&s->state.classifier, options, 0.0, s->state.classifiers[0],
                   s->gradient.classifier);
@@ -185,8 +185,8 @@ static lae_status train(struct session *s)
 
 static lae_status merge(struct session *s)
 {
-    struct lae_merge_vectors vectors = lae_state_vectors(&s->job, &s->state);
-    return lae_merge_after_task(&s->job.config->merge, &vectors, 1, s->state.merge);
+    struct lae_merge_vectors vectors = lae_state_vectors(&s->setup, &s->state);
+    return lae_merge_after_task(&s->setup.config->merge, &vectors, 1, s->state.merge);
 }
 
 /* The threads' time by kind since the stopwatches were cleared, as shares over all ranks; what is
@@ -200,7 +200,7 @@ static void split_time(struct session *s, double seconds, double split[LAE_WORKS
             microseconds[work] += (int64_t)(1e6 * watch->seconds[work]);
         microseconds[LAE_WORKS] += (int64_t)(1e6 * seconds);
     }
-    lae_dist_sum(s->job.dist, microseconds, LAE_WORKS + 1);
+    lae_dist_sum(s->setup.dist, microseconds, LAE_WORKS + 1);
     double busy = 0.0, all = (double)microseconds[LAE_WORKS];
     for (int work = LAE_WORK_IDLE + 1; work < LAE_WORKS; work++) {
         split[work] = (double)microseconds[work] / all;
@@ -220,11 +220,11 @@ static lae_status measure_split(struct session *s, double split[LAE_WORKS])
     return NULL;
 }
 
-static lae_status best_of(const struct lae_job *job, struct lae_arithmetic arithmetic,
+static lae_status best_of(const struct lae_setup *setup, struct lae_arithmetic arithmetic,
                           double *gflops)
 {
     struct lae_bench_peak *peak;
-    lae_status status = lae_bench_peak_open(job, arithmetic, PEAK_SIDE, &peak);
+    lae_status status = lae_bench_peak_open(setup, arithmetic, PEAK_SIDE, &peak);
     for (int i = 0; i < PEAK_ATTEMPTS && status == NULL; i++) {
         double rate = lae_bench_peak_sample(peak).gflops;
         if (rate > *gflops) *gflops = rate;
@@ -254,12 +254,12 @@ static lae_status measure_peaks(struct session *s, struct lae_bench_result *r)
                                 onednn = {LAE_BACKEND_ONEDNN, LAE_PRECISION_FP32},
                                 bf16 = {LAE_BACKEND_ONEDNN, LAE_PRECISION_BF16};
     double other = 0.0;
-    LAE_TRY(best_of(&s->job, blas, &r->peak_fp32));
+    LAE_TRY(best_of(&s->setup, blas, &r->peak_fp32));
     bool both = lae_onednn_is_built_in();
     if (both) {
         r->bf16_is_native = lae_bf16_is_native();
-        LAE_TRY(best_of(&s->job, onednn, &other));
-        LAE_TRY(best_of(&s->job, bf16, &r->peak_bf16));
+        LAE_TRY(best_of(&s->setup, onednn, &other));
+        LAE_TRY(best_of(&s->setup, bf16, &r->peak_bf16));
     }
     struct lae_arithmetic own = other > r->peak_fp32 ? onednn : blas;
     if (other > r->peak_fp32) r->peak_fp32 = other;
@@ -268,7 +268,7 @@ static lae_status measure_peaks(struct session *s, struct lae_bench_result *r)
         own = bf16;
         s->best = r->peak_bf16;
     }
-    return lae_bench_peak_open(&s->job, own, PEAK_SIDE, &s->peak);
+    return lae_bench_peak_open(&s->setup, own, PEAK_SIDE, &s->peak);
 }
 
 static void take_shares(const struct lae_bench_result *r, double peak, struct lae_bench_rate *rate)
@@ -279,7 +279,7 @@ static void take_shares(const struct lae_bench_result *r, double peak, struct la
 
 static lae_status measure_all(struct session *s, struct lae_bench_result *r)
 {
-    struct lae_backbone_flops flops = lae_backbone_count_flops(s->job.backbone);
+    struct lae_backbone_flops flops = lae_backbone_count_flops(s->setup.backbone);
     r->forward_gflop = 1e-9 * (flops.trunk + flops.branch);
     r->train_gflop = r->forward_gflop + 1e-9 * flops.backward;
     LAE_TRY(measure_once(s, forward, &r->step_s));
@@ -288,14 +288,14 @@ static lae_status measure_all(struct session *s, struct lae_bench_result *r)
     r->allreduce_mb = 1e-6 * (double)(s->workers.words * sizeof *s->gradient.sum);
     LAE_TRY(measure(s, move, &r->optimiser_s));
     if (s->state.offline != NULL) LAE_TRY(measure(s, merge, &r->merge_s));
-    const struct lae_backbone *backbone = s->job.backbone;
+    const struct lae_backbone *backbone = s->setup.backbone;
     size_t stored = 2 * backbone->table.total * sizeof(float), packed = backbone->packed;
     r->weights_mb = 1e-6 * (double)(packed > 0 ? packed : stored);
-    lae_memory_of(s->job.dist, &r->rank_mb,
+    lae_memory_of(s->setup.dist, &r->rank_mb,
                   &r->node_mb); /* before the large products take theirs */
     read_processor(r->processor, sizeof r->processor);
-    r->limit_fp32 = lae_bench_limit_measure(&s->job, LAE_PRECISION_FP32);
-    r->limit_bf16 = lae_bench_limit_measure(&s->job, LAE_PRECISION_BF16);
+    r->limit_fp32 = lae_bench_limit_measure(&s->setup, LAE_PRECISION_FP32);
+    r->limit_bf16 = lae_bench_limit_measure(&s->setup, LAE_PRECISION_BF16);
     LAE_TRY(measure_peaks(s, r));
     LAE_TRY(measure_rate(s, forward, r->forward_gflop, &r->forward));
     LAE_TRY(measure_rate(s, train, r->train_gflop, &r->train));
@@ -315,19 +315,19 @@ lae_status lae_bench_run(const struct lae_bench_options *options, struct lae_con
     LAE_TRY(lae_dist_agree(dist, adjust(options, config)));
     LAE_TRY(lae_dist_agree(
         dist, lae_backbone_dims_of_size(options->model, config->data.image_size, &dims)));
-    lae_status status = lae_job_open_random(config, &dims, dist, log, &session.job);
+    lae_status status = lae_setup_open_random(config, &dims, dist, log, &session.setup);
     if (status == NULL) status = lae_dist_agree(dist, prepare(&session));
     if (status == NULL) {
         *result = (struct lae_bench_result){
             .options = *options,
             .arithmetic = lae_config_arithmetic(config),
             .ranks = dist->size,
-            .threads = lae_team_threads(session.job.team),
+            .threads = lae_team_threads(session.setup.team),
             .hosts = dist->nodes,
         };
         status = measure_all(&session, result);
     }
     release(&session);
-    lae_job_close(&session.job);
+    lae_setup_close(&session.setup);
     return status;
 }

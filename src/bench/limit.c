@@ -26,31 +26,31 @@ static void go(void *context, int worker, size_t item)
 }
 
 /* Operations a second of one attempt; *seconds: how long it took. [collective] */
-static double attempt(const struct lae_job *job, struct runners *runners, double *seconds)
+static double attempt(const struct lae_setup *setup, struct runners *runners, double *seconds)
 {
     int64_t kiloflop = 0, ready = 1;
-    lae_dist_sum(job->dist, &ready, 1); /* all ranks begin together */
+    lae_dist_sum(setup->dist, &ready, 1); /* all ranks begin together */
     double began = lae_clock_seconds();
-    lae_team_each(job->team, go, runners);
-    for (int i = 0; i < lae_team_threads(job->team); i++)
+    lae_team_each(setup->team, go, runners);
+    for (int i = 0; i < lae_team_threads(setup->team); i++)
         kiloflop += (int64_t)(1e-3 * runners->done[i]);
-    lae_dist_sum(job->dist, &kiloflop, 1);
+    lae_dist_sum(setup->dist, &kiloflop, 1);
     *seconds = lae_clock_seconds() - began;
     return 1e3 * (double)kiloflop / *seconds;
 }
 
 /* The best of several. Rank 0's clock says for all how long is long enough. [collective] */
-static double best_of(const struct lae_job *job, struct runners *runners)
+static double best_of(const struct lae_setup *setup, struct runners *runners)
 {
     double best = 0.0, seconds;
     int64_t more = 1;
     for (runners->rounds = 1024; more != 0; runners->rounds *= 2) {
-        attempt(job, runners, &seconds);
-        more = job->dist->rank == 0 && seconds < LONG_ENOUGH;
-        lae_dist_sum(job->dist, &more, 1);
+        attempt(setup, runners, &seconds);
+        more = setup->dist->rank == 0 && seconds < LONG_ENOUGH;
+        lae_dist_sum(setup->dist, &more, 1);
     }
     for (int i = 0; i < ATTEMPTS; i++) {
-        double rate = attempt(job, runners, &seconds);
+        double rate = attempt(setup, runners, &seconds);
         if (rate > best) best = rate;
     }
     return best;
@@ -62,22 +62,22 @@ const struct lae_bench_limit *lae_bench_limit_of(const struct lae_bench_result *
     return bf16 && result->limit_bf16.name != NULL ? &result->limit_bf16 : &result->limit_fp32;
 }
 
-struct lae_bench_limit lae_bench_limit_measure(const struct lae_job *job,
+struct lae_bench_limit lae_bench_limit_measure(const struct lae_setup *setup,
                                                enum lae_precision precision)
 {
     double done[LAE_MAX_THREADS];
     float computed[LAE_MAX_THREADS] = {0};
     struct runners runners = {
         .limit = lae_limit_of(precision),
-        .first = job->dist->rank == 0,
+        .first = setup->dist->rank == 0,
         .done = done,
         .computed = computed,
     };
     struct lae_bench_limit measured = {0};
     if (runners.limit == NULL) return measured;
     measured.name = runners.limit->name;
-    measured.all = 1e-9 * best_of(job, &runners);
+    measured.all = 1e-9 * best_of(setup, &runners);
     runners.alone = true;
-    measured.one = 1e-9 * best_of(job, &runners);
+    measured.one = 1e-9 * best_of(setup, &runners);
     return measured;
 }

@@ -14,7 +14,7 @@ struct maker {
 };
 
 struct lae_bench_peak {
-    const struct lae_job *job;
+    const struct lae_setup *setup;
     struct lae_products *products;
     int product;
     size_t side;
@@ -60,7 +60,7 @@ static void make(void *context, int worker, size_t item)
 /* One product on each thread of this rank. */
 static lae_status set_up(struct lae_bench_peak *peak, struct lae_arithmetic arithmetic)
 {
-    int threads = lae_team_threads(peak->job->team);
+    int threads = lae_team_threads(peak->setup->team);
     struct lae_product_shape shape = {.rows = peak->side,
                                       .in = peak->side,
                                       .out = peak->side,
@@ -71,23 +71,23 @@ static lae_status set_up(struct lae_bench_peak *peak, struct lae_arithmetic arit
     peak->makers = calloc((size_t)threads, sizeof *peak->makers);
     if (peak->makers == NULL)
         return lae_out_of_memory((size_t)threads * sizeof *peak->makers, "large products");
-    lae_team_each(peak->job->team, prepare, peak);
+    lae_team_each(peak->setup->team, prepare, peak);
     lae_status status = NULL;
     for (int i = 0; i < threads; i++)
         status = lae_status_first(status, peak->makers[i].status);
     return status;
 }
 
-lae_status lae_bench_peak_open(const struct lae_job *job, struct lae_arithmetic arithmetic,
+lae_status lae_bench_peak_open(const struct lae_setup *setup, struct lae_arithmetic arithmetic,
                                size_t side, struct lae_bench_peak **out)
 {
     struct lae_bench_peak *peak = *out = calloc(1, sizeof *peak);
     lae_status status = peak == NULL ? lae_out_of_memory(sizeof *peak, "large products") : NULL;
     if (status == NULL) {
-        *peak = (struct lae_bench_peak){.job = job, .side = side};
+        *peak = (struct lae_bench_peak){.setup = setup, .side = side};
         status = set_up(peak, arithmetic);
     }
-    return lae_dist_agree(job->dist, status);
+    return lae_dist_agree(setup->dist, status);
 }
 
 static void read_clock(void *context, int worker, size_t item)
@@ -97,36 +97,36 @@ static void read_clock(void *context, int worker, size_t item)
     seconds[worker] = lae_clock_thread_seconds();
 }
 
-double lae_bench_cpu_seconds(const struct lae_job *job)
+double lae_bench_cpu_seconds(const struct lae_setup *setup)
 {
     double seconds[LAE_MAX_THREADS] = {0};
-    lae_team_each(job->team, read_clock, seconds);
+    lae_team_each(setup->team, read_clock, seconds);
     int64_t nanoseconds = 0;
-    for (int i = 0; i < lae_team_threads(job->team); i++)
+    for (int i = 0; i < lae_team_threads(setup->team); i++)
         nanoseconds += (int64_t)(1e9 * seconds[i]);
-    lae_dist_sum(job->dist, &nanoseconds, 1);
+    lae_dist_sum(setup->dist, &nanoseconds, 1);
     return 1e-9 * (double)nanoseconds;
 }
 
 struct lae_bench_peak_rate lae_bench_peak_sample(struct lae_bench_peak *peak)
 {
-    const struct lae_job *job = peak->job;
-    int64_t threads = lae_team_threads(job->team), done = 1;
-    double n = (double)peak->side, spent = lae_bench_cpu_seconds(job);
-    lae_dist_sum(job->dist, &threads, 1); /* all ranks begin together */
+    const struct lae_setup *setup = peak->setup;
+    int64_t threads = lae_team_threads(setup->team), done = 1;
+    double n = (double)peak->side, spent = lae_bench_cpu_seconds(setup);
+    lae_dist_sum(setup->dist, &threads, 1); /* all ranks begin together */
     double began = lae_clock_seconds();
-    lae_team_each(job->team, make, peak);
-    lae_dist_sum(job->dist, &done, 1);
+    lae_team_each(setup->team, make, peak);
+    lae_dist_sum(setup->dist, &done, 1);
     double seconds = lae_clock_seconds() - began;
     double gflop = 2e-9 * n * n * n * (double)threads;
     return (struct lae_bench_peak_rate){gflop / seconds,
-                                        gflop / (lae_bench_cpu_seconds(job) - spent)};
+                                        gflop / (lae_bench_cpu_seconds(setup) - spent)};
 }
 
 void lae_bench_peak_close(struct lae_bench_peak *peak)
 {
     if (peak == NULL) return;
-    for (int i = 0; peak->makers != NULL && i < lae_team_threads(peak->job->team); i++) {
+    for (int i = 0; peak->makers != NULL && i < lae_team_threads(peak->setup->team); i++) {
         lae_runner_free(peak->makers[i].runner);
         free(peak->makers[i].x);
         free(peak->makers[i].w);

@@ -2,8 +2,8 @@
 #include "lae/base/clock.h"
 #include "lae/cmd/cmd.h"
 #include "lae/learn/grid.h"
-#include "lae/learn/lab.h"
 #include "lae/learn/progress.h"
+#include "lae/learn/replayer.h"
 #include "lae/report/comparison.h"
 #include "lae/report/pace.h"
 #include "lae/store/kind.h"
@@ -30,11 +30,11 @@ static const struct lae_option options[] = {
 
 /* A command under way. */
 struct comparing {
-    struct lae_restored *opened;
-    struct lae_lab *lab;
+    struct lae_restored *restored;
+    struct lae_replayer *replayer;
     const char *json, *write;
     struct lae_grid grid;
-    struct lae_lab_result *results; /* [grid.count] */
+    struct lae_replayer_result *results; /* [grid.count] */
     struct lae_comparison comparison;
     struct lae_pace pace;
 };
@@ -47,7 +47,7 @@ static void show_progress(void *context, double done)
     bool live = lae_pace_live(&c->pace), plain = lae_pace_plain(&c->pace);
     if (!live && !plain) return;
     char forms[2][LAE_LIVE_LINE], label[LAE_COMPARISON_LABEL], left[32];
-    double total = lae_lab_work(c->lab, c->grid.count);
+    double total = lae_replayer_work(c->replayer, c->grid.count);
     double elapsed = lae_clock_seconds() - c->pace.began;
     size_t row = c->comparison.done;
     lae_progress_duration(elapsed * (total - done) / done, left);
@@ -70,7 +70,7 @@ static void tell_row(struct comparing *c, size_t row)
     size_t used = 0;
     for (int i = 0; i < metrics->scorers.count && used < sizeof averages; i++) {
         const struct lae_scorer *scorer = &metrics->scorers.items[i];
-        struct lae_summary s = lae_metrics_summary(metrics, i, c->opened->state.finished);
+        struct lae_summary s = lae_metrics_summary(metrics, i, c->restored->state.finished);
         if (scorer->view == LAE_VIEW_OFFLINE)
             used += (size_t)snprintf(averages + used, sizeof averages - used, "%s %.2f  ",
                                      scorer->name, s.average_incremental);
@@ -82,12 +82,12 @@ static void tell_row(struct comparing *c, size_t row)
 
 /* ---- the merges */
 
-static const struct lae_lab_place *place_of(const struct comparing *c, size_t row,
-                                            char name[LAE_COMPARISON_LABEL],
-                                            struct lae_lab_place *place)
+static const struct lae_replayer_place *place_of(const struct comparing *c, size_t row,
+                                                 char name[LAE_COMPARISON_LABEL],
+                                                 struct lae_replayer_place *place)
 {
     if (c->write == NULL) return NULL;
-    *place = (struct lae_lab_place){c->write, lae_comparison_name(&c->comparison, row, name)};
+    *place = (struct lae_replayer_place){c->write, lae_comparison_name(&c->comparison, row, name)};
     return place;
 }
 
@@ -96,10 +96,10 @@ static lae_status check_places(struct comparing *c)
 {
     for (size_t row = 0; row < c->grid.count && c->write != NULL; row++) {
         char name[LAE_COMPARISON_LABEL];
-        struct lae_lab_place place;
-        LAE_TRY(lae_status_prefix(
-            lae_lab_check_place(c->lab, &c->grid.items[row], place_of(c, row, name, &place)),
-            "--write"));
+        struct lae_replayer_place place;
+        LAE_TRY(lae_status_prefix(lae_replayer_check_place(c->replayer, &c->grid.items[row],
+                                                           place_of(c, row, name, &place)),
+                                  "--write"));
     }
     return NULL;
 }
@@ -107,22 +107,23 @@ static lae_status check_places(struct comparing *c)
 static lae_status compute(struct comparing *c)
 {
     LAE_TRY(check_places(c));
-    c->pace = lae_pace_begin(c->opened->job.log);
+    c->pace = lae_pace_begin(c->restored->setup.log);
     for (size_t row = 0; row < c->grid.count; row++) {
         char name[LAE_COMPARISON_LABEL];
-        struct lae_lab_place place;
-        LAE_TRY(lae_lab_merge(c->lab, &c->grid.items[row], place_of(c, row, name, &place),
-                              show_progress, c, &c->results[row]));
+        struct lae_replayer_place place;
+        LAE_TRY(lae_replayer_merge(c->replayer, &c->grid.items[row], place_of(c, row, name, &place),
+                                   show_progress, c, &c->results[row]));
         c->comparison.done++;
-        if (c->opened->dist->rank == 0) tell_row(c, row);
+        if (c->restored->dist->rank == 0) tell_row(c, row);
     }
     return NULL;
 }
 
 static lae_status prepare(struct comparing *c, const struct lae_arguments *arguments)
 {
-    struct lae_restored *opened = c->opened;
-    LAE_TRY(lae_grid_create(&opened->config.merge, arguments->options, opened->job.log, &c->grid));
+    struct lae_restored *restored = c->restored;
+    LAE_TRY(lae_grid_create(&restored->config.merge, arguments->options, restored->setup.log,
+                            &c->grid));
     c->results = calloc(c->grid.count, sizeof *c->results);
     if (c->results == NULL)
         return lae_out_of_memory((double)c->grid.count * sizeof *c->results, "the results");
@@ -133,29 +134,31 @@ static lae_status prepare(struct comparing *c, const struct lae_arguments *argum
 
 static void tell_run(const struct comparing *c)
 {
-    const struct lae_restored *opened = c->opened;
-    const struct lae_job *job = &opened->job;
-    lae_log_info(job->log, "%s: after task %d of %d, %d of %d classes seen, %s images; merges: %zu",
-                 opened->path, opened->state.finished - 1, job->sequence.tasks - 1,
-                 job->sequence.first_class[opened->state.finished], job->sequence.classes,
-                 lae_dataset_evaluated(&job->dataset), c->grid.count);
-    if (opened->config.train.start_from == LAE_START_OFFLINE)
-        lae_log_warn(job->log, "train.start_from is offline: this run's tasks began from what its "
-                               "own merge made; with another merge they would have learned "
-                               "something else than what is merged here");
+    const struct lae_restored *restored = c->restored;
+    const struct lae_setup *setup = &restored->setup;
+    lae_log_info(setup->log,
+                 "%s: after task %d of %d, %d of %d classes seen, %s images; merges: %zu",
+                 restored->path, restored->state.finished - 1, setup->sequence.tasks - 1,
+                 setup->sequence.first_class[restored->state.finished], setup->sequence.classes,
+                 lae_dataset_evaluated(&setup->dataset), c->grid.count);
+    if (restored->config.train.start_from == LAE_START_OFFLINE)
+        lae_log_warn(setup->log,
+                     "train.start_from is offline: this run's tasks began from what its "
+                     "own merge made; with another merge they would have learned "
+                     "something else than what is merged here");
 }
 
 /* Also of a comparison that was asked to stop: what is done is shown. */
 static lae_status report(struct comparing *c, lae_status status)
 {
-    bool stopped = lae_status_code(status) == LAE_STOPPED, first = c->opened->dist->rank == 0;
+    bool stopped = lae_status_code(status) == LAE_STOPPED, first = c->restored->dist->rank == 0;
     if (status != NULL && !stopped) return status;
     lae_status shown = NULL;
     if (first && c->comparison.done > 0) shown = lae_comparison_print(stdout, &c->comparison);
     status = lae_status_first(status, shown);
     if (status == NULL && first && c->json != NULL)
         status = lae_status_prefix(lae_comparison_write(c->json, &c->comparison), "--json");
-    if (!stopped) return lae_dist_agree(c->opened->dist, status);
+    if (!stopped) return lae_dist_agree(c->restored->dist, status);
     lae_status_free(status);
     return lae_status_new(LAE_STOPPED,
                           "stopped on request after %zu of %zu merges; the same "
@@ -163,42 +166,42 @@ static lae_status report(struct comparing *c, lae_status status)
                           c->comparison.done, c->grid.count);
 }
 
-static lae_status compare(struct lae_restored *opened, const struct lae_arguments *arguments)
+static lae_status compare(struct lae_restored *restored, const struct lae_arguments *arguments)
 {
-    struct comparing c = {.opened = opened,
+    struct comparing c = {.restored = restored,
                           .json = arguments->options[OPTION_JSON],
                           .write = arguments->options[OPTION_WRITE]};
-    lae_status status = lae_lab_open(opened, c.write != NULL, &c.lab);
-    if (status == NULL) status = lae_dist_agree(opened->dist, prepare(&c, arguments));
+    lae_status status = lae_replayer_open(restored, c.write != NULL, &c.replayer);
+    if (status == NULL) status = lae_dist_agree(restored->dist, prepare(&c, arguments));
     if (status == NULL) {
-        c.comparison = (struct lae_comparison){.opened = opened,
-                                               .stored = lae_lab_stored(c.lab),
+        c.comparison = (struct lae_comparison){.restored = restored,
+                                               .stored = lae_replayer_stored(c.replayer),
                                                .results = c.results,
                                                .count = c.grid.count,
                                                .written = c.write};
         lae_comparison_begin(&c.comparison);
-        if (opened->dist->rank == 0) tell_run(&c);
+        if (restored->dist->rank == 0) tell_run(&c);
         status = report(&c, compute(&c));
     }
     for (size_t row = 0; c.results != NULL && row < c.grid.count; row++)
         lae_metrics_free(&c.results[row].metrics);
     free(c.results);
     lae_grid_free(&c.grid);
-    lae_lab_close(c.lab);
+    lae_replayer_close(c.replayer);
     return status;
 }
 
 static lae_status run(const struct lae_arguments *arguments, const struct lae_dist *dist,
                       struct lae_log *log)
 {
-    struct lae_restored opened;
+    struct lae_restored restored;
     const char *json = arguments->options[OPTION_JSON];
     lae_status status = json != NULL && dist->rank == 0 ? lae_output_check(json) : NULL;
     LAE_TRY(lae_dist_agree(dist, lae_status_prefix(status, "--json")));
     status = lae_restored_open_bare(arguments->positional[0], arguments->settings,
-                                    arguments->setting_count, dist, log, &opened);
-    if (status == NULL) status = compare(&opened, arguments);
-    lae_restored_close(&opened);
+                                    arguments->setting_count, dist, log, &restored);
+    if (status == NULL) status = compare(&restored, arguments);
+    lae_restored_close(&restored);
     return status;
 }
 

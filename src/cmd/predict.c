@@ -55,27 +55,28 @@ static lae_status check_out(const char *out, const char *checkpoint)
 }
 
 /* Rank 0's. */
-static lae_status write_out(const struct lae_restored *opened, enum lae_split split,
+static lae_status write_out(const struct lae_restored *restored, enum lae_split split,
                             const char *out, struct lae_predictions *predictions)
 {
-    const struct lae_sequence *sequence = &opened->job.sequence;
+    const struct lae_sequence *sequence = &restored->setup.sequence;
     size_t classes = (size_t)sequence->classes;
     int32_t *order = malloc(classes * sizeof *order);
     if (order == NULL) return lae_out_of_memory(classes * sizeof *order, "the class order");
     for (size_t i = 0; i < classes; i++)
         order[i] = (int32_t)sequence->class_order[i];
-    predictions->split = split == LAE_TEST ? lae_dataset_evaluated(&opened->job.dataset) : "train";
-    predictions->task = opened->state.finished - 1;
+    predictions->split =
+        split == LAE_TEST ? lae_dataset_evaluated(&restored->setup.dataset) : "train";
+    predictions->task = restored->state.finished - 1;
     predictions->class_order = order;
     predictions->order_count = classes;
-    predictions->checkpoint_digest = opened->digest;
-    predictions->data_digest = opened->job.data_digest;
+    predictions->checkpoint_digest = restored->digest;
+    predictions->data_digest = restored->setup.data_digest;
     lae_status status = lae_predictions_write(out, predictions);
     free(order);
     if (status == NULL)
-        lae_log_info(opened->job.log, "%s: %zu %s images, scores of the %zu classes seen by %s",
+        lae_log_info(restored->setup.log, "%s: %zu %s images, scores of the %zu classes seen by %s",
                      out, predictions->count, predictions->split, predictions->classes,
-                     opened->path);
+                     restored->path);
     return status;
 }
 
@@ -84,21 +85,21 @@ static void show_progress(void *log, double share)
     lae_log_live(log, "predicting %.0f %%", 100.0 * share);
 }
 
-static lae_status predict(const struct lae_restored *opened, const char *part, const char *out)
+static lae_status predict(const struct lae_restored *restored, const char *part, const char *out)
 {
     enum lae_split split;
-    LAE_TRY(read_split(part, &opened->job.dataset, &split));
-    const struct lae_job *job = &opened->job;
-    bool first = job->dist->rank == 0;
+    LAE_TRY(read_split(part, &restored->setup.dataset, &split));
+    const struct lae_setup *setup = &restored->setup;
+    bool first = setup->dist->rank == 0;
     struct lae_predictions predictions = {0};
-    lae_status status = lae_dist_agree(job->dist, first ? check_out(out, opened->path) : NULL);
+    lae_status status = lae_dist_agree(setup->dist, first ? check_out(out, restored->path) : NULL);
     if (status == NULL)
-        status = lae_restored_settle(opened, lae_predict(job, &opened->state, split,
-                                                         first ? show_progress : NULL, job->log,
-                                                         &predictions));
+        status = lae_restored_settle(restored, lae_predict(setup, &restored->state, split,
+                                                           first ? show_progress : NULL, setup->log,
+                                                           &predictions));
     if (status == NULL)
-        status =
-            lae_dist_agree(job->dist, first ? write_out(opened, split, out, &predictions) : NULL);
+        status = lae_dist_agree(setup->dist,
+                                first ? write_out(restored, split, out, &predictions) : NULL);
     lae_predictions_free(&predictions);
     return status;
 }
@@ -106,12 +107,12 @@ static lae_status predict(const struct lae_restored *opened, const char *part, c
 static lae_status run_dataset(const struct lae_arguments *arguments, const struct lae_dist *dist,
                               struct lae_log *log)
 {
-    struct lae_restored opened;
+    struct lae_restored restored;
     lae_status status = lae_restored_open(arguments->positional[0], arguments->settings,
-                                          arguments->setting_count, dist, log, &opened);
+                                          arguments->setting_count, dist, log, &restored);
     if (status == NULL)
-        status = predict(&opened, arguments->options[OPTION_SPLIT], arguments->positional[1]);
-    lae_restored_close(&opened);
+        status = predict(&restored, arguments->options[OPTION_SPLIT], arguments->positional[1]);
+    lae_restored_close(&restored);
     return status;
 }
 
@@ -148,12 +149,12 @@ static lae_status find_scores(const struct lae_predictions *predictions, const c
 }
 
 /* Rank 0's. */
-static lae_status rank_images(const struct lae_restored *opened,
+static lae_status rank_images(const struct lae_restored *restored,
                               const struct lae_predictions *predictions, size_t by,
                               const char *json)
 {
-    const struct lae_job *job = &opened->job;
-    size_t classes = (size_t)job->sequence.classes;
+    const struct lae_setup *setup = &restored->setup;
+    size_t classes = (size_t)setup->sequence.classes;
     const char **files = malloc((predictions->count + 1) * sizeof *files);
     const char **names = malloc(classes * sizeof *names);
     lae_status status = NULL;
@@ -161,11 +162,12 @@ static lae_status rank_images(const struct lae_restored *opened,
         status = lae_out_of_memory(predictions->count * sizeof *files, "the images' names");
     } else {
         for (size_t i = 0; i < predictions->count; i++)
-            files[i] = lae_picture_path(&job->dataset, LAE_TEST, i);
-        if (opened->class_names != NULL) order_names(opened->class_names, &job->sequence, names);
-        struct lae_ranking ranking = {predictions, by, files, job->sequence.class_order,
-                                      opened->class_names != NULL ? names : NULL};
-        status = lae_ranking_print(lae_log_results(job->log), &ranking);
+            files[i] = lae_picture_path(&setup->dataset, LAE_TEST, i);
+        if (restored->class_names != NULL)
+            order_names(restored->class_names, &setup->sequence, names);
+        struct lae_ranking ranking = {predictions, by, files, setup->sequence.class_order,
+                                      restored->class_names != NULL ? names : NULL};
+        status = lae_ranking_print(lae_log_results(setup->log), &ranking);
         if (status == NULL && json != NULL) status = lae_ranking_write(json, &ranking);
     }
     free(files);
@@ -173,42 +175,42 @@ static lae_status rank_images(const struct lae_restored *opened,
     return status;
 }
 
-static lae_status predict_images(const struct lae_restored *opened, const char *name,
+static lae_status predict_images(const struct lae_restored *restored, const char *name,
                                  const char *json)
 {
-    const struct lae_job *job = &opened->job;
-    bool first = job->dist->rank == 0;
+    const struct lae_setup *setup = &restored->setup;
+    bool first = setup->dist->rank == 0;
     struct lae_predictions predictions = {0};
     size_t by = 0;
-    lae_status status = first && json != NULL ? check_out(json, opened->path) : NULL;
-    status = lae_dist_agree(job->dist, status);
+    lae_status status = first && json != NULL ? check_out(json, restored->path) : NULL;
+    status = lae_dist_agree(setup->dist, status);
     if (status == NULL)
-        status = lae_restored_settle(opened, lae_predict(job, &opened->state, LAE_TEST,
-                                                         first ? show_progress : NULL, job->log,
-                                                         &predictions));
+        status = lae_restored_settle(restored, lae_predict(setup, &restored->state, LAE_TEST,
+                                                           first ? show_progress : NULL, setup->log,
+                                                           &predictions));
     if (status == NULL) {
         status = first ? find_scores(&predictions, name, &by) : NULL;
-        if (first && status == NULL) status = rank_images(opened, &predictions, by, json);
-        status = lae_dist_agree(job->dist, status);
+        if (first && status == NULL) status = rank_images(restored, &predictions, by, json);
+        status = lae_dist_agree(setup->dist, status);
     }
     lae_predictions_free(&predictions);
     /* After those that were good. */
-    if (status == NULL && job->refused != NULL)
-        status = lae_bad_input("%s", lae_status_message(job->refused));
+    if (status == NULL && setup->refused != NULL)
+        status = lae_bad_input("%s", lae_status_message(setup->refused));
     return status;
 }
 
 static lae_status run_images(const struct lae_arguments *arguments, const struct lae_dist *dist,
                              struct lae_log *log)
 {
-    struct lae_restored opened;
+    struct lae_restored restored;
     lae_status status = lae_restored_open_pictures(arguments->positional[0],
                                                    arguments->positional[1], arguments->settings,
-                                                   arguments->setting_count, dist, log, &opened);
+                                                   arguments->setting_count, dist, log, &restored);
     if (status == NULL)
-        status =
-            predict_images(&opened, arguments->options[OPTION_BY], arguments->options[OPTION_JSON]);
-    lae_restored_close(&opened);
+        status = predict_images(&restored, arguments->options[OPTION_BY],
+                                arguments->options[OPTION_JSON]);
+    lae_restored_close(&restored);
     return status;
 }
 

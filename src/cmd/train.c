@@ -8,7 +8,7 @@
 #include "lae/run/directory.h"
 #include "lae/run/plan.h"
 #include "lae/run/state.h"
-#include "lae/sweep/job.h"
+#include "lae/sweep/setup.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -25,7 +25,7 @@ static lae_status share_config(const struct lae_arguments *arguments, const stru
         if (status == NULL && !arguments->print_config) status = lae_data_home_check(config);
     }
     LAE_TRY(lae_dist_agree(dist, status));
-    return lae_job_share_config(dist, config);
+    return lae_setup_share_config(dist, config);
 }
 
 static lae_status print_config(const struct lae_config *config)
@@ -59,51 +59,52 @@ static lae_status show_whole(struct lae_run_directory *dir, const struct lae_con
     return status;
 }
 
-static lae_status train(struct lae_job *job, struct lae_run_directory *dir, struct lae_state *state)
+static lae_status train(struct lae_setup *setup, struct lae_run_directory *dir,
+                        struct lae_state *state)
 {
     struct lae_console console = {0};
     struct lae_observer observer = {0};
     lae_status status = NULL;
     char *events = NULL;
-    if (job->dist->rank == 0) {
+    if (setup->dist->rank == 0) {
         char *path = lae_path_join(dir->path, "metrics.jsonl");
         events = lae_path_join(dir->path, "events");
         status = path == NULL || events == NULL
                      ? lae_out_of_memory(64, "a path")
-                     : lae_console_open(&console, job->log, path, events, &observer);
+                     : lae_console_open(&console, setup->log, path, events, &observer);
         free(path);
     }
-    status = lae_dist_agree(job->dist, status);
-    if (status == NULL) status = lae_train(job, dir, state, &observer);
-    if (job->dist->rank == 0) lae_console_close(&console);
+    status = lae_dist_agree(setup->dist, status);
+    if (status == NULL) status = lae_train(setup, dir, state, &observer);
+    if (setup->dist->rank == 0) lae_console_close(&console);
     free(events);
-    if (status == NULL && job->dist->rank == 0) {
-        lae_tell_evaluated(job->config, job->log);
-        say_where(dir, job->log);
-        status = lae_tables_run(lae_log_results(job->log), &state->metrics, state->finished);
+    if (status == NULL && setup->dist->rank == 0) {
+        lae_tell_evaluated(setup->config, setup->log);
+        say_where(dir, setup->log);
+        status = lae_tables_run(lae_log_results(setup->log), &state->metrics, state->finished);
     }
-    return lae_dist_agree(job->dist, status);
+    return lae_dist_agree(setup->dist, status);
 }
 
 /* Where a run that was begun before goes on. */
-static void tell_where(const struct lae_job *job, const struct lae_state *state)
+static void tell_where(const struct lae_setup *setup, const struct lae_state *state)
 {
     if (state->at.inside)
-        lae_log_info(job->log, "going on in task %d of %d, after %lld of its steps",
+        lae_log_info(setup->log, "going on in task %d of %d, after %lld of its steps",
                      state->finished + 1, state->tasks, (long long)state->at.step);
     else
-        lae_log_info(job->log, "going on after task %d of %d", state->finished, state->tasks);
+        lae_log_info(setup->log, "going on after task %d of %d", state->finished, state->tasks);
 }
 
-static lae_status begin_and_train(struct lae_job *job, struct lae_run_directory *dir)
+static lae_status begin_and_train(struct lae_setup *setup, struct lae_run_directory *dir)
 {
     struct lae_state state = {0};
-    lae_introduce(job, dir->path);
-    if (lae_environment_news() != NULL) lae_log_warn(job->log, "%s", lae_environment_news());
-    lae_status status = lae_dist_agree(job->dist, lae_state_create(job, &state));
-    if (status == NULL) status = lae_run_directory_restore(dir, job, &state);
-    if (status == NULL && dir->found) tell_where(job, &state);
-    if (status == NULL) status = train(job, dir, &state);
+    lae_introduce(setup, dir->path);
+    if (lae_environment_news() != NULL) lae_log_warn(setup->log, "%s", lae_environment_news());
+    lae_status status = lae_dist_agree(setup->dist, lae_state_create(setup, &state));
+    if (status == NULL) status = lae_run_directory_restore(dir, setup, &state);
+    if (status == NULL && dir->found) tell_where(setup, &state);
+    if (status == NULL) status = train(setup, dir, &state);
     lae_state_free(&state);
     return status;
 }
@@ -115,11 +116,11 @@ static lae_status run_in(const struct lae_config *config, const struct lae_dist 
     if (whole) return lae_dist_agree(dist, dist->rank == 0 ? show_whole(dir, config, log) : NULL);
     struct lae_watchdog *watchdog;
     LAE_TRY(lae_watchdog_start(dist, config->compute.watchdog_seconds, log, &watchdog));
-    struct lae_job job;
-    lae_status status = lae_job_open(config, dist, log, &job);
-    if (status == NULL) status = lae_job_check_images(&job);
-    if (status == NULL) status = begin_and_train(&job, dir);
-    lae_job_close(&job);
+    struct lae_setup setup;
+    lae_status status = lae_setup_open(config, dist, log, &setup);
+    if (status == NULL) status = lae_setup_check_images(&setup);
+    if (status == NULL) status = begin_and_train(&setup, dir);
+    lae_setup_close(&setup);
     lae_watchdog_stop(dist, watchdog);
     return status;
 }

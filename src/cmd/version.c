@@ -4,7 +4,7 @@
 #include "lae/nn/linear.h"
 #include "lae/nn/product.h"
 #include "lae/report/event_file.h"
-#include "lae/sweep/job.h"
+#include "lae/sweep/setup.h"
 
 #include <archive.h>
 #include <gnu/libc-version.h>

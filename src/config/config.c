@@ -11,10 +11,10 @@
 
 static lae_status set_initial(struct lae_config *config, const struct lae_key *key)
 {
-    struct lae_written value;
-    lae_status status = lae_written_parse(&value, key->initial, key->type->list);
+    struct lae_literal value;
+    lae_status status = lae_literal_parse(&value, key->initial, key->type->list);
     if (status == NULL) status = key->type->read(key, &value, config);
-    lae_written_free(&value);
+    lae_literal_free(&value);
     return status;
 }
 
@@ -70,12 +70,12 @@ static lae_status refuse_unknown(const char *name)
 }
 
 /* "merge is FOUND; it is a section with the keys merge.method, ..." */
-static lae_status refuse_section(const char *section, const struct lae_written *value)
+static lae_status refuse_section(const char *section, const struct lae_literal *value)
 {
     struct lae_text text;
     LAE_TRY(lae_text_open(&text));
     fprintf(text.out, "%s is ", section);
-    lae_written_describe(text.out, value);
+    lae_literal_describe(text.out, value);
     fputs("; it must be a section with keys of its own:", text.out);
     size_t length = strlen(section);
     const char *comma = "";
@@ -88,7 +88,7 @@ static lae_status refuse_section(const char *section, const struct lae_written *
 }
 
 /* A value that somebody gave, in a file or on the command line. */
-static lae_status read_given(const struct lae_key *key, const struct lae_written *value,
+static lae_status read_given(const struct lae_key *key, const struct lae_literal *value,
                              struct lae_config *config)
 {
     bool pixels = strcmp(key->name, "data.mean") == 0 || strcmp(key->name, "data.std") == 0;
@@ -101,7 +101,7 @@ static lae_status read_given(const struct lae_key *key, const struct lae_written
 static lae_status take_entry(struct lae_config *config, const struct lae_document *document,
                              const struct lae_entry *entry)
 {
-    const struct lae_written *value = &entry->value;
+    const struct lae_literal *value = &entry->value;
     const struct lae_key *key = lae_key_find(entry->path);
     struct lae_mark mark = entry->value_at;
     lae_status status = NULL;
@@ -110,8 +110,8 @@ static lae_status take_entry(struct lae_config *config, const struct lae_documen
     } else if (!lae_key_is_section(entry->path)) {
         status = refuse_unknown(entry->path);
         mark = entry->key_at;
-    } else if (value->kind != LAE_WRITTEN_MAPPING) {
-        bool nothing = value->kind == LAE_WRITTEN_SCALAR && lae_scalar_is_null(&value->items[0]);
+    } else if (value->kind != LAE_LITERAL_MAPPING) {
+        bool nothing = value->kind == LAE_LITERAL_SCALAR && lae_scalar_is_null(&value->items[0]);
         if (!nothing) status = refuse_section(entry->path, value);
     }
     return lae_status_prefix(status, "%s:%zu:%zu", document->name, mark.line, mark.column);
@@ -156,11 +156,11 @@ static lae_status assign(struct lae_config *config, const char *name, const char
 {
     const struct lae_key *key = lae_key_find(name);
     if (key == NULL && !lae_key_is_section(name)) return refuse_unknown(name);
-    struct lae_written value;
-    lae_status status = lae_written_parse(&value, text, key != NULL && key->type->list);
+    struct lae_literal value;
+    lae_status status = lae_literal_parse(&value, text, key != NULL && key->type->list);
     if (status == NULL)
         status = key == NULL ? refuse_section(name, &value) : read_given(key, &value, config);
-    lae_written_free(&value);
+    lae_literal_free(&value);
     return status;
 }
 

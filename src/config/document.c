@@ -97,20 +97,20 @@ static lae_status next_event(struct reader *reader)
     return NULL;
 }
 
-static lae_status add_scalar(struct reader *reader, struct lae_written *value)
+static lae_status add_scalar(struct reader *reader, struct lae_literal *value)
 {
     const char *text = (const char *)reader->event.data.scalar.value;
     size_t size = reader->event.data.scalar.length;
     if (memchr(text, '\0', size) != NULL)
         return refuse_event(reader, "a text cannot have a zero byte in it");
     bool quoted = reader->event.data.scalar.style != YAML_PLAIN_SCALAR_STYLE;
-    return lae_written_add(value, text, size, quoted);
+    return lae_literal_add(value, text, size, quoted);
 }
 
 /* The event at hand is the list's start; its end when this returns. */
-static lae_status read_list(struct reader *reader, struct lae_written *value)
+static lae_status read_list(struct reader *reader, struct lae_literal *value)
 {
-    value->kind = LAE_WRITTEN_LIST;
+    value->kind = LAE_LITERAL_LIST;
     for (;;) {
         LAE_TRY(next_event(reader));
         if (reader->event.type == YAML_SEQUENCE_END_EVENT) return NULL;
@@ -200,7 +200,7 @@ static lae_status read_mapping(struct reader *reader, const char *prefix, int de
         } else if (reader->event.type == YAML_SEQUENCE_START_EVENT) {
             LAE_TRY(read_list(reader, &entry->value));
         } else {
-            entry->value.kind = LAE_WRITTEN_MAPPING;
+            entry->value.kind = LAE_LITERAL_MAPPING;
             LAE_TRY(read_mapping(reader, path, depth + 1));
         }
     }
@@ -276,7 +276,7 @@ lae_status lae_document_read_file(struct lae_document *document, const char *pat
 void lae_entry_free(struct lae_entry *entry)
 {
     free(entry->path);
-    lae_written_free(&entry->value);
+    lae_literal_free(&entry->value);
     *entry = (struct lae_entry){0};
 }
 

@@ -2,7 +2,7 @@
 #ifndef LAE_CONFIG_DOCUMENT_H
 #define LAE_CONFIG_DOCUMENT_H
 
-#include "written.h"
+#include "literal.h"
 
 #include "lae/base/status.h"
 
@@ -15,7 +15,7 @@ struct lae_mark {
 
 struct lae_entry {
     char *path; /* merge.density; of a mapping too, ahead of what is in it */
-    struct lae_written value;
+    struct lae_literal value;
     struct lae_mark key_at, value_at;
 };
 

@@ -2,7 +2,7 @@
 #ifndef LAE_CONFIG_KEYS_H
 #define LAE_CONFIG_KEYS_H
 
-#include "written.h"
+#include "literal.h"
 
 #include "lae/base/spelling.h"
 #include "lae/base/status.h"
@@ -19,7 +19,7 @@ struct lae_key_type {
     bool list; /* takes lists, so that 1,2 on the command line is one */
     /* Takes the value over. Errors: memory; a value that does not fit is named with the key and
      * what is wanted. */
-    lae_status (*read)(const struct lae_key *key, const struct lae_written *value,
+    lae_status (*read)(const struct lae_key *key, const struct lae_literal *value,
                        struct lae_config *config);
     void (*write)(const struct lae_key *key, const struct lae_config *config, FILE *out); /* YAML */
     void (*wanted)(const struct lae_key *key, FILE *out); /* "a whole number from 1 to 9" */
@@ -70,7 +70,7 @@ bool lae_key_is_section(const char *name);
 bool lae_key_nearest(const char *name, char nearest[LAE_KEY_TEXT]);
 
 /* "KEY is FOUND; it must be WANTED". `item`: the offending one of a list, from 1, or 0. */
-lae_status lae_key_refuse(const struct lae_key *key, const struct lae_written *value,
+lae_status lae_key_refuse(const struct lae_key *key, const struct lae_literal *value,
                           size_t item) LAE_MUST_CHECK;
 
 #endif

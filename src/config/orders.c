@@ -80,10 +80,10 @@ lae_status lae_order_find(const struct lae_config *config, const char *name,
 
 /* ---- the other way round */
 
-static bool is_order(const struct lae_written *value, const int *order, size_t count)
+static bool is_order(const struct lae_literal *value, const int *order, size_t count)
 {
     int64_t class;
-    if (value->kind != LAE_WRITTEN_LIST || value->count != count) return false;
+    if (value->kind != LAE_LITERAL_LIST || value->count != count) return false;
     for (size_t i = 0; i < count; i++)
         if (!lae_text_integer(value->items[i].text, &class) || class != order[i]) return false;
     return true;

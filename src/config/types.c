@@ -35,7 +35,7 @@ static void ask_for_word(const struct lae_key *key, const struct lae_scalar *sca
     free(list);
 }
 
-lae_status lae_key_refuse(const struct lae_key *key, const struct lae_written *value, size_t item)
+lae_status lae_key_refuse(const struct lae_key *key, const struct lae_literal *value, size_t item)
 {
     struct lae_text text;
     LAE_TRY(lae_text_open(&text));
@@ -46,22 +46,22 @@ lae_status lae_key_refuse(const struct lae_key *key, const struct lae_written *v
     if (item > 0)
         lae_scalar_describe(text.out, &value->items[item - 1]);
     else
-        lae_written_describe(text.out, value);
+        lae_literal_describe(text.out, value);
     fprintf(text.out, "; %s must be ", item > 0 ? key->name : "it");
     key->type->wanted(key, text.out);
-    bool one = item > 0 || value->kind == LAE_WRITTEN_SCALAR;
+    bool one = item > 0 || value->kind == LAE_LITERAL_SCALAR;
     if (one && key->type->words != NULL)
         ask_for_word(key, &value->items[item > 0 ? item - 1 : 0], text.out);
     return lae_text_refuse(&text);
 }
 
-static const struct lae_scalar *scalar_of(const struct lae_written *value)
+static const struct lae_scalar *scalar_of(const struct lae_literal *value)
 {
-    return value->kind == LAE_WRITTEN_SCALAR ? &value->items[0] : NULL;
+    return value->kind == LAE_LITERAL_SCALAR ? &value->items[0] : NULL;
 }
 
 /* The scalar's text unless it stands between quotes: where numbers and truth values come from. */
-static const char *bare_text(const struct lae_written *value)
+static const char *bare_text(const struct lae_literal *value)
 {
     const struct lae_scalar *scalar = scalar_of(value);
     return scalar == NULL || scalar->quoted ? NULL : scalar->text;
@@ -70,7 +70,7 @@ static const char *bare_text(const struct lae_written *value)
 /* ---- texts: char * */
 
 /* The member may be a char * or a const char *: its bytes are copied, not its type assumed. */
-static lae_status read_text(const struct lae_key *key, const struct lae_written *value,
+static lae_status read_text(const struct lae_key *key, const struct lae_literal *value,
                             struct lae_config *config)
 {
     const struct lae_scalar *scalar = scalar_of(value);
@@ -124,7 +124,7 @@ static bool whole_from_text(const struct lae_key *key, const char *text, int *va
     return true;
 }
 
-static lae_status read_whole(const struct lae_key *key, const struct lae_written *value,
+static lae_status read_whole(const struct lae_key *key, const struct lae_literal *value,
                              struct lae_config *config)
 {
     int number = 0;
@@ -166,7 +166,7 @@ const struct lae_key_type lae_key_whole = {false, read_whole, write_whole, want_
 
 /* ---- seeds: uint64_t */
 
-static lae_status read_seed(const struct lae_key *key, const struct lae_written *value,
+static lae_status read_seed(const struct lae_key *key, const struct lae_literal *value,
                             struct lae_config *config)
 {
     const char *text = bare_text(value);
@@ -191,7 +191,7 @@ const struct lae_key_type lae_key_seed = {false, read_seed, write_seed, want_see
 
 /* ---- numbers: double */
 
-static lae_status read_real(const struct lae_key *key, const struct lae_written *value,
+static lae_status read_real(const struct lae_key *key, const struct lae_literal *value,
                             struct lae_config *config)
 {
     const char *text = bare_text(value);
@@ -217,7 +217,7 @@ const struct lae_key_type lae_key_real = {false, read_real, write_real, want_rea
 
 /* ---- true and false: bool */
 
-static lae_status read_truth(const struct lae_key *key, const struct lae_written *value,
+static lae_status read_truth(const struct lae_key *key, const struct lae_literal *value,
                              struct lae_config *config)
 {
     const char *text = bare_text(value);
@@ -249,7 +249,7 @@ const struct lae_key_type lae_key_truth = {false, read_truth, write_truth, want_
 
 /* ---- one of several names: an enum counted from 0 */
 
-static lae_status read_choice(const struct lae_key *key, const struct lae_written *value,
+static lae_status read_choice(const struct lae_key *key, const struct lae_literal *value,
                               struct lae_config *config)
 {
     const struct lae_scalar *scalar = scalar_of(value);
@@ -294,11 +294,11 @@ const struct lae_key_type lae_key_choice = {false, read_choice, write_choice, wa
 
 /* ---- one number or three, for the channels R, G, B: double [3] */
 
-static lae_status read_channels(const struct lae_key *key, const struct lae_written *value,
+static lae_status read_channels(const struct lae_key *key, const struct lae_literal *value,
                                 struct lae_config *config)
 {
     double numbers[3];
-    bool list = value->kind == LAE_WRITTEN_LIST;
+    bool list = value->kind == LAE_LITERAL_LIST;
     if (value->count != (list ? 3 : 1)) return lae_key_refuse(key, value, 0);
     for (size_t i = 0; i < 3; i++) {
         const struct lae_scalar *scalar = &value->items[list ? i : 0];
@@ -338,11 +338,11 @@ const struct lae_key_type lae_key_channels = {true, read_channels, write_channel
 
 /* Reads them into numbers [limit]; each is below `limit`, so that no more fit. One number is a list
  * of one. */
-static lae_status read_distinct(const struct lae_key *key, const struct lae_written *value,
+static lae_status read_distinct(const struct lae_key *key, const struct lae_literal *value,
                                 int *numbers, int limit)
 {
-    bool seen[LAE_MAX_CLASSES] = {false}, list = value->kind == LAE_WRITTEN_LIST;
-    if (value->kind == LAE_WRITTEN_MAPPING) return lae_key_refuse(key, value, 0);
+    bool seen[LAE_MAX_CLASSES] = {false}, list = value->kind == LAE_LITERAL_LIST;
+    if (value->kind == LAE_LITERAL_MAPPING) return lae_key_refuse(key, value, 0);
     for (size_t i = 0; i < value->count; i++) {
         const struct lae_scalar *scalar = &value->items[i];
         int64_t number;
@@ -370,7 +370,7 @@ static void write_list(const int *numbers, int count, FILE *out)
 
 _Static_assert(LAE_MAX_BLOCKS <= LAE_MAX_CLASSES, "read_distinct counts up to the latter");
 
-static lae_status read_blocks(const struct lae_key *key, const struct lae_written *value,
+static lae_status read_blocks(const struct lae_key *key, const struct lae_literal *value,
                               struct lae_config *config)
 {
     struct lae_pet_options *pet = place(key, config);
@@ -403,7 +403,7 @@ const struct lae_key_type lae_key_blocks = {true, read_blocks, write_blocks, wan
 
 /* ---- classes, and their order: struct lae_data_options */
 
-static lae_status take_labels(const struct lae_key *key, const struct lae_written *value,
+static lae_status take_labels(const struct lae_key *key, const struct lae_literal *value,
                               int **labels, int *count)
 {
     int numbers[LAE_MAX_CLASSES];
@@ -419,13 +419,13 @@ static lae_status take_labels(const struct lae_key *key, const struct lae_writte
     return NULL;
 }
 
-static lae_status take_order(const struct lae_key *key, const struct lae_written *value,
+static lae_status take_order(const struct lae_key *key, const struct lae_literal *value,
                              struct lae_data_options *data)
 {
     return take_labels(key, value, &data->class_order, &data->class_order_count);
 }
 
-static lae_status read_classes(const struct lae_key *key, const struct lae_written *value,
+static lae_status read_classes(const struct lae_key *key, const struct lae_literal *value,
                                struct lae_config *config)
 {
     struct lae_data_options *data = place(key, config);
@@ -469,7 +469,7 @@ static lae_status take_named_order(const struct lae_key *key, const char *name,
     return status;
 }
 
-static lae_status read_order(const struct lae_key *key, const struct lae_written *value,
+static lae_status read_order(const struct lae_key *key, const struct lae_literal *value,
                              struct lae_config *config)
 {
     struct lae_data_options *data = place(key, config);
@@ -509,7 +509,7 @@ static bool allowed_at(const struct lae_pet_type *type, enum lae_site site)
     return (type->sites >> site & 1) != 0;
 }
 
-static lae_status read_module(const struct lae_key *key, const struct lae_written *value,
+static lae_status read_module(const struct lae_key *key, const struct lae_literal *value,
                               struct lae_config *config)
 {
     const struct lae_scalar *scalar = scalar_of(value);
@@ -547,7 +547,7 @@ const struct lae_key_type lae_key_module = {false, read_module, write_module, wa
 
 /* ---- merge methods: const struct lae_merge_method * */
 
-static lae_status read_method(const struct lae_key *key, const struct lae_written *value,
+static lae_status read_method(const struct lae_key *key, const struct lae_literal *value,
                               struct lae_config *config)
 {
     const struct lae_scalar *scalar = scalar_of(value);
@@ -582,14 +582,14 @@ const struct lae_key_type lae_key_method = {false, read_method, write_method, wa
 
 /* ---- sets of names: unsigned, a bit a name */
 
-static lae_status read_names(const struct lae_key *key, const struct lae_written *value,
+static lae_status read_names(const struct lae_key *key, const struct lae_literal *value,
                              struct lae_config *config)
 {
     unsigned set = 0;
     const struct lae_scalar *scalar = scalar_of(value);
     bool none = scalar != NULL && key->optional && strcmp(scalar->text, "none") == 0;
-    bool list = value->kind == LAE_WRITTEN_LIST;
-    if (value->kind == LAE_WRITTEN_MAPPING || (list && value->count == 0 && !key->optional))
+    bool list = value->kind == LAE_LITERAL_LIST;
+    if (value->kind == LAE_LITERAL_MAPPING || (list && value->count == 0 && !key->optional))
         return lae_key_refuse(key, value, 0);
     for (size_t i = 0; i < value->count && !none; i++) {
         size_t bit = 0;
@@ -636,13 +636,13 @@ const struct lae_key_type lae_key_names = {true, read_names, write_names, want_n
 
 /* ---- ridge's strengths: the struct config.heads.ridge */
 
-static lae_status read_strengths(const struct lae_key *key, const struct lae_written *value,
+static lae_status read_strengths(const struct lae_key *key, const struct lae_literal *value,
                                  struct lae_config *config)
 {
     const struct lae_scalar *scalar = scalar_of(value);
     double numbers[LAE_MAX_STRENGTHS];
     size_t count = value->count;
-    bool list = value->kind == LAE_WRITTEN_LIST;
+    bool list = value->kind == LAE_LITERAL_LIST;
     if (scalar != NULL && !scalar->quoted && strcmp(scalar->text, "auto") == 0) {
         config->heads.ridge.strength_count = 0;
         return NULL;

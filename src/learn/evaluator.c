@@ -20,7 +20,7 @@ struct kept {
 };
 
 struct lae_evaluator {
-    const struct lae_job *job;
+    const struct lae_setup *setup;
     struct lae_workers *workers;
     struct test_image *images; /* [count] this rank's, with room for those of all tasks */
     int64_t *sum;              /* [2 * scorers * tasks + 1] the ranks' counts */
@@ -53,7 +53,7 @@ static int64_t *count_of(int64_t *sum, int tasks, int scorer, int task)
 static void judge(const struct lae_evaluator *e, int64_t *count, const float *p, int label,
                   int task)
 {
-    const int *first = e->job->sequence.first_class;
+    const int *first = e->setup->sequence.first_class;
     count[0] += argmax(p, 0, (int)e->scoring.seen) == label;
     count[1] += argmax(p, first[task], first[task + 1]) == label;
 }
@@ -62,7 +62,7 @@ static void judge(const struct lae_evaluator *e, int64_t *count, const float *p,
 static bool find_features(struct lae_evaluator *e, struct lae_worker *worker, size_t image)
 {
     struct kept *kept = &e->kept[e->scoring.learned.task];
-    size_t d = e->job->backbone->feature, bytes = d * sizeof(float);
+    size_t d = e->setup->backbone->feature, bytes = d * sizeof(float);
     float *online = worker->features + LAE_VIEW_ONLINE * d,
           *init = worker->features + LAE_VIEW_INIT * d;
     bool init_known = image < e->init_known;
@@ -81,12 +81,12 @@ static bool find_features(struct lae_evaluator *e, struct lae_worker *worker, si
 static void evaluate_image(void *context, int number, size_t item)
 {
     struct lae_evaluator *e = context;
-    const struct lae_job *job = e->job;
+    const struct lae_setup *setup = e->setup;
     struct lae_worker *worker = &e->workers->items[number];
     const struct test_image *image = &e->images[item];
     int tasks = e->scoring.learned.task + 1, scorers = e->scoring.scorers.count;
     int label =
-        job->sequence.output_index[lae_dataset_label(&job->dataset, LAE_TEST, image->index)];
+        setup->sequence.output_index[lae_dataset_label(&setup->dataset, LAE_TEST, image->index)];
     int64_t *offenders = count_of(worker->sum, tasks, scorers, 0); /* after the counts */
 
     if (!find_features(e, worker, item)) {
@@ -95,7 +95,7 @@ static void evaluate_image(void *context, int number, size_t item)
     }
     lae_scoring_rows(&e->scoring, worker->features, worker->scores);
     for (int i = 0; i < scorers; i++) {
-        const float *p = worker->scores + (size_t)i * (size_t)job->sequence.classes;
+        const float *p = worker->scores + (size_t)i * (size_t)setup->sequence.classes;
         judge(e, count_of(worker->sum, tasks, i, image->task), p, label, image->task);
         *offenders += lae_score_is_nan(p, e->scoring.seen);
     }
@@ -104,8 +104,8 @@ static void evaluate_image(void *context, int number, size_t item)
 /* This rank's share of the test images of tasks 0..task: every size-th of them. */
 static void deal(struct lae_evaluator *e, struct lae_counts *counts)
 {
-    const struct lae_task_images *parts = e->job->sequence.images[LAE_TEST];
-    size_t at = 0, size = (size_t)e->job->dist->size, rank = (size_t)e->job->dist->rank;
+    const struct lae_task_images *parts = e->setup->sequence.images[LAE_TEST];
+    size_t at = 0, size = (size_t)e->setup->dist->size, rank = (size_t)e->setup->dist->rank;
     e->count = 0;
     for (int k = 0; k < counts->tasks; k++) {
         counts->images[k] = (int64_t)parts[k].count;
@@ -126,9 +126,9 @@ static lae_status collect(const struct lae_evaluator *e, struct lae_counts *coun
     int tasks = counts->tasks, scorers = counts->scorers.count;
     int64_t *sum = e->sum;
     lae_workers_add(e->workers, words_of(counts), sum);
-    lae_dist_sum(e->job->dist, sum, words_of(counts));
+    lae_dist_sum(e->setup->dist, sum, words_of(counts));
     int64_t offenders = *count_of(sum, tasks, scorers, 0);
-    if (offenders > 0) LAE_TRY(lae_workers_agree(e->job, e->workers));
+    if (offenders > 0) LAE_TRY(lae_workers_agree(e->setup, e->workers));
     if (offenders > 0)
         return lae_failed("evaluation after task %d: %lld scores of images are not finite; "
                           "lower train.lr, or check model.weights, data.mean and data.std",
@@ -146,11 +146,11 @@ lae_status lae_evaluate(struct lae_evaluator *e, const struct lae_learned *learn
                         struct lae_counts *counts, lae_sweep_progress *progress, void *context)
 {
     lae_scoring_close(&e->scoring);
-    LAE_TRY(lae_scoring_open(e->job, learned, &counts->scorers, &e->scoring));
+    LAE_TRY(lae_scoring_open(e->setup, learned, &counts->scorers, &e->scoring));
     deal(e, counts);
-    lae_workers_clear(e->job, e->workers, words_of(counts));
-    e->sweep = (struct lae_sweep){.dist = e->job->dist,
-                                  .team = e->job->team,
+    lae_workers_clear(e->setup, e->workers, words_of(counts));
+    e->sweep = (struct lae_sweep){.dist = e->setup->dist,
+                                  .team = e->setup->team,
                                   .heeds = LAE_REQUEST_STEP,
                                   .work = evaluate_image,
                                   .context = e,
@@ -167,33 +167,34 @@ lae_status lae_evaluate(struct lae_evaluator *e, const struct lae_learned *learn
 }
 
 /* This rank's test images of tasks 0..tasks-1. */
-static size_t share_of(const struct lae_job *job, int tasks)
+static size_t share_of(const struct lae_setup *setup, int tasks)
 {
     size_t images = 0;
     for (int task = 0; task < tasks; task++)
-        images += job->sequence.images[LAE_TEST][task].count;
-    return lae_dist_share(job->dist, images);
+        images += setup->sequence.images[LAE_TEST][task].count;
+    return lae_dist_share(setup->dist, images);
 }
 
-lae_status lae_evaluator_create(const struct lae_job *job, struct lae_workers *workers,
+lae_status lae_evaluator_create(const struct lae_setup *setup, struct lae_workers *workers,
                                 struct lae_evaluator **evaluator)
 {
     struct lae_evaluator *e = *evaluator = calloc(1, sizeof *e);
     if (e == NULL) return lae_out_of_memory(sizeof *e, "the evaluator");
-    size_t count = share_of(job, job->sequence.tasks);
-    e->job = job;
+    size_t count = share_of(setup, setup->sequence.tasks);
+    e->setup = setup;
     e->workers = workers;
     e->images = calloc(count + 1, sizeof *e->images);
-    e->kept = calloc((size_t)job->sequence.tasks, sizeof *e->kept);
-    e->sum = calloc((size_t)job->sequence.tasks * 2 * LAE_MAX_SCORERS + 1, sizeof *e->sum);
+    e->kept = calloc((size_t)setup->sequence.tasks, sizeof *e->kept);
+    e->sum = calloc((size_t)setup->sequence.tasks * 2 * LAE_MAX_SCORERS + 1, sizeof *e->sum);
     if (e->images == NULL || e->kept == NULL || e->sum == NULL)
         return lae_out_of_memory(count * sizeof *e->images, "the list of test images");
     return NULL;
 }
 
-static lae_status keep(const struct lae_job *job, int tasks, const char *whose, float **features)
+static lae_status keep(const struct lae_setup *setup, int tasks, const char *whose,
+                       float **features)
 {
-    size_t floats = share_of(job, tasks) * job->backbone->feature;
+    size_t floats = share_of(setup, tasks) * setup->backbone->feature;
     *features = lae_aligned_calloc(floats, sizeof(float));
     return *features != NULL ? NULL : lae_out_of_memory(floats * sizeof(float), whose);
 }
@@ -201,31 +202,31 @@ static lae_status keep(const struct lae_job *job, int tasks, const char *whose, 
 lae_status lae_evaluator_keep_online(struct lae_evaluator *e, int tasks)
 {
     for (int task = 0; task < tasks; task++)
-        LAE_TRY(keep(e->job, task + 1, "online's features", &e->kept[task].features));
+        LAE_TRY(keep(e->setup, task + 1, "online's features", &e->kept[task].features));
     return NULL;
 }
 
 lae_status lae_evaluator_keep_init(struct lae_evaluator *e)
 {
-    return keep(e->job, e->job->sequence.tasks, "features of the frozen backbone", &e->init);
+    return keep(e->setup, e->setup->sequence.tasks, "features of the frozen backbone", &e->init);
 }
 
-size_t lae_evaluator_need(const struct lae_job *job)
+size_t lae_evaluator_need(const struct lae_setup *setup)
 {
-    struct lae_statistics plan = lae_statistics_plan(job->config);
+    struct lae_statistics plan = lae_statistics_plan(setup->config);
     struct lae_scorers scorers =
-        lae_scorers_of(job->config->eval.heads, true, plan.views, plan.ridge);
+        lae_scorers_of(setup->config->eval.heads, true, plan.views, plan.ridge);
     bool init = lae_scorers_need(&scorers, LAE_VIEW_INIT);
-    size_t count = share_of(job, job->sequence.tasks);
+    size_t count = share_of(setup, setup->sequence.tasks);
     return count *
-           (sizeof(struct test_image) + (init ? job->backbone->feature * sizeof(float) : 0));
+           (sizeof(struct test_image) + (init ? setup->backbone->feature * sizeof(float) : 0));
 }
 
 /* An image has the same place in this rank's list whatever the task. */
 lae_status lae_evaluator_keep_trunks(struct lae_evaluator *e, int tasks, double room)
 {
-    const struct lae_job *job = e->job;
-    size_t floats = job->backbone->stream, count = share_of(job, tasks);
+    const struct lae_setup *setup = e->setup;
+    size_t floats = setup->backbone->stream, count = share_of(setup, tasks);
     size_t most = (size_t)(room / sizeof(float)) / floats;
     size_t kept = count < most ? count : most;
     e->trunks = calloc(count + 1, sizeof *e->trunks);
@@ -241,7 +242,7 @@ lae_status lae_evaluator_keep_trunks(struct lae_evaluator *e, int tasks, double 
 void lae_evaluator_free(struct lae_evaluator *evaluator)
 {
     if (evaluator == NULL) return;
-    for (int task = 0; evaluator->kept != NULL && task < evaluator->job->sequence.tasks; task++)
+    for (int task = 0; evaluator->kept != NULL && task < evaluator->setup->sequence.tasks; task++)
         free(evaluator->kept[task].features);
     free(evaluator->kept);
     free(evaluator->init);

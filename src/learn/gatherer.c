@@ -31,7 +31,7 @@ struct sum {
 };
 
 struct lae_gatherer {
-    const struct lae_job *job;
+    const struct lae_setup *setup;
     struct lae_workers *workers;
     unsigned views, ridge;
     size_t width;               /* M */
@@ -49,9 +49,9 @@ struct lae_gatherer {
     size_t here; /* images of the part at hand */
 };
 
-static bool chooses(const struct lae_job *job)
+static bool chooses(const struct lae_setup *setup)
 {
-    return lae_ridge_chooses(&job->config->heads.ridge);
+    return lae_ridge_chooses(&setup->config->heads.ridge);
 }
 
 /* ---- one part ---- */
@@ -59,12 +59,12 @@ static bool chooses(const struct lae_job *job)
 static void compute_features(void *context, int number, size_t item)
 {
     struct lae_gatherer *g = context;
-    const struct lae_job *job = g->job;
+    const struct lae_setup *setup = g->setup;
     struct lae_worker *worker = &g->workers->items[number];
     int task = g->scoring.learned.task;
-    size_t d = job->backbone->feature, width = g->width, at = item % g->part;
-    size_t position = lae_dist_position(job->dist, item);
-    uint32_t image = job->sequence.images[LAE_TRAIN][task].index[position];
+    size_t d = setup->backbone->feature, width = g->width, at = item % g->part;
+    size_t position = lae_dist_position(setup->dist, item);
+    uint32_t image = setup->sequence.images[LAE_TRAIN][task].index[position];
     for (int share = 0; share < SHARES; share++)
         g->classes[share][at] = LAE_NO_CLASS;
     if (!lae_scoring_features(&g->scoring, worker, LAE_TRAIN, image, 0, NULL)) return;
@@ -74,8 +74,8 @@ static void compute_features(void *context, int number, size_t item)
         if (g->random[m] != NULL)
             lae_lift_apply(g->lift, feature, 0, width, g->random[m] + at * width);
     }
-    int label = lae_dataset_label(&job->dataset, LAE_TRAIN, image);
-    int class = job->sequence.output_index[label] - job->sequence.first_class[task];
+    int label = lae_dataset_label(&setup->dataset, LAE_TRAIN, image);
+    int class = setup->sequence.output_index[label] - setup->sequence.first_class[task];
     g->classes[ALL][at] = class;
     g->classes[g->aside[position] ? ASIDE : OTHERS][at] = class;
 }
@@ -124,7 +124,7 @@ static lae_status choose_strength(const struct lae_gatherer *g, const struct lae
                                   struct lae_stats *random, double *lambda)
 {
     struct lae_stats joined;
-    LAE_TRY(lae_ridge_choose(&g->job->config->heads.ridge, random, aside, g->lift, lambda));
+    LAE_TRY(lae_ridge_choose(&g->setup->config->heads.ridge, random, aside, g->lift, lambda));
     LAE_TRY(lae_stats_join(random, aside, &joined));
     lae_stats_free(random);
     *random = joined;
@@ -135,11 +135,11 @@ static lae_status choose_strength(const struct lae_gatherer *g, const struct lae
 static lae_status take(const struct lae_gatherer *g, const struct sum *sum,
                        struct lae_statistics *statistics)
 {
-    size_t first = (size_t)g->job->sequence.first_class[g->scoring.learned.task];
+    size_t first = (size_t)g->setup->sequence.first_class[g->scoring.learned.task];
     struct lae_stats *stats =
         sum->random ? &statistics->random[sum->view] : &statistics->features[sum->view];
     double *lambda = &statistics->lambda[sum->view];
-    if (sum->random && sum->share == ALL) *lambda = g->job->config->heads.ridge.strengths[0];
+    if (sum->random && sum->share == ALL) *lambda = g->setup->config->heads.ridge.strengths[0];
     if (sum->share != ASIDE) return lae_stats_take(stats, first, &sum->sums);
     struct lae_stats aside;
     LAE_TRY(lae_stats_create(stats->classes, stats->width, &aside));
@@ -164,7 +164,7 @@ static void add_sum(struct lae_gatherer *g, int view, bool random, enum share sh
 static void plan_sums(struct lae_gatherer *g)
 {
     for (int m = 0; m < LAE_VIEWS; m++) {
-        bool ridge = (g->ridge >> m & 1) != 0, choice = chooses(g->job);
+        bool ridge = (g->ridge >> m & 1) != 0, choice = chooses(g->setup);
         if ((g->views >> m & 1) != 0) add_sum(g, m, false, ALL);
         if (ridge) add_sum(g, m, true, choice ? OTHERS : ALL);
         if (ridge && choice) add_sum(g, m, true, ASIDE);
@@ -173,7 +173,7 @@ static void plan_sums(struct lae_gatherer *g)
 
 static lae_status allocate(struct lae_gatherer *g)
 {
-    size_t d = g->job->backbone->feature, width = g->width;
+    size_t d = g->setup->backbone->feature, width = g->width;
     bool complete = true;
     for (int share = 0; share < SHARES; share++) {
         g->classes[share] = calloc(g->part, sizeof *g->classes[share]);
@@ -224,19 +224,19 @@ static lae_status begin(struct lae_gatherer *g, const struct lae_learned *learne
     if (g->views != statistics->views || g->ridge != statistics->ridge)
         LAE_TRY(prepare(g, statistics));
     g->lift = &statistics->lift;
-    const struct lae_job *job = g->job;
-    size_t images = job->sequence.images[LAE_TRAIN][learned->task].count;
-    g->scoring = (struct lae_scoring){.job = job, .learned = *learned};
+    const struct lae_setup *setup = g->setup;
+    size_t images = setup->sequence.images[LAE_TRAIN][learned->task].count;
+    g->scoring = (struct lae_scoring){.setup = setup, .learned = *learned};
     free(g->aside);
     g->aside = calloc(images, sizeof *g->aside);
     if (g->aside == NULL) return lae_out_of_memory(images, "images set aside");
-    if (g->ridge != 0 && chooses(job))
-        LAE_TRY(lae_sequence_set_aside(&job->sequence, &job->dataset, learned->task,
-                                       job->config->heads.ridge.held_out, g->aside));
+    if (g->ridge != 0 && chooses(setup))
+        LAE_TRY(lae_sequence_set_aside(&setup->sequence, &setup->dataset, learned->task,
+                                       setup->config->heads.ridge.held_out, g->aside));
     for (int i = 0; i < g->sum_count; i++) {
         struct sum *sum = &g->sums[i];
-        struct lae_sums_shape shape = {.classes = lae_task_classes(job, learned->task),
-                                       .width = sum->random ? g->width : job->backbone->feature,
+        struct lae_sums_shape shape = {.classes = lae_task_classes(setup, learned->task),
+                                       .width = sum->random ? g->width : setup->backbone->feature,
                                        .images = (int64_t)images,
                                        .range = sum->random ? LAE_RANGE_LIFTED : LAE_RANGE_FEATURE};
         g->scoring.needs[sum->view] = true;
@@ -249,19 +249,19 @@ static lae_status begin(struct lae_gatherer *g, const struct lae_learned *learne
 /* The ranks' sums become statistics. [collective] */
 static lae_status finish(struct lae_gatherer *g, struct lae_statistics *statistics)
 {
-    const struct lae_job *job = g->job;
-    LAE_TRY(lae_workers_agree(job, g->workers));
+    const struct lae_setup *setup = g->setup;
+    LAE_TRY(lae_workers_agree(setup, g->workers));
     for (int i = 0; i < g->sum_count; i++) {
         struct lae_sums *sums = &g->sums[i].sums;
-        lae_dist_sum(job->dist, sums->words, sums->word_count);
+        lae_dist_sum(setup->dist, sums->words, sums->word_count);
         LAE_TRY(lae_status_prefix(lae_sums_check(sums), "task %d, view %s",
                                   g->scoring.learned.task + 1,
                                   lae_view_name((size_t)g->sums[i].view)));
     }
     lae_status status = NULL;
-    for (int i = 0; i < g->sum_count && status == NULL && job->dist->rank == 0; i++)
+    for (int i = 0; i < g->sum_count && status == NULL && setup->dist->rank == 0; i++)
         status = take(g, &g->sums[i], statistics);
-    return lae_dist_agree(job->dist, status);
+    return lae_dist_agree(setup->dist, status);
 }
 
 lae_status lae_gather(struct lae_gatherer *g, const struct lae_learned *learned,
@@ -269,10 +269,10 @@ lae_status lae_gather(struct lae_gatherer *g, const struct lae_learned *learned,
                       void *context)
 {
     if (statistics->views == 0) return NULL;
-    const struct lae_job *job = g->job;
-    LAE_TRY(lae_dist_agree(job->dist, begin(g, learned, statistics)));
-    g->sweep = (struct lae_sweep){.dist = job->dist,
-                                  .team = job->team,
+    const struct lae_setup *setup = g->setup;
+    LAE_TRY(lae_dist_agree(setup->dist, begin(g, learned, statistics)));
+    g->sweep = (struct lae_sweep){.dist = setup->dist,
+                                  .team = setup->team,
                                   .heeds = LAE_REQUEST_STEP,
                                   .work = compute_features,
                                   .context = g,
@@ -280,7 +280,8 @@ lae_status lae_gather(struct lae_gatherer *g, const struct lae_learned *learned,
                                   .after_part = add_part,
                                   .progress = progress,
                                   .progress_context = context};
-    size_t mine = lae_dist_share(job->dist, job->sequence.images[LAE_TRAIN][learned->task].count);
+    size_t mine =
+        lae_dist_share(setup->dist, setup->sequence.images[LAE_TRAIN][learned->task].count);
     enum lae_request request;
     if (!lae_sweep_run(&g->sweep, mine, &request)) return lae_stopped();
     return finish(g, statistics);
@@ -288,15 +289,15 @@ lae_status lae_gather(struct lae_gatherer *g, const struct lae_learned *learned,
 
 /* ---- its life ---- */
 
-lae_status lae_gatherer_create(const struct lae_job *job, struct lae_workers *workers,
+lae_status lae_gatherer_create(const struct lae_setup *setup, struct lae_workers *workers,
                                struct lae_gatherer **gatherer)
 {
     struct lae_gatherer *g = *gatherer = calloc(1, sizeof *g);
-    struct lae_statistics plan = lae_statistics_plan(job->config);
+    struct lae_statistics plan = lae_statistics_plan(setup->config);
     if (g == NULL) return lae_out_of_memory(sizeof *g, "class statistics");
-    *g = (struct lae_gatherer){.job = job,
+    *g = (struct lae_gatherer){.setup = setup,
                                .workers = workers,
-                               .width = (size_t)job->config->heads.ridge.features,
+                               .width = (size_t)setup->config->heads.ridge.features,
                                .part = part_of(workers->count)};
     return prepare(g, &plan);
 }
@@ -309,19 +310,19 @@ void lae_gatherer_free(struct lae_gatherer *gatherer)
     free(gatherer);
 }
 
-size_t lae_gatherer_need(const struct lae_job *job)
+size_t lae_gatherer_need(const struct lae_setup *setup)
 {
-    struct lae_statistics plan = lae_statistics_plan(job->config);
-    struct lae_gatherer g = {.job = job,
+    struct lae_statistics plan = lae_statistics_plan(setup->config);
+    struct lae_gatherer g = {.setup = setup,
                              .views = plan.views,
                              .ridge = plan.ridge,
-                             .width = (size_t)job->config->heads.ridge.features};
-    size_t classes = 0, bytes = 0, part = part_of(lae_team_threads(job->team));
-    for (int task = 0; task < job->sequence.tasks; task++)
-        if (lae_task_classes(job, task) > classes) classes = lae_task_classes(job, task);
+                             .width = (size_t)setup->config->heads.ridge.features};
+    size_t classes = 0, bytes = 0, part = part_of(lae_team_threads(setup->team));
+    for (int task = 0; task < setup->sequence.tasks; task++)
+        if (lae_task_classes(setup, task) > classes) classes = lae_task_classes(setup, task);
     plan_sums(&g);
     for (int i = 0; i < g.sum_count; i++) {
-        size_t width = g.sums[i].random ? g.width : job->backbone->feature;
+        size_t width = g.sums[i].random ? g.width : setup->backbone->feature;
         bytes += (classes * (width + 1) + width * (width + 1) / 2) * sizeof(int64_t);
         if (g.sums[i].share != ASIDE) bytes += part * width * sizeof(float);
     }

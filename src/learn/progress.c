@@ -12,10 +12,10 @@
 
 enum { TRAINING, STATISTICS, EVALUATION, DONE };
 
-static double training_work(const struct lae_job *job, int task)
+static double training_work(const struct lae_setup *setup, int task)
 {
-    const struct lae_config *config = job->config;
-    size_t images = job->sequence.images[LAE_TRAIN][task].count;
+    const struct lae_config *config = setup->config;
+    size_t images = setup->sequence.images[LAE_TRAIN][task].count;
     double per_epoch = (double)images;
     if (config->data.drop_last && images >= (size_t)config->train.batch_size)
         per_epoch = (double)lae_plan_steps(config, images) * config->train.batch_size;
@@ -34,57 +34,59 @@ static int count_views(unsigned views)
 }
 
 /* Those of `views` that differ: there may be no offline, and at first it is online. */
-static unsigned different(const struct lae_job *job, int task, unsigned views)
+static unsigned different(const struct lae_setup *setup, int task, unsigned views)
 {
     unsigned offline = 1U << LAE_VIEW_OFFLINE, online = 1U << LAE_VIEW_ONLINE;
     if ((views & offline) == 0) return views;
-    if (!job->config->merge.method->has_offline) return views & ~offline;
+    if (!setup->config->merge.method->has_offline) return views & ~offline;
     return task == 0 ? (views & ~offline) | online : views;
 }
 
-static double statistics_work(const struct lae_job *job, int task)
+static double statistics_work(const struct lae_setup *setup, int task)
 {
-    unsigned views = different(job, task, job->config->stats.views);
-    return (double)job->sequence.images[LAE_TRAIN][task].count * count_views(views);
+    unsigned views = different(setup, task, setup->config->stats.views);
+    return (double)setup->sequence.images[LAE_TRAIN][task].count * count_views(views);
 }
 
 /* The features by init of the earlier tasks' images are kept. */
-static double evaluation_work(const struct lae_job *job, int task)
+static double evaluation_work(const struct lae_setup *setup, int task)
 {
     double images = 0.0;
     for (int k = 0; k <= task; k++)
-        images += (double)job->sequence.images[LAE_TEST][k].count;
+        images += (double)setup->sequence.images[LAE_TEST][k].count;
     unsigned linear = 1U << LAE_VIEW_ONLINE | 1U << LAE_VIEW_OFFLINE,
-             heads = job->config->eval.heads;
+             heads = setup->config->eval.heads;
     unsigned last = (heads & LAE_LINEAR_HEADS) != 0 ? linear : 0;
-    if ((heads & ~LAE_LINEAR_HEADS) != 0) last |= job->config->stats.views;
-    int before = job->config->eval.every == LAE_EVAL_EPOCH ? job->config->train.epochs - 1 : 0;
-    last = different(job, task, last);
+    if ((heads & ~LAE_LINEAR_HEADS) != 0) last |= setup->config->stats.views;
+    int before = setup->config->eval.every == LAE_EVAL_EPOCH ? setup->config->train.epochs - 1 : 0;
+    last = different(setup, task, last);
     double kept = (last >> LAE_VIEW_INIT & 1) != 0
-                      ? images - (double)job->sequence.images[LAE_TEST][task].count
+                      ? images - (double)setup->sequence.images[LAE_TEST][task].count
                       : 0.0;
-    return images * (before * count_views(different(job, task, linear)) + count_views(last)) - kept;
+    return images * (before * count_views(different(setup, task, linear)) + count_views(last)) -
+           kept;
 }
 
-void lae_progress_begin(struct lae_progress *progress, const struct lae_job *job, int first,
+void lae_progress_begin(struct lae_progress *progress, const struct lae_setup *setup, int first,
                         int stop)
 {
     *progress = (struct lae_progress){.began = lae_clock_seconds()};
     progress->window_began = progress->began;
-    if (first < stop) lae_progress_task(progress, job, first, stop);
+    if (first < stop) lae_progress_task(progress, setup, first, stop);
 }
 
-void lae_progress_task(struct lae_progress *progress, const struct lae_job *job, int task, int stop)
+void lae_progress_task(struct lae_progress *progress, const struct lae_setup *setup, int task,
+                       int stop)
 {
-    progress->task_work[TRAINING] = training_work(job, task);
-    progress->task_work[STATISTICS] = statistics_work(job, task);
-    progress->task_work[EVALUATION] = evaluation_work(job, task);
+    progress->task_work[TRAINING] = training_work(setup, task);
+    progress->task_work[STATISTICS] = statistics_work(setup, task);
+    progress->task_work[EVALUATION] = evaluation_work(setup, task);
     progress->task_work[DONE] = 0.0;
     progress->later_work = 0.0;
     if (progress->images_per_s > 0.0) progress->window_began = NAN;
     for (int later = task + 1; later < stop; later++)
-        progress->later_work +=
-            training_work(job, later) + statistics_work(job, later) + evaluation_work(job, later);
+        progress->later_work += training_work(setup, later) + statistics_work(setup, later) +
+                                evaluation_work(setup, later);
 }
 
 void lae_progress_step(struct lae_progress *progress, const struct lae_step_report *report,

@@ -23,13 +23,13 @@ static lae_status send_head(const struct lae_dist *dist, const struct lae_lift *
 /* start [C, D], then [C]: the tasks' own classifiers, one below the other; 0 for tasks to come. */
 static lae_status join_classifiers(const struct lae_scoring *scoring, float **start)
 {
-    const struct lae_job *job = scoring->job;
-    size_t classes = (size_t)job->sequence.classes, d = job->backbone->feature;
+    const struct lae_setup *setup = scoring->setup;
+    size_t classes = (size_t)setup->sequence.classes, d = setup->backbone->feature;
     *start = calloc(classes * (d + 1), sizeof **start);
     if (*start == NULL)
         return lae_out_of_memory(classes * (d + 1) * sizeof **start, "the tasks' classifiers");
     for (int task = 0; task <= scoring->learned.task; task++) {
-        size_t first = (size_t)job->sequence.first_class[task], n = lae_task_classes(job, task);
+        size_t first = (size_t)setup->sequence.first_class[task], n = lae_task_classes(setup, task);
         const float *classifier = scoring->learned.classifiers[task];
         memcpy(*start + first * d, classifier, n * d * sizeof **start);
         memcpy(*start + classes * d + first, classifier + n * d, n * sizeof **start);
@@ -53,16 +53,16 @@ struct lae_head_options lae_scoring_options(const struct lae_config *config,
 static lae_status fit_head(const struct lae_scoring *scoring, const struct lae_scorer *scorer,
                            const struct lae_lift *lift, struct lae_head *head)
 {
-    const struct lae_job *job = scoring->job;
+    const struct lae_setup *setup = scoring->setup;
     const struct lae_statistics *statistics = scoring->learned.statistics;
     struct lae_head_options options = lae_scoring_options(
-        job->config, scorer, scoring->learned.task, statistics->lambda[scorer->view]);
+        setup->config, scorer, scoring->learned.task, statistics->lambda[scorer->view]);
     const struct lae_stats *stats =
         lift != NULL ? &statistics->random[scorer->view] : &statistics->features[scorer->view];
     float *start;
     LAE_TRY(join_classifiers(scoring, &start));
     options.align.weight = start;
-    options.align.bias = start + (size_t)job->sequence.classes * job->backbone->feature;
+    options.align.bias = start + (size_t)setup->sequence.classes * setup->backbone->feature;
     lae_status status = lae_head_fit(&options, stats, lift, head);
     free(start);
     return status;
@@ -72,7 +72,7 @@ static lae_status fit_head(const struct lae_scoring *scoring, const struct lae_s
 static lae_status open_head(const struct lae_scoring *scoring, const struct lae_scorer *scorer,
                             struct lae_head *head)
 {
-    const struct lae_dist *dist = scoring->job->dist;
+    const struct lae_dist *dist = scoring->setup->dist;
     const struct lae_lift *lift =
         scorer->method->lifted ? &scoring->learned.statistics->lift : NULL;
     lae_status status = NULL;
@@ -82,14 +82,14 @@ static lae_status open_head(const struct lae_scoring *scoring, const struct lae_
     return send_head(dist, lift, head);
 }
 
-lae_status lae_scoring_open(const struct lae_job *job, const struct lae_learned *learned,
+lae_status lae_scoring_open(const struct lae_setup *setup, const struct lae_learned *learned,
                             const struct lae_scorers *scorers, struct lae_scoring *scoring)
 {
     *scoring = (struct lae_scoring){
-        .job = job,
+        .setup = setup,
         .learned = *learned,
         .scorers = *scorers,
-        .seen = (size_t)job->sequence.first_class[learned->task + 1],
+        .seen = (size_t)setup->sequence.first_class[learned->task + 1],
     };
     for (int i = 0; i < scorers->count; i++) {
         const struct lae_scorer *scorer = &scoring->scorers.items[i];
@@ -117,17 +117,17 @@ static int same_view(const struct lae_learned *learned, int view, unsigned there
 }
 
 /* The image's stream before the first adapted block into the worker's workspace. */
-static bool find_stream(const struct lae_job *job, struct lae_worker *worker, enum lae_split split,
-                        uint32_t index, struct lae_trunk *trunk)
+static bool find_stream(const struct lae_setup *setup, struct lae_worker *worker,
+                        enum lae_split split, uint32_t index, struct lae_trunk *trunk)
 {
     if (trunk != NULL && trunk->known) {
-        lae_backbone_load_stream(job->backbone, worker->pass, trunk->stream);
+        lae_backbone_load_stream(setup->backbone, worker->pass, trunk->stream);
         return true;
     }
-    if (!lae_worker_load(worker, job, split, index, NULL)) return false;
-    lae_backbone_trunk(job->backbone, worker->pass, worker->image);
+    if (!lae_worker_load(worker, setup, split, index, NULL)) return false;
+    lae_backbone_trunk(setup->backbone, worker->pass, worker->image);
     if (trunk != NULL && trunk->stream != NULL) {
-        lae_backbone_save_stream(job->backbone, worker->pass, trunk->stream);
+        lae_backbone_save_stream(setup->backbone, worker->pass, trunk->stream);
         trunk->known = true;
     }
     return true;
@@ -137,18 +137,18 @@ bool lae_scoring_features(const struct lae_scoring *scoring, struct lae_worker *
                           enum lae_split split, uint32_t index, unsigned there,
                           struct lae_trunk *trunk)
 {
-    const struct lae_job *job = scoring->job;
+    const struct lae_setup *setup = scoring->setup;
     const struct lae_learned *learned = &scoring->learned;
-    size_t d = job->backbone->feature;
+    size_t d = setup->backbone->feature;
     bool streams = false; /* the worker has the image's stream */
     for (int m = 0; m < LAE_VIEWS; m++) {
         float *feature = worker->features + (size_t)m * d;
         int same = same_view(learned, m, there);
         if (!scoring->needs[m] || (there >> m & 1) != 0) continue;
-        if (same < 0 && !streams && !find_stream(job, worker, split, index, trunk)) return false;
+        if (same < 0 && !streams && !find_stream(setup, worker, split, index, trunk)) return false;
         streams = streams || same < 0;
         if (same < 0)
-            lae_backbone_branch(job->backbone, learned->view[m], worker->pass, NULL, false,
+            lae_backbone_branch(setup->backbone, learned->view[m], worker->pass, NULL, false,
                                 feature);
         else
             memcpy(feature, worker->features + (size_t)same * d, d * sizeof *feature);
@@ -159,16 +159,16 @@ bool lae_scoring_features(const struct lae_scoring *scoring, struct lae_worker *
 
 /* ---- rows ---- */
 
-void lae_score_linear(const struct lae_job *job, float *const *classifiers, int task,
+void lae_score_linear(const struct lae_setup *setup, float *const *classifiers, int task,
                       const float *feature, float *p)
 {
     size_t seen = 0;
     for (int k = 0; k <= task; k++) {
-        const struct lae_classifier_shape shape = lae_classifier_of(job, k);
-        job->objective->scores(&shape, classifiers[k], feature, p + seen);
+        const struct lae_classifier_shape shape = lae_classifier_of(setup, k);
+        setup->objective->scores(&shape, classifiers[k], feature, p + seen);
         seen += shape.classes;
     }
-    job->kernels->softmax(p, 1, seen, seen, 1.0F);
+    setup->kernels->softmax(p, 1, seen, seen, 1.0F);
 }
 
 /* row [seen] = the larger of the two rows before it. */
@@ -181,8 +181,8 @@ static void larger_of_two(float *row, size_t classes, size_t seen)
 
 void lae_scoring_rows(const struct lae_scoring *scoring, const float *features, float *rows)
 {
-    const struct lae_job *job = scoring->job;
-    size_t classes = (size_t)job->sequence.classes, d = job->backbone->feature;
+    const struct lae_setup *setup = scoring->setup;
+    size_t classes = (size_t)setup->sequence.classes, d = setup->backbone->feature;
     for (int i = 0; i < scoring->scorers.count; i++) {
         const struct lae_scorer *scorer = &scoring->scorers.items[i];
         const float *feature = features + (size_t)scorer->view * d;
@@ -192,7 +192,7 @@ void lae_scoring_rows(const struct lae_scoring *scoring, const float *features, 
         else if (scorer->method != NULL)
             lae_head_scores(&scoring->heads[i], feature, row);
         else
-            lae_score_linear(job, scoring->learned.classifiers, scoring->learned.task, feature,
+            lae_score_linear(setup, scoring->learned.classifiers, scoring->learned.task, feature,
                              row);
     }
 }

@@ -21,7 +21,7 @@
 enum { WORD_LOSS, WORD_CORRECT, WORD_OFFENDERS, WORD_SAVE, WORDS };
 
 struct lae_step {
-    const struct lae_job *job;
+    const struct lae_setup *setup;
     struct lae_workers *workers;
     struct lae_sweep sweep;
     struct lae_batch batch;
@@ -30,7 +30,7 @@ struct lae_step {
     int64_t *offends; /* [batch size] 1: the image at this position of the batch does */
 };
 
-lae_status lae_gradient_create(const struct lae_workers *workers, const struct lae_job *job,
+lae_status lae_gradient_create(const struct lae_workers *workers, const struct lae_setup *setup,
                                struct lae_gradient *gradient)
 {
     *gradient = (struct lae_gradient){
@@ -40,11 +40,11 @@ lae_status lae_gradient_create(const struct lae_workers *workers, const struct l
     };
     if (gradient->pet == NULL || gradient->sum == NULL || gradient->step == NULL)
         return lae_out_of_memory(workers->words * 12, "the gradient");
-    size_t batch = (size_t)job->config->train.batch_size;
+    size_t batch = (size_t)setup->config->train.batch_size;
     gradient->step->offends = calloc(batch, sizeof(int64_t));
     if (gradient->step->offends == NULL)
         return lae_out_of_memory(batch * sizeof(int64_t), "a batch");
-    gradient->classifier = gradient->pet + job->pet.table.total;
+    gradient->classifier = gradient->pet + setup->pet.table.total;
     return NULL;
 }
 
@@ -62,15 +62,15 @@ static double lose(const struct lae_step *step, struct lae_worker *worker, size_
                    bool *correct)
 {
     const struct lae_objective_io io = {
-        .shape = lae_classifier_of(step->job, step->batch.task),
+        .shape = lae_classifier_of(step->setup, step->batch.task),
         .classifier = step->batch.classifier,
         .feature = worker->feature,
         .label = label,
         .scores = worker->scores,
-        .gradient = worker->gradient + step->job->pet.table.total,
+        .gradient = worker->gradient + step->setup->pet.table.total,
         .d_feature = worker->d_feature,
     };
-    return step->job->objective->loss(&io, correct);
+    return step->setup->objective->loss(&io, correct);
 }
 
 static void offend(const struct lae_step *step, struct lae_worker *worker, size_t position)
@@ -83,7 +83,7 @@ static void add_to_sum(const struct lae_step *step, struct lae_worker *worker, d
                        bool correct, size_t position)
 {
     const struct lae_batch *batch = &step->batch;
-    size_t pet = step->job->pet.table.total, classifier = step->classifier;
+    size_t pet = step->setup->pet.table.total, classifier = step->classifier;
     int64_t *sum = worker->sum, *words = sum + classifier;
     size_t offences = lae_exact_add(sum, worker->gradient + pet, classifier, batch->count);
     if (!batch->classifier_only)
@@ -97,34 +97,34 @@ static void add_to_sum(const struct lae_step *step, struct lae_worker *worker, d
 static void learn_image(void *context, int number, size_t item)
 {
     struct lae_step *step = context;
-    const struct lae_job *job = step->job;
+    const struct lae_setup *setup = step->setup;
     const struct lae_batch *batch = &step->batch;
     struct lae_worker *worker = &step->workers->items[number];
-    size_t position = lae_dist_position(job->dist, item);
+    size_t position = lae_dist_position(setup->dist, item);
     uint32_t image = batch->images[position];
-    uint64_t seed = job->config->run.seed;
+    uint64_t seed = setup->config->run.seed;
     uint32_t task = (uint32_t)batch->task, epoch = (uint32_t)batch->epoch;
     struct lae_random augment = lae_random_stream(seed, LAE_RANDOM_AUGMENT, task, epoch, image);
     struct lae_random dropout = lae_random_stream(seed, LAE_RANDOM_DROPOUT, task, epoch, image);
-    bool augments = job->config->data.augment != LAE_AUGMENT_NONE;
+    bool augments = setup->config->data.augment != LAE_AUGMENT_NONE;
     bool backward = !batch->classifier_only;
 
     struct lae_stopwatch *watch = lae_backbone_watch(worker->pass);
     lae_stopwatch_turn(watch, LAE_WORK_DATA);
-    if (!lae_worker_load(worker, job, LAE_TRAIN, image, augments ? &augment : NULL)) {
+    if (!lae_worker_load(worker, setup, LAE_TRAIN, image, augments ? &augment : NULL)) {
         offend(step, worker, position);
         return;
     }
-    lae_backbone_trunk(job->backbone, worker->pass, worker->image);
-    lae_backbone_branch(job->backbone, batch->theta, worker->pass, &dropout, backward,
+    lae_backbone_trunk(setup->backbone, worker->pass, worker->image);
+    lae_backbone_branch(setup->backbone, batch->theta, worker->pass, &dropout, backward,
                         worker->feature);
-    int output = job->sequence.output_index[lae_dataset_label(&job->dataset, LAE_TRAIN, image)];
-    size_t label = (size_t)(output - job->sequence.first_class[batch->task]);
+    int output = setup->sequence.output_index[lae_dataset_label(&setup->dataset, LAE_TRAIN, image)];
+    size_t label = (size_t)(output - setup->sequence.first_class[batch->task]);
     bool correct;
     lae_stopwatch_turn(watch, LAE_WORK_SUM);
     double loss = lose(step, worker, label, &correct);
     if (backward)
-        lae_backbone_backward(job->backbone, batch->theta, worker->pass, &dropout,
+        lae_backbone_backward(setup->backbone, batch->theta, worker->pass, &dropout,
                               worker->d_feature, worker->gradient);
     lae_stopwatch_turn(watch, LAE_WORK_SUM);
     add_to_sum(step, worker, loss, correct, position);
@@ -134,17 +134,17 @@ static void learn_image(void *context, int number, size_t item)
 /* The error that names the offending images of all ranks. [collective] */
 static lae_status offence(const struct lae_step *step, int64_t offenders)
 {
-    LAE_TRY(lae_workers_agree(step->job, step->workers));
+    LAE_TRY(lae_workers_agree(step->setup, step->workers));
     const struct lae_batch *batch = &step->batch;
     char list[NAMED_OFFENDERS * 12 + 8] = "";
     size_t length = 0;
     int named = 0;
-    lae_dist_sum(step->job->dist, step->offends, (size_t)batch->count);
+    lae_dist_sum(step->setup->dist, step->offends, (size_t)batch->count);
     for (int i = 0; i < batch->count && named < NAMED_OFFENDERS; i++)
         if (step->offends[i] != 0)
             length += (size_t)snprintf(
                 list + length, sizeof list - length, "%s%zu", named++ > 0 ? ", " : "",
-                lae_dataset_number(&step->job->dataset, LAE_TRAIN, batch->images[i]));
+                lae_dataset_number(&step->setup->dataset, LAE_TRAIN, batch->images[i]));
     if (named < offenders) snprintf(list + length, sizeof list - length, ", ...");
     return lae_failed(
         "task %d, epoch %d, step %lld: the loss or a gradient is not finite, or beyond the exact "
@@ -158,8 +158,8 @@ static lae_status offence(const struct lae_step *step, int64_t offenders)
  * interrupted. */
 static bool compute(struct lae_step *step, int64_t *sum, enum lae_request *request)
 {
-    const struct lae_dist *dist = step->job->dist;
-    lae_workers_clear(step->job, step->workers, step->sum_length);
+    const struct lae_dist *dist = step->setup->dist;
+    lae_workers_clear(step->setup, step->workers, step->sum_length);
     size_t mine = lae_dist_share(dist, (size_t)step->batch.count);
     if (!lae_sweep_run(&step->sweep, mine, request)) return false;
     lae_workers_add(step->workers, step->sum_length, sum);
@@ -168,20 +168,20 @@ static bool compute(struct lae_step *step, int64_t *sum, enum lae_request *reque
     return true;
 }
 
-lae_status lae_step_gradient(const struct lae_job *job, struct lae_workers *workers,
+lae_status lae_step_gradient(const struct lae_setup *setup, struct lae_workers *workers,
                              const struct lae_batch *batch, struct lae_gradient *gradient)
 {
     struct lae_step *step = gradient->step;
-    size_t pet = job->pet.table.total;
-    step->job = job;
+    size_t pet = setup->pet.table.total;
+    step->setup = setup;
     step->workers = workers;
     step->batch = *batch;
-    step->sweep = (struct lae_sweep){.dist = job->dist,
-                                     .team = job->team,
+    step->sweep = (struct lae_sweep){.dist = setup->dist,
+                                     .team = setup->team,
                                      .heeds = LAE_REQUEST_NOW,
                                      .work = learn_image,
                                      .context = step};
-    step->classifier = lae_classifier_count(job, batch->task);
+    step->classifier = lae_classifier_count(setup, batch->task);
     step->sum_length = step->classifier + WORDS + (batch->classifier_only ? 0 : pet);
     memset(step->offends, 0, (size_t)batch->count * sizeof *step->offends);
     enum lae_request request;

@@ -11,7 +11,7 @@
 #include <string.h>
 
 struct trainer {
-    const struct lae_job *job;
+    const struct lae_setup *setup;
     const struct lae_observer *observer; /* without functions but at rank 0 */
     struct lae_run_directory *dir;
     struct lae_state *state;
@@ -32,24 +32,24 @@ struct trainer {
 /* What an observer could not do (a full disk, say) must end all ranks alike. */
 static lae_status agree(const struct trainer *t, lae_status status)
 {
-    return lae_dist_agree(t->job->dist, status);
+    return lae_dist_agree(t->setup->dist, status);
 }
 
 static bool is_frozen(const struct trainer *t)
 {
-    return lae_plan_frozen(t->job->config, t->at.task, t->at.epoch);
+    return lae_plan_frozen(t->setup->config, t->at.task, t->at.epoch);
 }
 
 static const struct lae_task_images *task_images(const struct trainer *t)
 {
-    return &t->job->sequence.images[LAE_TRAIN][t->at.task];
+    return &t->setup->sequence.images[LAE_TRAIN][t->at.task];
 }
 
 /* The images of step `step` of the epoch into t->batch; returns how many. */
 static int gather_batch(struct trainer *t, int64_t step)
 {
     const struct lae_task_images *images = task_images(t);
-    size_t size = (size_t)t->job->config->train.batch_size, first = (size_t)step * size;
+    size_t size = (size_t)t->setup->config->train.batch_size, first = (size_t)step * size;
     size_t count = images->count - first < size ? images->count - first : size;
     for (size_t i = 0; i < count; i++)
         t->batch[i] = images->index[t->order[first + i]];
@@ -59,7 +59,7 @@ static int gather_batch(struct trainer *t, int64_t step)
 /* Moves the parameters that learn; returns the gradient's norm. */
 static double update(struct trainer *t, double lr)
 {
-    const struct lae_optim_options *options = &t->job->config->optim;
+    const struct lae_optim_options *options = &t->setup->config->optim;
     struct lae_state *state = t->state;
     size_t classifier = state->classifier.count, pet = state->pet.count;
     bool still = is_frozen(t);
@@ -73,8 +73,8 @@ static double update(struct trainer *t, double lr)
 
 static void accumulate_step(struct trainer *t)
 {
-    const struct lae_merge_options *options = &t->job->config->merge;
-    struct lae_merge_vectors vectors = lae_state_vectors(t->job, t->state);
+    const struct lae_merge_options *options = &t->setup->config->merge;
+    struct lae_merge_vectors vectors = lae_state_vectors(t->setup, t->state);
     if (t->at.task > 0 && options->method->after_step != NULL)
         options->method->after_step(options, &vectors);
 }
@@ -82,10 +82,10 @@ static void accumulate_step(struct trainer *t)
 /* Whether rank 0 wants the state saved after the step at hand. */
 static bool save_is_due(const struct trainer *t)
 {
-    const struct lae_config *config = t->job->config;
+    const struct lae_config *config = t->setup->config;
     double seconds = config->checkpoint.every_seconds;
     int steps = config->checkpoint.every_steps;
-    if (t->job->dist->rank != 0) return false;
+    if (t->setup->dist->rank != 0) return false;
     return (steps > 0 && (t->at.step + 1) % steps == 0) ||
            (seconds > 0.0 && lae_clock_seconds() - t->saved >= seconds);
 }
@@ -112,7 +112,7 @@ static void report_step(struct trainer *t, double lr, double norm, int images)
 /* One step, whole or not at all: until the gradient is there, nothing is changed. */
 static lae_status learn_step(struct trainer *t, int64_t step_of_epoch)
 {
-    const struct lae_job *job = t->job;
+    const struct lae_setup *setup = t->setup;
     struct lae_batch batch = {
         .task = t->at.task,
         .epoch = t->at.epoch,
@@ -124,8 +124,8 @@ static lae_status learn_step(struct trainer *t, int64_t step_of_epoch)
         .classifier = t->state->classifiers[t->at.task],
         .save = save_is_due(t),
     };
-    LAE_TRY(lae_step_gradient(job, &t->workers, &batch, &t->gradient));
-    double lr = lae_schedule_lr(&job->config->optim, t->at.step, t->at.steps);
+    LAE_TRY(lae_step_gradient(setup, &t->workers, &batch, &t->gradient));
+    double lr = lae_schedule_lr(&setup->config->optim, t->at.step, t->at.steps);
     double norm = update(t, lr);
     accumulate_step(t);
     struct lae_position *at = &t->state->at;
@@ -146,7 +146,7 @@ static void note_seconds(struct trainer *t)
 static lae_status save_inside(struct trainer *t)
 {
     note_seconds(t);
-    LAE_TRY(lae_run_directory_save_inside(t->dir, t->job, t->state));
+    LAE_TRY(lae_run_directory_save_inside(t->dir, t->setup, t->state));
     t->saved = lae_clock_seconds();
     return NULL;
 }
@@ -190,7 +190,7 @@ static lae_status evaluate_epoch(struct trainer *t)
 /* The rest of the epoch that the cursor stands in. */
 static lae_status learn_epoch(struct trainer *t)
 {
-    const struct lae_config *config = t->job->config;
+    const struct lae_config *config = t->setup->config;
     struct lae_position *at = &t->state->at;
     size_t images = task_images(t)->count;
     int64_t steps = lae_plan_steps(config, images), first = at->step - at->epoch * steps;
@@ -217,13 +217,13 @@ static lae_status learn_epoch(struct trainer *t)
 /* Begins the task, or goes on inside it. */
 static lae_status learn_task(struct trainer *t)
 {
-    const struct lae_config *config = t->job->config;
+    const struct lae_config *config = t->setup->config;
     struct lae_position *at = &t->state->at;
     t->at.task = t->state->finished;
     t->at.epochs = config->train.epochs;
     t->at.steps = t->at.epochs * lae_plan_steps(config, task_images(t)->count);
-    t->at.before = lae_plan_steps_before(config, &t->job->sequence, t->at.task);
-    if (!at->inside) LAE_TRY(agree(t, lae_state_begin_task(t->job, t->state)));
+    t->at.before = lae_plan_steps_before(config, &t->setup->sequence, t->at.task);
+    if (!at->inside) LAE_TRY(agree(t, lae_state_begin_task(t->setup, t->state)));
     if (at->owed) {
         t->at.epoch = at->epoch - 1;
         t->at.step = at->step - 1;
@@ -242,10 +242,10 @@ static lae_status learn_task(struct trainer *t)
 static lae_status accumulate(struct trainer *t)
 {
     if (t->state->at.merged) return NULL; /* before it was interrupted */
-    LAE_TRY(lae_state_accumulate(t->job, t->state));
+    LAE_TRY(lae_state_accumulate(t->setup, t->state));
     lae_status status = NULL;
     if (t->observer->merged != NULL && t->state->offline != NULL && t->at.task > 0)
-        status = t->observer->merged(t->observer->context, &t->at, t->job, t->state);
+        status = t->observer->merged(t->observer->context, &t->at, t->setup, t->state);
     return agree(t, status);
 }
 
@@ -253,9 +253,9 @@ static lae_status accumulate(struct trainer *t)
 static lae_status gather(struct trainer *t)
 {
     struct lae_state *state = t->state;
-    bool gathered = lae_statistics_know(&state->statistics, t->job, t->at.task);
+    bool gathered = lae_statistics_know(&state->statistics, t->setup, t->at.task);
     struct lae_learned learned = lae_state_learned(state, t->at.task);
-    lae_dist_broadcast(t->job->dist, &gathered, sizeof gathered);
+    lae_dist_broadcast(t->setup->dist, &gathered, sizeof gathered);
     t->pass = LAE_PASS_STATISTICS;
     return gathered ? NULL : lae_gather(t->gatherer, &learned, &state->statistics, passing, t);
 }
@@ -269,10 +269,10 @@ static lae_status run_task(struct trainer *t)
     t->state->finished++;
     t->state->at = (struct lae_position){0};
     note_seconds(t);
-    LAE_TRY(lae_run_directory_save(t->dir, t->job, t->state));
+    LAE_TRY(lae_run_directory_save(t->dir, t->setup, t->state));
     lae_status status = NULL;
     if (t->observer->task_done != NULL)
-        status = t->observer->task_done(t->observer->context, t->job, t->state);
+        status = t->observer->task_done(t->observer->context, t->setup, t->state);
     return agree(t, status);
 }
 
@@ -283,7 +283,7 @@ static lae_status told_where(const struct trainer *t, const char *how)
                           "%s in task %d after step %lld of %lld; the state is saved in %s: the "
                           "same command goes on from there",
                           how, t->at.task + 1, (long long)at->step, (long long)t->at.steps,
-                          t->job->dist->rank == 0 ? t->dir->path : "the run's directory");
+                          t->setup->dist->rank == 0 ? t->dir->path : "the run's directory");
 }
 
 /* Some rank has died and the launcher is ending the others: rank 0 saves the state, which no
@@ -291,32 +291,32 @@ static lae_status told_where(const struct trainer *t, const char *how)
 static _Noreturn void leave(struct trainer *t)
 {
     int code = LAE_STOPPED;
-    if (t->job->dist->rank == 0) {
+    if (t->setup->dist->rank == 0) {
         note_seconds(t);
-        lae_status status = lae_run_directory_save_alone(t->dir, t->job, t->state);
+        lae_status status = lae_run_directory_save_alone(t->dir, t->setup, t->state);
         if (status == NULL) status = told_where(t, "ended, for a rank does not answer,");
         code = (int)lae_status_code(status);
-        lae_log_info(t->job->log, "lae_mpi: %s", lae_status_message(status));
+        lae_log_info(t->setup->log, "lae_mpi: %s", lae_status_message(status));
         lae_status_free(status);
     }
-    lae_dist_leave(t->job->dist, code);
+    lae_dist_leave(t->setup->dist, code);
 }
 
 /* Rank 0 saves before anything that is collective: the others may have given it up for lost, and
  * answer no more, where it was late. [collective] */
 static lae_status save_at_once(struct trainer *t)
 {
-    bool first = t->job->dist->rank == 0;
+    bool first = t->setup->dist->rank == 0;
     note_seconds(t);
-    return agree(t, first ? lae_run_directory_save_alone(t->dir, t->job, t->state) : NULL);
+    return agree(t, first ? lae_run_directory_save_alone(t->dir, t->setup, t->state) : NULL);
 }
 
 /* A request to stop reached all ranks in the same place: the state is saved as it stands there. */
 static lae_status stop(struct trainer *t)
 {
-    if (lae_dist_is_broken(t->job->dist)) leave(t);
+    if (lae_dist_is_broken(t->setup->dist)) leave(t);
     lae_status status = save_at_once(t);
-    lae_team_drain(t->job->team); /* after saving, which cannot wait */
+    lae_team_drain(t->setup->team); /* after saving, which cannot wait */
     return status == NULL ? told_where(t, "stopped on request") : status;
 }
 
@@ -333,22 +333,22 @@ static lae_status run_tasks(struct trainer *t)
 static lae_status prepare(struct trainer *t)
 {
     size_t images = 0;
-    for (int task = 0; task < t->job->sequence.tasks; task++)
-        if (t->job->sequence.images[LAE_TRAIN][task].count > images)
-            images = t->job->sequence.images[LAE_TRAIN][task].count;
-    LAE_TRY(lae_workers_create(t->job, &t->workers));
-    LAE_TRY(lae_gradient_create(&t->workers, t->job, &t->gradient));
-    LAE_TRY(lae_evaluator_create(t->job, &t->workers, &t->evaluator));
+    for (int task = 0; task < t->setup->sequence.tasks; task++)
+        if (t->setup->sequence.images[LAE_TRAIN][task].count > images)
+            images = t->setup->sequence.images[LAE_TRAIN][task].count;
+    LAE_TRY(lae_workers_create(t->setup, &t->workers));
+    LAE_TRY(lae_gradient_create(&t->workers, t->setup, &t->gradient));
+    LAE_TRY(lae_evaluator_create(t->setup, &t->workers, &t->evaluator));
     if (lae_scorers_need(&t->state->metrics.scorers, LAE_VIEW_INIT))
         LAE_TRY(lae_evaluator_keep_init(t->evaluator));
-    LAE_TRY(lae_gatherer_create(t->job, &t->workers, &t->gatherer));
-    size_t batch = (size_t)t->job->config->train.batch_size;
+    LAE_TRY(lae_gatherer_create(t->setup, &t->workers, &t->gatherer));
+    size_t batch = (size_t)t->setup->config->train.batch_size;
     t->order = calloc(images, sizeof *t->order);
     t->batch = calloc(batch, sizeof *t->batch);
     if (t->order == NULL || t->batch == NULL)
         return lae_out_of_memory((images + batch) * sizeof *t->order, "an epoch's order");
     if (t->observer->begin != NULL)
-        return t->observer->begin(t->observer->context, t->job, t->state, t->at.tasks);
+        return t->observer->begin(t->observer->context, t->setup, t->state, t->at.tasks);
     return NULL;
 }
 
@@ -363,16 +363,16 @@ static void release(struct trainer *t)
     free(t->batch);
 }
 
-lae_status lae_train(const struct lae_job *job, struct lae_run_directory *dir,
+lae_status lae_train(const struct lae_setup *setup, struct lae_run_directory *dir,
                      struct lae_state *state, const struct lae_observer *observer)
 {
     static const struct lae_observer nobody = {0};
     struct trainer t = {
-        .job = job,
+        .setup = setup,
         .dir = dir,
-        .observer = job->dist->rank == 0 && observer != NULL ? observer : &nobody,
+        .observer = setup->dist->rank == 0 && observer != NULL ? observer : &nobody,
         .state = state,
-        .at = {.tasks = lae_plan_stop(job->config, state->tasks)},
+        .at = {.tasks = lae_plan_stop(setup->config, state->tasks)},
         .began = lae_clock_seconds(),
         .seconds_then = state->seconds,
         .saved = lae_clock_seconds(),

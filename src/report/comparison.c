@@ -24,7 +24,7 @@ static const char *cell(const struct lae_merge_options *merge, int option, char 
     return text;
 }
 
-static bool is_own(const struct lae_comparison *c, const struct lae_lab_result *result)
+static bool is_own(const struct lae_comparison *c, const struct lae_replayer_result *result)
 {
     return lae_merge_same(&result->merge, &c->stored->merge);
 }
@@ -35,7 +35,7 @@ static size_t rows_of(const struct lae_comparison *c, size_t merges)
     return merges + (c->own_first ? 1 : 0);
 }
 
-static const struct lae_lab_result *row_of(const struct lae_comparison *c, size_t row)
+static const struct lae_replayer_result *row_of(const struct lae_comparison *c, size_t row)
 {
     if (!c->own_first) return &c->results[row];
     return row == 0 ? c->stored : &c->results[row - 1];
@@ -163,7 +163,7 @@ static void add_columns(struct lae_sheet *sheet, const struct lae_comparison *c,
 static void add_row(struct lae_sheet *sheet, const struct lae_comparison *c, size_t row,
                     bool options)
 {
-    const struct lae_lab_result *result = row_of(c, row);
+    const struct lae_replayer_result *result = row_of(c, row);
     const struct lae_scorers *scorers = &c->results[0].metrics.scorers;
     size_t number = c->own_first ? row : row + 1;
     const char *mark = is_own(c, result) ? "*" : " ";
@@ -180,7 +180,8 @@ static void add_row(struct lae_sheet *sheet, const struct lae_comparison *c, siz
     for (int i = 0; i <= scorers->count; i++) {
         if (i == seconds_before(scorers)) lae_sheet_number(sheet, 1, result->seconds);
         if (i < scorers->count && scorers->items[i].view == LAE_VIEW_OFFLINE)
-            add_numbers(sheet, &result->metrics, scorers->items[i].name, c->opened->state.finished);
+            add_numbers(sheet, &result->metrics, scorers->items[i].name,
+                        c->restored->state.finished);
     }
 }
 
@@ -213,7 +214,7 @@ static lae_status print_tables(FILE *out, const struct lae_comparison *c)
 static lae_status print_constant(FILE *out, const struct lae_comparison *c)
 {
     const struct lae_metrics *metrics = &c->stored->metrics;
-    struct lae_scorers evaluated = lae_scorers_of(c->opened->config.eval.heads, true, ~0U, ~0U);
+    struct lae_scorers evaluated = lae_scorers_of(c->restored->config.eval.heads, true, ~0U, ~0U);
     struct lae_sheet sheet = {0};
     lae_sheet_column(&sheet, LAE_SHEET_KEY, "the same with every merge");
     add_number_columns(&sheet, NULL);
@@ -223,7 +224,7 @@ static lae_status print_constant(FILE *out, const struct lae_comparison *c)
             continue;
         lae_sheet_row(&sheet);
         lae_sheet_text(&sheet, "  %s", scorer->name);
-        add_numbers(&sheet, metrics, scorer->name, c->opened->state.finished);
+        add_numbers(&sheet, metrics, scorer->name, c->restored->state.finished);
     }
     return lae_sheet_print(&sheet, out);
 }
@@ -253,7 +254,7 @@ static void print_own(FILE *out, const struct lae_comparison *c)
     for (size_t i = 0; i < c->done; i++) {
         if (!is_own(c, &c->results[i])) continue;
         int differences = 0;
-        for (int task = 0; task < c->opened->state.finished; task++)
+        for (int task = 0; task < c->restored->state.finished; task++)
             differences += lae_tables_differences(out, &c->results[i].metrics, &c->stored->metrics,
                                                   task, LAE_SCORED_ALL, "the run's file");
         if (differences == 0)

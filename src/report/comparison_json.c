@@ -65,7 +65,7 @@ static json_t *option_value(const struct lae_merge_options *merge, enum lae_grid
     return json;
 }
 
-static json_t *pack_merge(const struct lae_lab_result *result, int finished)
+static json_t *pack_merge(const struct lae_replayer_result *result, int finished)
 {
     json_t *merge = json_object();
     for (int o = 0; o < LAE_GRID_OPTIONS; o++) {
@@ -83,8 +83,8 @@ static json_t *pack_merge(const struct lae_lab_result *result, int finished)
 
 static json_t *pack_row(const struct lae_comparison *c, size_t row)
 {
-    const struct lae_lab_result *result = &c->results[row];
-    json_t *merge = pack_merge(result, c->opened->state.finished);
+    const struct lae_replayer_result *result = &c->results[row];
+    json_t *merge = pack_merge(result, c->restored->state.finished);
     bool own = lae_merge_same(&result->merge, &c->stored->merge);
     json_object_set_new(merge, "number", json_integer((json_int_t)row + 1));
     json_object_set_new(merge, "own", json_boolean(own));
@@ -99,18 +99,18 @@ static json_t *pack_row(const struct lae_comparison *c, size_t row)
 
 static json_t *pack(const struct lae_comparison *c)
 {
-    const struct lae_job *job = &c->opened->job;
-    int finished = c->opened->state.finished;
+    const struct lae_setup *setup = &c->restored->setup;
+    int finished = c->restored->state.finished;
     json_t *merges = json_array();
     for (size_t row = 0; row < c->done; row++)
         json_array_append_new(merges, pack_row(c, row));
-    const char *start = job->config->train.start_from == LAE_START_OFFLINE ? "offline" : "online";
+    const char *start = setup->config->train.start_from == LAE_START_OFFLINE ? "offline" : "online";
     return json_pack("{s:o, s:i, s:i, s:i, s:s, s:s, s:{s:f}, s:o, s:o}", "run",
-                     lae_json_text(c->opened->path), "finished", finished, "tasks",
-                     job->sequence.tasks, "classes_seen", job->sequence.first_class[finished],
-                     "images", lae_dataset_evaluated(&job->dataset), "start_from", start, "heads",
-                     "shrink", job->config->heads.shrink, "stored", pack_merge(c->stored, finished),
-                     "merges", merges);
+                     lae_json_text(c->restored->path), "finished", finished, "tasks",
+                     setup->sequence.tasks, "classes_seen", setup->sequence.first_class[finished],
+                     "images", lae_dataset_evaluated(&setup->dataset), "start_from", start, "heads",
+                     "shrink", setup->config->heads.shrink, "stored",
+                     pack_merge(c->stored, finished), "merges", merges);
 }
 
 lae_status lae_comparison_write(const char *path, const struct lae_comparison *comparison)

@@ -10,22 +10,22 @@
 
 #define FORECAST_SECONDS 5.0
 
-static lae_status begin(void *context, const struct lae_job *job, const struct lae_state *state,
+static lae_status begin(void *context, const struct lae_setup *setup, const struct lae_state *state,
                         int stop)
 {
     struct lae_console *c = context;
-    c->job = job;
+    c->setup = setup;
     c->stop = stop;
     c->task = -1;
     c->pace = lae_pace_begin(c->log);
-    lae_progress_begin(&c->progress, job, state->finished, stop);
-    LAE_TRY(lae_jsonl_begin(&c->jsonl, job, state));
-    return lae_tensorboard_open(&c->events, c->events_path, job, state);
+    lae_progress_begin(&c->progress, setup, state->finished, stop);
+    LAE_TRY(lae_jsonl_begin(&c->jsonl, setup, state));
+    return lae_tensorboard_open(&c->events, c->events_path, setup, state);
 }
 
 static bool frozen(const struct lae_console *c, const struct lae_position *at)
 {
-    return lae_plan_frozen(c->job->config, at->task, at->epoch);
+    return lae_plan_frozen(c->setup->config, at->task, at->epoch);
 }
 
 static void begin_task(struct lae_console *c, const struct lae_position *at)
@@ -34,7 +34,7 @@ static void begin_task(struct lae_console *c, const struct lae_position *at)
     c->task = at->task;
     c->interval = (struct lae_interval){0}; /* no mean is over two tasks */
     c->task_began = at->step == 0 ? now : NAN;
-    lae_progress_task(&c->progress, c->job, at->task, c->stop);
+    lae_progress_task(&c->progress, c->setup, at->task, c->stop);
 }
 
 static void draw_step(struct lae_console *c, const struct lae_step_report *report)
@@ -102,7 +102,7 @@ static void foretell(struct lae_console *c)
 /* What training steps tell, several together. */
 static lae_status record_step(struct lae_console *c, const struct lae_step_report *step)
 {
-    int every = c->job->config->report.every_steps;
+    int every = c->setup->config->report.every_steps;
     lae_interval_add(&c->interval, step);
     if (every == 0 || (step->position.step + 1) % every != 0) return NULL;
     struct lae_interval_report report =
@@ -166,7 +166,7 @@ static void note_evaluation(struct lae_console *c, const struct lae_position *po
                                  counts->scorers.items[i].name, lae_counts_seen(counts, i));
     lae_log_note(c->log, "task %d/%d  epoch %d/%d  %d classes  %s", position->task + 1,
                  position->tasks, position->epoch + 1, position->epochs,
-                 c->job->sequence.first_class[position->task + 1], text);
+                 c->setup->sequence.first_class[position->task + 1], text);
 }
 
 static lae_status evaluated(void *context, const struct lae_position *position,
@@ -179,25 +179,26 @@ static lae_status evaluated(void *context, const struct lae_position *position,
 }
 
 static lae_status merged(void *context, const struct lae_position *position,
-                         const struct lae_job *job, const struct lae_state *state)
+                         const struct lae_setup *setup, const struct lae_state *state)
 {
     struct lae_console *c = context;
-    LAE_TRY(lae_jsonl_merge(&c->jsonl, position->task, &job->pet.table, state->merge));
-    return lae_tensorboard_merge(&c->events, position, job, state);
+    LAE_TRY(lae_jsonl_merge(&c->jsonl, position->task, &setup->pet.table, state->merge));
+    return lae_tensorboard_merge(&c->events, position, setup, state);
 }
 
-static lae_status task_done(void *context, const struct lae_job *job, const struct lae_state *state)
+static lae_status task_done(void *context, const struct lae_setup *setup,
+                            const struct lae_state *state)
 {
     struct lae_console *c = context;
     struct lae_task_table table = {
         .metrics = &state->metrics,
         .task = state->finished - 1,
         .tasks = c->stop,
-        .classes = job->sequence.first_class[state->finished],
+        .classes = setup->sequence.first_class[state->finished],
         .seconds = c->task == state->finished - 1 ? lae_clock_seconds() - c->task_began : NAN};
     lae_log_block(c->log, lae_task_table_write, &table);
     LAE_TRY(lae_jsonl_task(&c->jsonl, state));
-    return lae_tensorboard_task(&c->events, job, state);
+    return lae_tensorboard_task(&c->events, setup, state);
 }
 
 lae_status lae_console_open(struct lae_console *console, struct lae_log *log,

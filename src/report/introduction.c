@@ -17,12 +17,12 @@ static const char *plural(int64_t count)
     return count == 1 ? "" : "s";
 }
 
-static void tell_backbone(const struct lae_job *job)
+static void tell_backbone(const struct lae_setup *setup)
 {
     char text[LAE_ORIGIN_TEXT + 160];
-    lae_log_item(job->log, "backbone", "%s; %.1f M frozen parameters",
-                 lae_backbone_describe(job->backbone, job->heads_from, text, sizeof text),
-                 (double)job->backbone->table.total * 1e-6);
+    lae_log_item(setup->log, "backbone", "%s; %.1f M frozen parameters",
+                 lae_backbone_describe(setup->backbone, setup->heads_from, text, sizeof text),
+                 (double)setup->backbone->table.total * 1e-6);
 }
 
 /* "0 to 4", "1, 3, 5": the adapted blocks. */
@@ -42,17 +42,17 @@ static const char *module_name(const struct lae_pet_options *pet, enum lae_site 
     return pet->site[site].type != NULL ? pet->site[site].type->name : "none";
 }
 
-static void tell_modules(const struct lae_job *job)
+static void tell_modules(const struct lae_setup *setup)
 {
-    const struct lae_config *config = job->config;
+    const struct lae_config *config = setup->config;
     char blocks[128] = "";
     name_blocks(&config->pet, blocks, sizeof blocks);
-    lae_log_item(job->log, "modules",
+    lae_log_item(setup->log, "modules",
                  "attn %s, mlp %s in block%s %s: %zu trainable parameters, and %zu of a task's "
                  "classifier",
                  module_name(&config->pet, LAE_SITE_ATTN), module_name(&config->pet, LAE_SITE_MLP),
                  plural(config->pet.block_count), blocks[0] != '\0' ? blocks : "(none)",
-                 job->pet.table.total, lae_classifier_count(job, 0));
+                 setup->pet.table.total, lae_classifier_count(setup, 0));
 }
 
 /* "10 tasks of 10 classes", "6 tasks of 50, 10, ... 10 classes" */
@@ -88,25 +88,25 @@ static void tell_layout(const struct lae_dataset *dataset, struct lae_log *log)
     if (notes->left_out != NULL) lae_log_item(log, "", "left out: %s", notes->left_out);
 }
 
-static void tell_data(const struct lae_job *job)
+static void tell_data(const struct lae_setup *setup)
 {
-    const struct lae_dataset *dataset = &job->dataset;
-    lae_log_item(job->log, "data", "%zu training and %zu %s images, %d classes",
+    const struct lae_dataset *dataset = &setup->dataset;
+    lae_log_item(setup->log, "data", "%zu training and %zu %s images, %d classes",
                  dataset->count[LAE_TRAIN], dataset->count[LAE_TEST],
-                 lae_dataset_evaluated(dataset), job->sequence.classes);
+                 lae_dataset_evaluated(dataset), setup->sequence.classes);
     if (dataset->kind == LAE_DATASET_FOLDER)
-        lae_log_item(job->log, "", "image files of up to %dx%d pixels, %s", dataset->width,
+        lae_log_item(setup->log, "", "image files of up to %dx%d pixels, %s", dataset->width,
                      dataset->height,
                      dataset->decoded != NULL ? "decoded once for each host"
                                               : "decoded each time one is needed");
-    tell_layout(dataset, job->log);
-    lae_tell_evaluated(job->config, job->log);
+    tell_layout(dataset, setup->log);
+    lae_tell_evaluated(setup->config, setup->log);
 }
 
-static void tell_plan(const struct lae_job *job)
+static void tell_plan(const struct lae_setup *setup)
 {
-    const struct lae_config *config = job->config;
-    const struct lae_sequence *sequence = &job->sequence;
+    const struct lae_config *config = setup->config;
+    const struct lae_sequence *sequence = &setup->sequence;
     int stop = lae_plan_stop(config, sequence->tasks), epochs = config->train.epochs;
     int frozen = config->train.freeze_epochs < epochs ? config->train.freeze_epochs : epochs;
     char tasks[128], partly[64] = "", alone[96] = "";
@@ -118,9 +118,9 @@ static void tell_plan(const struct lae_job *job)
     if (frozen > 0 && sequence->tasks > 1)
         snprintf(alone, sizeof alone, " (after the first task, %d of them the classifier alone)",
                  frozen);
-    lae_log_item(job->log, "plan", "%s%s; %d epoch%s each%s, %lld steps of %d images", tasks,
+    lae_log_item(setup->log, "plan", "%s%s; %d epoch%s each%s, %lld steps of %d images", tasks,
                  partly, epochs, plural(epochs), alone, (long long)steps, config->train.batch_size);
-    lae_log_item(job->log, "merge", "%s: %s", config->merge.method->name,
+    lae_log_item(setup->log, "merge", "%s: %s", config->merge.method->name,
                  config->merge.method->help);
 }
 
@@ -135,54 +135,55 @@ static void name_set(unsigned set, const char *(*member)(size_t), char *text, si
                                      member(bit));
 }
 
-static void tell_heads(const struct lae_job *job)
+static void tell_heads(const struct lae_setup *setup)
 {
     char heads[128], views[64];
-    struct lae_statistics plan = lae_statistics_plan(job->config);
-    name_set(job->config->eval.heads, lae_config_head_name, heads, sizeof heads);
+    struct lae_statistics plan = lae_statistics_plan(setup->config);
+    name_set(setup->config->eval.heads, lae_config_head_name, heads, sizeof heads);
     name_set(plan.views, lae_view_name, views, sizeof views);
     if (plan.views != 0)
-        lae_log_item(job->log, "heads", "%s; class statistics through %s after each task", heads,
+        lae_log_item(setup->log, "heads", "%s; class statistics through %s after each task", heads,
                      views);
     else
-        lae_log_item(job->log, "heads", "linear; no class statistics, which others are made from");
+        lae_log_item(setup->log, "heads",
+                     "linear; no class statistics, which others are made from");
 }
 
 /* Of this host: the cores that its ranks are bound to, and those that they might have. */
-static void tell_ranks(const struct lae_job *job, int bound, int cores, const char *hosts)
+static void tell_ranks(const struct lae_setup *setup, int bound, int cores, const char *hosts)
 {
-    const struct lae_dist *dist = job->dist;
-    int threads = lae_team_threads(job->team);
-    lae_log_item(job->log, "ranks", "%d on %d host%s (%s), %d thread%s each", dist->size,
+    const struct lae_dist *dist = setup->dist;
+    int threads = lae_team_threads(setup->team);
+    lae_log_item(setup->log, "ranks", "%d on %d host%s (%s), %d thread%s each", dist->size,
                  dist->nodes, plural(dist->nodes), hosts != NULL ? hosts : "?", threads,
                  plural(threads));
     int workers = dist->node_size * threads;
     if (workers > bound)
-        lae_log_item(job->log, "",
+        lae_log_item(setup->log, "",
                      "%d ranks x %d threads share %d cores of this host: no faster than %d ranks, "
                      "the same bits",
                      dist->node_size, threads, bound, bound);
     if (2 * (workers < bound ? workers : bound) <= cores)
-        lae_log_warn(job->log,
+        lae_log_warn(setup->log,
                      "only %d of this host's %d cores are used; start more ranks, raise "
                      "compute.threads, or unbind the ranks (mpirun --bind-to none)",
                      workers < bound ? workers : bound, cores);
 }
 
-static void tell_arithmetic(const struct lae_job *job)
+static void tell_arithmetic(const struct lae_setup *setup)
 {
-    struct lae_arithmetic arithmetic = lae_config_arithmetic(job->config);
+    struct lae_arithmetic arithmetic = lae_config_arithmetic(setup->config);
     char onednn[64], frozen[128] = "";
     if (lae_arithmetic_uses_onednn(arithmetic))
         snprintf(frozen, sizeof frozen, "frozen weights by %s, the rest by ",
                  lae_onednn_version(onednn, sizeof onednn));
     bool bf16 = arithmetic.precision == LAE_PRECISION_BF16;
-    lae_log_item(job->log, "compute", "%s; %sOpenBLAS %s; kernels %s",
+    lae_log_item(setup->log, "compute", "%s; %sOpenBLAS %s; kernels %s",
                  !bf16                  ? "fp32"
                  : lae_bf16_is_native() ? "bf16"
                                         : "bf16, which this processor multiplies as fp32",
-                 frozen, lae_linear_core(), job->kernels->name);
-    lae_log_note(job->log, "software  %s", job->fingerprint);
+                 frozen, lae_linear_core(), setup->kernels->name);
+    lae_log_note(setup->log, "software  %s", setup->fingerprint);
 }
 
 /* A line of /proc/self/status in bytes; 0 where the kernel does not tell. */
@@ -200,45 +201,45 @@ static double own_memory(const char *format)
 /* What the ranks of a host share (weights, images, the libraries), then what each has of its own:
  * what it has now, and what its threads, the sums and the state (three vectors, two moments) will
  * take. */
-static void tell_memory(const struct lae_job *job)
+static void tell_memory(const struct lae_setup *setup)
 {
-    const struct lae_dist *dist = job->dist;
-    double arrays = (double)(job->weights.size + job->packed.size + job->decoded.size);
+    const struct lae_dist *dist = setup->dist;
+    double arrays = (double)(setup->weights.size + setup->packed.size + setup->decoded.size);
     for (int split = 0; split < LAE_SPLITS; split++)
-        arrays += (double)job->records[split].size;
+        arrays += (double)setup->records[split].size;
     double shared = own_memory("RssFile: %lld kB") + arrays;
-    double each = (double)lae_workers_need(job), vectors = 7.0 * sizeof(float);
-    double own = own_memory("RssAnon: %lld kB") + each * lae_team_threads(job->team) +
-                 (double)(lae_evaluator_need(job) + lae_gatherer_need(job)) +
-                 vectors * (double)job->pet.table.total;
+    double each = (double)lae_workers_need(setup), vectors = 7.0 * sizeof(float);
+    double own = own_memory("RssAnon: %lld kB") + each * lae_team_threads(setup->team) +
+                 (double)(lae_evaluator_need(setup) + lae_gatherer_need(setup)) +
+                 vectors * (double)setup->pet.table.total;
     if (dist->node_size == 1) own -= arrays; /* MPI gives a single rank plain memory */
-    double kept = (double)lae_state_need(job);
+    double kept = (double)lae_state_need(setup);
     char first[96] = "";
     if (kept >= 1e6)
         snprintf(first, sizeof first, ", %.0f MB at rank 0 for what is kept of all tasks",
                  1e-6 * kept);
     lae_log_item(
-        job->log, "memory",
+        setup->log, "memory",
         "about %.0f MB on each host: %.0f MB of weights, images and libraries, %.0f MB a rank "
         "(%.1f MB a thread)%s",
         1e-6 * (shared + own * dist->node_size + kept), 1e-6 * shared, 1e-6 * own, 1e-6 * each,
         first);
 }
 
-void lae_introduce(const struct lae_job *job, const char *place)
+void lae_introduce(const struct lae_setup *setup, const char *place)
 {
-    int bound = lae_dist_node_cores(job->dist), cores = lae_dist_unbound_cores(job->dist);
-    char *hosts = lae_dist_hosts(job->dist);
-    if (job->dist->rank == 0) {
-        lae_log_item(job->log, "lae_mpi", "%s, run %s", LAE_VERSION, place);
-        tell_backbone(job);
-        tell_modules(job);
-        tell_data(job);
-        tell_plan(job);
-        tell_heads(job);
-        tell_ranks(job, bound, cores, hosts);
-        tell_arithmetic(job);
-        tell_memory(job);
+    int bound = lae_dist_node_cores(setup->dist), cores = lae_dist_unbound_cores(setup->dist);
+    char *hosts = lae_dist_hosts(setup->dist);
+    if (setup->dist->rank == 0) {
+        lae_log_item(setup->log, "lae_mpi", "%s, run %s", LAE_VERSION, place);
+        tell_backbone(setup);
+        tell_modules(setup);
+        tell_data(setup);
+        tell_plan(setup);
+        tell_heads(setup);
+        tell_ranks(setup, bound, cores, hosts);
+        tell_arithmetic(setup);
+        tell_memory(setup);
     }
     free(hosts);
 }

@@ -59,10 +59,10 @@ static json_t *number(double value)
     return isfinite(value) ? json_real(value) : json_null();
 }
 
-lae_status lae_jsonl_begin(struct lae_jsonl *jsonl, const struct lae_job *job,
+lae_status lae_jsonl_begin(struct lae_jsonl *jsonl, const struct lae_setup *setup,
                            const struct lae_state *state)
 {
-    int64_t before = lae_plan_steps_before(job->config, &job->sequence, state->finished);
+    int64_t before = lae_plan_steps_before(setup->config, &setup->sequence, state->finished);
     return write_line(jsonl, json_pack("{ss si sI sI so}", "event", "begin", "task",
                                        state->finished, "step", (json_int_t)state->at.step,
                                        "run_step", (json_int_t)(before + state->at.step), "seconds",

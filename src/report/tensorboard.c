@@ -46,11 +46,11 @@ static lae_status end(struct record *record, struct lae_event_file *events, int6
  * made, but not kept, goes with that step. After an epoch inside a task one may be there twice,
  * with the same values. */
 lae_status lae_tensorboard_open(struct lae_event_file *events, const char *directory,
-                                const struct lae_job *job, const struct lae_state *state)
+                                const struct lae_setup *setup, const struct lae_state *state)
 {
-    int64_t before = lae_plan_steps_before(job->config, &job->sequence, state->finished);
+    int64_t before = lae_plan_steps_before(setup->config, &setup->sequence, state->finished);
     int64_t next = before + state->at.step;
-    bool owed = state->at.inside && state->at.epoch == job->config->train.epochs;
+    bool owed = state->at.inside && state->at.epoch == setup->config->train.epochs;
     return lae_event_file_open(events, directory, owed ? next - 1 : next);
 }
 
@@ -113,9 +113,9 @@ static lae_status write_blocks(struct lae_event_file *events, int64_t step,
 }
 
 lae_status lae_tensorboard_merge(struct lae_event_file *events, const struct lae_position *position,
-                                 const struct lae_job *job, const struct lae_state *state)
+                                 const struct lae_setup *setup, const struct lae_state *state)
 {
-    const struct lae_table *table = &job->pet.table;
+    const struct lae_table *table = &setup->pet.table;
     struct lae_block_merges merges = {0};
     lae_status status = NULL;
     for (size_t i = 0; i < table->count && status == NULL; i++)
@@ -126,7 +126,7 @@ lae_status lae_tensorboard_merge(struct lae_event_file *events, const struct lae
     return status;
 }
 
-lae_status lae_tensorboard_task(struct lae_event_file *events, const struct lae_job *job,
+lae_status lae_tensorboard_task(struct lae_event_file *events, const struct lae_setup *setup,
                                 const struct lae_state *state)
 {
     struct record record;
@@ -138,6 +138,6 @@ lae_status lae_tensorboard_task(struct lae_event_file *events, const struct lae_
         add(&record, summary.forgetting, "forgetting/%s", name);
         add(&record, summary.backward_transfer, "backward_transfer/%s", name);
     }
-    int64_t done = lae_plan_steps_before(job->config, &job->sequence, state->finished);
+    int64_t done = lae_plan_steps_before(setup->config, &setup->sequence, state->finished);
     return end(&record, events, done - 1);
 }

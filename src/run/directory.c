@@ -181,45 +181,45 @@ static lae_status digest_learned(const struct lae_run_directory *dir,
 }
 
 /* Rank 0's: what was found, into the state; what is to stay, into the directory. */
-static lae_status restore_here(struct lae_run_directory *dir, const struct lae_job *job,
+static lae_status restore_here(struct lae_run_directory *dir, const struct lae_setup *setup,
                                struct lae_state *state)
 {
     char learned[LAE_DIGEST_TEXT];
-    struct lae_recovery_inputs now = {job->data_digest, job->weights_digest, NULL,
-                                      job->fingerprint};
+    struct lae_recovery_inputs now = {setup->data_digest, setup->weights_digest, NULL,
+                                      setup->fingerprint};
     const char *place = dir->from != NULL ? dir->from : dir->path;
     if (dir->found)
-        LAE_TRY(digest_learned(dir, &job->sequence, &job->dataset, learned, &now.learned));
-    if (dir->found) LAE_TRY(lae_recovery_compare_inputs(dir, &now, job->log));
-    if (dir->branched) LAE_TRY(lae_branch_prepare(job->config, dir, job->log));
+        LAE_TRY(digest_learned(dir, &setup->sequence, &setup->dataset, learned, &now.learned));
+    if (dir->found) LAE_TRY(lae_recovery_compare_inputs(dir, &now, setup->log));
+    if (dir->branched) LAE_TRY(lae_branch_prepare(setup->config, dir, setup->log));
     if (dir->found)
-        LAE_TRY(lae_status_prefix(lae_snapshot_restore(job, &dir->last, state), "%s", place));
+        LAE_TRY(lae_status_prefix(lae_snapshot_restore(setup, &dir->last, state), "%s", place));
     if (dir->branched) LAE_TRY(set_origin(state, dir->from));
-    LAE_TRY(lae_recovery_set_aside(dir, job->log));
+    LAE_TRY(lae_recovery_set_aside(dir, setup->log));
     if (dir->from != NULL) LAE_TRY(lae_recovery_copy(dir));
     dir->begun = true;
-    return write_config(job->config, dir);
+    return write_config(setup->config, dir);
 }
 
 /* The first task under the new configuration begins, and is saved as begun: from now on the
  * directory goes on by itself. [collective] */
-static lae_status begin_branch(struct lae_run_directory *dir, const struct lae_job *job,
+static lae_status begin_branch(struct lae_run_directory *dir, const struct lae_setup *setup,
                                struct lae_state *state)
 {
-    LAE_TRY(lae_dist_agree(job->dist, lae_state_begin_task(job, state)));
-    return lae_run_directory_save_inside(dir, job, state);
+    LAE_TRY(lae_dist_agree(setup->dist, lae_state_begin_task(setup, state)));
+    return lae_run_directory_save_inside(dir, setup, state);
 }
 
-lae_status lae_run_directory_restore(struct lae_run_directory *dir, const struct lae_job *job,
+lae_status lae_run_directory_restore(struct lae_run_directory *dir, const struct lae_setup *setup,
                                      struct lae_state *state)
 {
-    bool first = job->dist->rank == 0;
-    LAE_TRY(lae_dist_agree(job->dist, first ? restore_here(dir, job, state) : NULL));
-    if (dir->found) LAE_TRY(lae_state_send(job, state));
-    return dir->branched ? begin_branch(dir, job, state) : NULL;
+    bool first = setup->dist->rank == 0;
+    LAE_TRY(lae_dist_agree(setup->dist, first ? restore_here(dir, setup, state) : NULL));
+    if (dir->found) LAE_TRY(lae_state_send(setup, state));
+    return dir->branched ? begin_branch(dir, setup, state) : NULL;
 }
 
-/* As a job deals the images to tasks. */
+/* As the run deals the images to tasks. */
 static lae_status digest_learned_of(const struct lae_run_directory *dir,
                                     const struct lae_config *config, struct lae_dataset *dataset,
                                     char text[LAE_DIGEST_TEXT], const char **learned)
@@ -251,15 +251,15 @@ static lae_status digest_data(const struct lae_run_directory *dir, const struct 
 
 /* Writes a checkpoint and reads it back: only a file that proved readable may take another's place.
  */
-static lae_status write_proven(const char *path, const struct lae_job *job,
+static lae_status write_proven(const char *path, const struct lae_setup *setup,
                                const struct lae_state *state, const char *hosts)
 {
     struct lae_checkpoint checkpoint = {0}, again = {0};
-    lae_status status = lae_snapshot_take(job, state, hosts, &checkpoint);
+    lae_status status = lae_snapshot_take(setup, state, hosts, &checkpoint);
     if (status == NULL) status = lae_checkpoint_write(path, &checkpoint);
     lae_checkpoint_free(&checkpoint);
     if (status != NULL) return status;
-    status = lae_checkpoint_read(path, &lae_run_layout, job->log, &again);
+    status = lae_checkpoint_read(path, &lae_run_layout, setup->log, &again);
     lae_checkpoint_free(&again);
     return lae_status_prefix(status, "what was just written cannot be read back");
 }
@@ -346,24 +346,24 @@ lae_status lae_run_directory_check_whole(struct lae_run_directory *dir,
     return close_if_open(dir);
 }
 
-static lae_status write_task(const struct lae_run_directory *dir, const struct lae_job *job,
+static lae_status write_task(const struct lae_run_directory *dir, const struct lae_setup *setup,
                              const struct lae_state *state, const char *hosts)
 {
     char *path = lae_recovery_task_path(dir->path, state->finished - 1);
     if (path == NULL) return lae_out_of_memory(64, "a path");
-    lae_status status = write_proven(path, job, state, hosts);
+    lae_status status = write_proven(path, setup, state, hosts);
     free(path);
     return status == NULL ? close_task(dir, state->finished) : status;
 }
 
 /* The newest state becomes the previous one when the coming one is whole: there is a good one at
  * any moment. */
-static lae_status write_inside(const struct lae_run_directory *dir, const struct lae_job *job,
+static lae_status write_inside(const struct lae_run_directory *dir, const struct lae_setup *setup,
                                const struct lae_state *state, const char *hosts)
 {
     struct inside_paths paths;
     lae_status status = name_inside(dir, &paths);
-    if (status == NULL) status = write_proven(paths.coming, job, state, hosts);
+    if (status == NULL) status = write_proven(paths.coming, setup, state, hosts);
     if (status == NULL && lae_path_is_regular(paths.newest))
         status = lae_atomic_rename(paths.newest, paths.previous);
     if (status == NULL) status = lae_atomic_rename(paths.coming, paths.newest);
@@ -371,8 +371,9 @@ static lae_status write_inside(const struct lae_run_directory *dir, const struct
     return status;
 }
 
-typedef lae_status write_function(const struct lae_run_directory *dir, const struct lae_job *job,
-                                  const struct lae_state *state, const char *hosts);
+typedef lae_status write_function(const struct lae_run_directory *dir,
+                                  const struct lae_setup *setup, const struct lae_state *state,
+                                  const char *hosts);
 
 /* The input was good when the run began: that its directory is gone, say, is no fault of that. */
 static lae_status as_failure(lae_status status)
@@ -384,40 +385,41 @@ static lae_status as_failure(lae_status status)
 }
 
 /* What every checkpoint does: ranks compare a hash of the parameters, rank 0 writes. */
-static lae_status save(struct lae_run_directory *dir, const struct lae_job *job,
+static lae_status save(struct lae_run_directory *dir, const struct lae_setup *setup,
                        const struct lae_state *state, write_function *write)
 {
     char digest[65];
-    LAE_TRY(lae_dist_agree(job->dist, lae_state_digest(job, state, digest)));
-    LAE_TRY(lae_dist_same(job->dist, LAE_FAILED, "the hash of the parameters", digest));
-    char *hosts = lae_dist_hosts(job->dist);
-    lae_status status = job->dist->rank == 0 ? write(dir, job, state, hosts) : NULL;
+    LAE_TRY(lae_dist_agree(setup->dist, lae_state_digest(setup, state, digest)));
+    LAE_TRY(lae_dist_same(setup->dist, LAE_FAILED, "the hash of the parameters", digest));
+    char *hosts = lae_dist_hosts(setup->dist);
+    lae_status status = setup->dist->rank == 0 ? write(dir, setup, state, hosts) : NULL;
     free(hosts);
-    return lae_dist_agree(job->dist, as_failure(status));
+    return lae_dist_agree(setup->dist, as_failure(status));
 }
 
-lae_status lae_run_directory_save(struct lae_run_directory *dir, const struct lae_job *job,
+lae_status lae_run_directory_save(struct lae_run_directory *dir, const struct lae_setup *setup,
                                   const struct lae_state *state)
 {
-    return save(dir, job, state, write_task);
+    return save(dir, setup, state, write_task);
 }
 
-lae_status lae_run_directory_save_inside(struct lae_run_directory *dir, const struct lae_job *job,
+lae_status lae_run_directory_save_inside(struct lae_run_directory *dir,
+                                         const struct lae_setup *setup,
                                          const struct lae_state *state)
 {
-    return save(dir, job, state, write_inside);
+    return save(dir, setup, state, write_inside);
 }
 
 struct saving {
     const struct lae_run_directory *dir;
-    const struct lae_job *job;
+    const struct lae_setup *setup;
     const struct lae_state *state;
 };
 
 static bool write_alone(void *context)
 {
     const struct saving *saving = context;
-    lae_status status = write_inside(saving->dir, saving->job, saving->state, NULL);
+    lae_status status = write_inside(saving->dir, saving->setup, saving->state, NULL);
     bool done = status == NULL;
     lae_status_free(status);
     return done;
@@ -425,10 +427,11 @@ static bool write_alone(void *context)
 
 /* By a process that is out of the launcher's reach. Should it fail, this one tries, and says why.
  */
-lae_status lae_run_directory_save_alone(struct lae_run_directory *dir, const struct lae_job *job,
+lae_status lae_run_directory_save_alone(struct lae_run_directory *dir,
+                                        const struct lae_setup *setup,
                                         const struct lae_state *state)
 {
-    struct saving saving = {dir, job, state};
+    struct saving saving = {dir, setup, state};
     if (lae_outlive(write_alone, &saving)) return NULL;
-    return as_failure(write_inside(dir, job, state, NULL));
+    return as_failure(write_inside(dir, setup, state, NULL));
 }

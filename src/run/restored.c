@@ -1,6 +1,6 @@
-/* From a checkpoint to a job and a state.
+/* From a checkpoint to a setup and a state.
  *
- *     rank 0:  file -> /config + KEY=VALUE -> are these the weights of then? -> all ranks: the job
+ *     rank 0:  file -> /config + KEY=VALUE -> the weights of then? -> all ranks: setup
  *              -> are these the images, is this the software of then? -> the state -> all ranks
  *
  * The weights are looked at before anything is made of them: another backbone may have other
@@ -195,83 +195,83 @@ static lae_status check_weights(const char *path, const struct lae_checkpoint *c
 }
 
 /* Notes for `asked` that KEY is VALUE here, OTHER there. */
-static lae_status note_asked(struct lae_restored *opened, const char *key, const char *here,
+static lae_status note_asked(struct lae_restored *restored, const char *key, const char *here,
                              const char *there)
 {
-    const char *before = opened->asked != NULL ? opened->asked : "";
+    const char *before = restored->asked != NULL ? restored->asked : "";
     size_t size = strlen(before) + strlen(key) + strlen(here) + strlen(there) + 32;
     char *text = malloc(size);
     if (text == NULL) return lae_out_of_memory(size, "a message");
     snprintf(text, size, "%s%s%s %s (%s in the file)", before, before[0] != '\0' ? ", " : "", key,
              here, there);
-    free(opened->asked);
-    opened->asked = text;
+    free(restored->asked);
+    restored->asked = text;
     return NULL;
 }
 
 /* The keys of heads.* that were given other values than those the file's numbers were made with. */
-static lae_status find_asked(struct lae_restored *opened, const struct lae_checkpoint *checkpoint)
+static lae_status find_asked(struct lae_restored *restored, const struct lae_checkpoint *checkpoint)
 {
     struct lae_config_differences keys = {0};
     char *now = NULL;
-    LAE_TRY(lae_config_print_result(&opened->config, &now));
+    LAE_TRY(lae_config_print_result(&restored->config, &now));
     lae_status status = lae_config_differences("/config", checkpoint->config, "now", now, &keys);
     for (size_t i = 0; i < keys.count && status == NULL; i++)
         if (strncmp(keys.items[i].key, "heads.", 6) == 0)
-            status = note_asked(opened, keys.items[i].key, keys.items[i].b, keys.items[i].a);
+            status = note_asked(restored, keys.items[i].key, keys.items[i].b, keys.items[i].a);
     lae_config_differences_free(&keys);
     free(now);
     return status;
 }
 
 /* Other images are a legal question to ask a model, and other software seldom matters. */
-static void warn_of_others(struct lae_restored *opened, const struct lae_checkpoint *checkpoint)
+static void warn_of_others(struct lae_restored *restored, const struct lae_checkpoint *checkpoint)
 {
-    const struct lae_job *job = &opened->job;
+    const struct lae_setup *setup = &restored->setup;
     const struct lae_fact *data = lae_snapshot_fact(checkpoint, "data_digest");
     const struct lae_fact *software = lae_snapshot_fact(checkpoint, "fingerprint");
-    opened->other_images = !job->dataset.unlabelled && differs(data, job->data_digest);
-    if (opened->other_images)
-        lae_log_warn(job->log,
+    restored->other_images = !setup->dataset.unlabelled && differs(data, setup->data_digest);
+    if (restored->other_images)
+        lae_log_warn(setup->log,
                      "data.path has other images than %s was learned with (SHA-256 %.12s... there, "
                      "%.12s... now)",
-                     opened->path, data->text, job->data_digest);
-    if (differs(software, job->fingerprint))
-        lae_log_warn(job->log,
+                     restored->path, data->text, setup->data_digest);
+    if (differs(software, setup->fingerprint))
+        lae_log_warn(setup->log,
                      "%s was learned with other software or another kind of processor; the same "
                      "bits are not promised\n  then: %s\n  now:  %s",
-                     opened->path, software->text, job->fingerprint);
+                     restored->path, software->text, setup->fingerprint);
 }
 
 /* ---- all of it */
 
-/* Rank 0's part, before there is a job. */
+/* Rank 0's part, before there is a setup. */
 static lae_status read_place(const char *place, char *const *settings, int count,
-                             struct lae_log *log, struct lae_restored *opened,
+                             struct lae_log *log, struct lae_restored *restored,
                              struct lae_checkpoint *checkpoint)
 {
-    LAE_TRY(lae_checkpoint_find(place, log, &opened->path, checkpoint));
-    const char *path = opened->path;
+    LAE_TRY(lae_checkpoint_find(place, log, &restored->path, checkpoint));
+    const char *path = restored->path;
     if (checkpoint->position != NULL)
         return lae_bad_input("%s: is a state inside task %d, which is not evaluated before it is "
                              "finished; give the file of a task, or the run's directory",
                              path, checkpoint->task);
-    LAE_TRY(configure(path, checkpoint, settings, count, log, &opened->config));
-    LAE_TRY(check_weights(path, checkpoint, &opened->config));
-    LAE_TRY(find_asked(opened, checkpoint));
-    return lae_digest_file(path, 0, opened->digest);
+    LAE_TRY(configure(path, checkpoint, settings, count, log, &restored->config));
+    LAE_TRY(check_weights(path, checkpoint, &restored->config));
+    LAE_TRY(find_asked(restored, checkpoint));
+    return lae_digest_file(path, 0, restored->digest);
 }
 
 /* Heads that were asked for by name need statistics. */
-static lae_status check_heads(const struct lae_restored *opened, char *const *settings, int count)
+static lae_status check_heads(const struct lae_restored *restored, char *const *settings, int count)
 {
-    bool linear = opened->config.eval.heads == LAE_LINEAR_HEADS;
-    for (int i = 0; i < count && !linear && opened->state.statistics.views == 0; i++)
+    bool linear = restored->config.eval.heads == LAE_LINEAR_HEADS;
+    for (int i = 0; i < count && !linear && restored->state.statistics.views == 0; i++)
         if (strncmp(settings[i], HEADS_KEY, strlen(HEADS_KEY)) == 0)
             return lae_bad_input("%s: heads other than linear are made from class statistics, and "
                                  "%s has no /stats (stats.modules was none, or an older version "
                                  "wrote it)",
-                                 settings[i], opened->path);
+                                 settings[i], restored->path);
     return NULL;
 }
 
@@ -285,21 +285,21 @@ struct opening {
 };
 
 /* [collective] */
-static lae_status open_state(struct lae_restored *opened, const struct lae_checkpoint *checkpoint,
+static lae_status open_state(struct lae_restored *restored, const struct lae_checkpoint *checkpoint,
                              const struct opening *how)
 {
-    const struct lae_job *job = &opened->job;
-    lae_status status = lae_state_create(job, &opened->state);
-    if (status == NULL && how->bare) status = lae_state_drop_statistics(job, &opened->state);
-    LAE_TRY(lae_dist_agree(job->dist, status));
-    if (job->dist->rank == 0) {
-        warn_of_others(opened, checkpoint);
-        status = lae_status_prefix(lae_snapshot_restore(job, checkpoint, &opened->state), "%s",
-                                   opened->path);
-        if (status == NULL && !how->bare) status = check_heads(opened, how->settings, how->count);
+    const struct lae_setup *setup = &restored->setup;
+    lae_status status = lae_state_create(setup, &restored->state);
+    if (status == NULL && how->bare) status = lae_state_drop_statistics(setup, &restored->state);
+    LAE_TRY(lae_dist_agree(setup->dist, status));
+    if (setup->dist->rank == 0) {
+        warn_of_others(restored, checkpoint);
+        status = lae_status_prefix(lae_snapshot_restore(setup, checkpoint, &restored->state), "%s",
+                                   restored->path);
+        if (status == NULL && !how->bare) status = check_heads(restored, how->settings, how->count);
     }
-    LAE_TRY(lae_dist_agree(job->dist, status));
-    return lae_state_send(job, &opened->state);
+    LAE_TRY(lae_dist_agree(setup->dist, status));
+    return lae_state_send(setup, &restored->state);
 }
 
 /* How many labels the data had at least, of which a run may have learned some. */
@@ -312,32 +312,32 @@ static int labels_of(const struct lae_checkpoint *checkpoint)
 }
 
 /* [collective] */
-static lae_status open_all(struct lae_restored *opened, const struct lae_checkpoint *checkpoint,
+static lae_status open_all(struct lae_restored *restored, const struct lae_checkpoint *checkpoint,
                            const struct opening *how, struct lae_log *log)
 {
-    const struct lae_dist *dist = opened->dist;
-    LAE_TRY(lae_job_share_config(dist, &opened->config));
-    LAE_TRY(
-        lae_watchdog_start(dist, opened->config.compute.watchdog_seconds, log, &opened->watchdog));
-    opened->begun = true;
+    const struct lae_dist *dist = restored->dist;
+    LAE_TRY(lae_setup_share_config(dist, &restored->config));
+    LAE_TRY(lae_watchdog_start(dist, restored->config.compute.watchdog_seconds, log,
+                               &restored->watchdog));
+    restored->begun = true;
     LAE_TRY(how->pictures == NULL
-                ? lae_job_open(&opened->config, dist, log, &opened->job)
-                : lae_job_open_pictures(&opened->config, how->pictures, labels_of(checkpoint), dist,
-                                        log, &opened->job));
-    return open_state(opened, checkpoint, how);
+                ? lae_setup_open(&restored->config, dist, log, &restored->setup)
+                : lae_setup_open_pictures(&restored->config, how->pictures, labels_of(checkpoint),
+                                          dist, log, &restored->setup));
+    return open_state(restored, checkpoint, how);
 }
 
 static lae_status open_place(const struct opening *how, const struct lae_dist *dist,
-                             struct lae_log *log, struct lae_restored *opened)
+                             struct lae_log *log, struct lae_restored *restored)
 {
     struct lae_checkpoint checkpoint = {0};
-    *opened = (struct lae_restored){.dist = dist};
+    *restored = (struct lae_restored){.dist = dist};
     lae_status status = NULL;
     if (dist->rank == 0)
-        status = read_place(how->place, how->settings, how->count, log, opened, &checkpoint);
+        status = read_place(how->place, how->settings, how->count, log, restored, &checkpoint);
     status = lae_dist_agree(dist, status);
-    if (status == NULL) status = open_all(opened, &checkpoint, how, log);
-    opened->class_names = checkpoint.class_names;
+    if (status == NULL) status = open_all(restored, &checkpoint, how, log);
+    restored->class_names = checkpoint.class_names;
     checkpoint.class_names = NULL;
     lae_checkpoint_free(&checkpoint);
     return status;
@@ -345,46 +345,46 @@ static lae_status open_place(const struct opening *how, const struct lae_dist *d
 
 lae_status lae_restored_open(const char *place, char *const *settings, int count,
                              const struct lae_dist *dist, struct lae_log *log,
-                             struct lae_restored *opened)
+                             struct lae_restored *restored)
 {
     struct opening how = {.place = place, .settings = settings, .count = count};
-    return open_place(&how, dist, log, opened);
+    return open_place(&how, dist, log, restored);
 }
 
 lae_status lae_restored_open_bare(const char *place, char *const *settings, int count,
                                   const struct lae_dist *dist, struct lae_log *log,
-                                  struct lae_restored *opened)
+                                  struct lae_restored *restored)
 {
     struct opening how = {.place = place, .bare = true, .settings = settings, .count = count};
-    return open_place(&how, dist, log, opened);
+    return open_place(&how, dist, log, restored);
 }
 
 lae_status lae_restored_open_pictures(const char *place, const char *pictures,
                                       char *const *settings, int count, const struct lae_dist *dist,
-                                      struct lae_log *log, struct lae_restored *opened)
+                                      struct lae_log *log, struct lae_restored *restored)
 {
     struct opening how = {
         .place = place, .pictures = pictures, .settings = settings, .count = count};
-    return open_place(&how, dist, log, opened);
+    return open_place(&how, dist, log, restored);
 }
 
-void lae_restored_close(struct lae_restored *opened)
+void lae_restored_close(struct lae_restored *restored)
 {
-    lae_state_free(&opened->state);
-    if (opened->begun) lae_job_close(&opened->job);
-    lae_watchdog_stop(opened->dist, opened->watchdog);
-    lae_config_free(&opened->config);
-    free(opened->path);
-    free(opened->asked);
-    free(opened->class_names);
-    *opened = (struct lae_restored){0};
+    lae_state_free(&restored->state);
+    if (restored->begun) lae_setup_close(&restored->setup);
+    lae_watchdog_stop(restored->dist, restored->watchdog);
+    lae_config_free(&restored->config);
+    free(restored->path);
+    free(restored->asked);
+    free(restored->class_names);
+    *restored = (struct lae_restored){0};
 }
 
-lae_status lae_restored_settle(const struct lae_restored *opened, lae_status status)
+lae_status lae_restored_settle(const struct lae_restored *restored, lae_status status)
 {
     if (lae_status_code(status) != LAE_STOPPED) return status;
-    if (lae_dist_is_broken(opened->dist)) lae_dist_leave(opened->dist, LAE_STOPPED);
-    lae_team_drain(opened->job.team);
+    if (lae_dist_is_broken(restored->dist)) lae_dist_leave(restored->dist, LAE_STOPPED);
+    lae_team_drain(restored->setup.team);
     lae_status_free(status);
     return lae_status_new(LAE_STOPPED, "stopped on request; nothing was written: the same command "
                                        "begins again");

@@ -114,11 +114,11 @@ static lae_status take_merge(const struct lae_table *table, const struct lae_mer
     return NULL;
 }
 
-static lae_status take_classifier(const struct lae_job *job, const float *classifier, int task,
+static lae_status take_classifier(const struct lae_setup *setup, const float *classifier, int task,
                                   struct lae_set *head)
 {
     char name[NAME_TEXT];
-    size_t n = lae_task_classes(job, task), d = job->backbone->feature;
+    size_t n = lae_task_classes(setup, task), d = setup->backbone->feature;
     struct lae_named *item;
     snprintf(name, sizeof name, "task_%02d/weight", task);
     LAE_TRY(lae_set_add(head, name, 2, (size_t[]){n, d}, &item));
@@ -129,7 +129,7 @@ static lae_status take_classifier(const struct lae_job *job, const float *classi
     return NULL;
 }
 
-static lae_status take_history(const struct lae_job *job, const struct lae_state *state,
+static lae_status take_history(const struct lae_setup *setup, const struct lae_state *state,
                                struct lae_checkpoint *checkpoint)
 {
     size_t tasks = (size_t)checkpoint->task;
@@ -138,7 +138,7 @@ static lae_status take_history(const struct lae_job *job, const struct lae_state
     for (int k = 0; k < checkpoint->task; k++)
         if (state->history[k] != NULL)
             LAE_TRY(
-                lae_set_from_vector(&checkpoint->history[k], &job->pet.table, state->history[k]));
+                lae_set_from_vector(&checkpoint->history[k], &setup->pet.table, state->history[k]));
     return NULL;
 }
 
@@ -155,18 +155,18 @@ static lae_status copy_earlier(const struct lae_earlier *from, size_t count,
     return NULL;
 }
 
-static lae_status take_parameters(const struct lae_job *job, const struct lae_state *state,
+static lae_status take_parameters(const struct lae_setup *setup, const struct lae_state *state,
                                   struct lae_checkpoint *checkpoint)
 {
-    const struct lae_table *table = &job->pet.table;
+    const struct lae_table *table = &setup->pet.table;
     LAE_TRY(lae_set_from_vector(&checkpoint->init, table, state->init));
     LAE_TRY(lae_set_from_vector(&checkpoint->online, table, state->online));
     if (state->offline != NULL)
         LAE_TRY(lae_set_from_vector(&checkpoint->offline, table, state->offline));
-    LAE_TRY(take_history(job, state, checkpoint));
+    LAE_TRY(take_history(setup, state, checkpoint));
     int tasks = state->finished + (state->at.inside ? 1 : 0);
     for (int task = 0; task < tasks; task++)
-        LAE_TRY(take_classifier(job, state->classifiers[task], task, &checkpoint->head));
+        LAE_TRY(take_classifier(setup, state->classifiers[task], task, &checkpoint->head));
     return NULL;
 }
 
@@ -184,20 +184,20 @@ static lae_status add_fact(struct lae_checkpoint *checkpoint, const char *name, 
 
 /* What the images of the tasks learned so far are, the one under way among them: others may change
  * before their turn. */
-static lae_status add_learned_data(const struct lae_job *job, const struct lae_state *state,
+static lae_status add_learned_data(const struct lae_setup *setup, const struct lae_state *state,
                                    struct lae_checkpoint *checkpoint)
 {
     char digest[LAE_DIGEST_TEXT];
     int tasks = state->finished + (state->at.inside ? 1 : 0);
-    LAE_TRY(lae_sequence_digest(&job->sequence, &job->dataset, tasks, digest));
+    LAE_TRY(lae_sequence_digest(&setup->sequence, &setup->dataset, tasks, digest));
     return add_fact(checkpoint, "learned_digest", digest, 0);
 }
 
-static lae_status take_provenance(const struct lae_job *job, const struct lae_state *state,
+static lae_status take_provenance(const struct lae_setup *setup, const struct lae_state *state,
                                   const char *hosts, struct lae_checkpoint *checkpoint)
 {
     enum { FACTS = 16 };
-    const struct lae_config *config = job->config;
+    const struct lae_config *config = setup->config;
     char created[32] = "unknown";
     time_t seconds = time(NULL);
     struct tm parts;
@@ -208,21 +208,22 @@ static lae_status take_provenance(const struct lae_job *job, const struct lae_st
     const char *data = config->data.path != NULL ? config->data.path : "synthetic";
     LAE_TRY(add_fact(checkpoint, "created", created, 0));
     LAE_TRY(add_fact(checkpoint, "program_version", LAE_VERSION, 0));
-    LAE_TRY(add_fact(checkpoint, "fingerprint", job->fingerprint, 0));
+    LAE_TRY(add_fact(checkpoint, "fingerprint", setup->fingerprint, 0));
     if (state->earlier_software != NULL)
         LAE_TRY(add_fact(checkpoint, "fingerprints_before", state->earlier_software, 0));
     if (state->branched_from != NULL)
         LAE_TRY(add_fact(checkpoint, "branched_from", state->branched_from, 0));
-    LAE_TRY(add_fact(checkpoint, "np", NULL, job->dist->size));
-    LAE_TRY(add_fact(checkpoint, "threads", NULL, lae_team_threads(job->team)));
+    LAE_TRY(add_fact(checkpoint, "np", NULL, setup->dist->size));
+    LAE_TRY(add_fact(checkpoint, "threads", NULL, lae_team_threads(setup->team)));
     LAE_TRY(add_fact(checkpoint, "hosts", hosts != NULL ? hosts : "unknown", 0));
     LAE_TRY(add_fact(checkpoint, "data_path", data, 0));
-    LAE_TRY(add_fact(checkpoint, "data_digest", job->data_digest, 0));
-    if (job->dataset.kind == LAE_DATASET_FOLDER) LAE_TRY(add_learned_data(job, state, checkpoint));
+    LAE_TRY(add_fact(checkpoint, "data_digest", setup->data_digest, 0));
+    if (setup->dataset.kind == LAE_DATASET_FOLDER)
+        LAE_TRY(add_learned_data(setup, state, checkpoint));
     if (state->earlier_data != NULL)
         LAE_TRY(add_fact(checkpoint, "data_digests_before", state->earlier_data, 0));
     LAE_TRY(add_fact(checkpoint, "weights_path", config->model.weights, 0));
-    LAE_TRY(add_fact(checkpoint, "weights_digest", job->weights_digest, 0));
+    LAE_TRY(add_fact(checkpoint, "weights_digest", setup->weights_digest, 0));
     return add_fact(checkpoint, "seconds", NULL, state->seconds);
 }
 
@@ -262,10 +263,10 @@ static lae_status take_class_names(const struct lae_dataset *dataset, char **tex
     return NULL;
 }
 
-lae_status lae_snapshot_take(const struct lae_job *job, const struct lae_state *state,
+lae_status lae_snapshot_take(const struct lae_setup *setup, const struct lae_state *state,
                              const char *hosts, struct lae_checkpoint *checkpoint)
 {
-    const struct lae_sequence *sequence = &job->sequence;
+    const struct lae_sequence *sequence = &setup->sequence;
     size_t classes = (size_t)sequence->classes;
     int task = state->at.inside ? state->finished : state->finished - 1;
     bool merged = !state->at.inside || state->at.merged;
@@ -281,17 +282,17 @@ lae_status lae_snapshot_take(const struct lae_job *job, const struct lae_state *
     if (checkpoint->class_order == NULL) return lae_out_of_memory(classes * 4, "the class order");
     for (size_t i = 0; i < classes; i++)
         checkpoint->class_order[i] = (int32_t)sequence->class_order[i];
-    LAE_TRY(take_class_names(&job->dataset, &checkpoint->class_names));
-    LAE_TRY(lae_config_print_result(job->config, &checkpoint->config));
+    LAE_TRY(take_class_names(&setup->dataset, &checkpoint->class_names));
+    LAE_TRY(lae_config_print_result(setup->config, &checkpoint->config));
     LAE_TRY(copy_earlier(state->earlier, state->earlier_count, &checkpoint->earlier,
                          &checkpoint->earlier_count));
-    LAE_TRY(take_parameters(job, state, checkpoint));
+    LAE_TRY(take_parameters(setup, state, checkpoint));
     LAE_TRY(take_metrics(&state->metrics, checkpoint));
     LAE_TRY(take_statistics(&state->statistics, checkpoint));
     if (state->at.inside) LAE_TRY(take_position(state, checkpoint));
     if (state->offline != NULL && task > 0 && merged)
-        LAE_TRY(take_merge(&job->pet.table, state->merge, &checkpoint->merge));
-    return take_provenance(job, state, hosts, checkpoint);
+        LAE_TRY(take_merge(&setup->pet.table, state->merge, &checkpoint->merge));
+    return take_provenance(setup, state, hosts, checkpoint);
 }
 
 static const struct lae_metric *find_metric(const struct lae_checkpoint *checkpoint,
@@ -352,11 +353,11 @@ lae_status lae_metrics_from_checkpoint(const struct lae_checkpoint *checkpoint,
     return status;
 }
 
-static lae_status restore_classifier(const struct lae_job *job, const struct lae_set *head,
+static lae_status restore_classifier(const struct lae_setup *setup, const struct lae_set *head,
                                      int task, float *classifier)
 {
     char name[NAME_TEXT];
-    size_t n = lae_task_classes(job, task), d = job->backbone->feature;
+    size_t n = lae_task_classes(setup, task), d = setup->backbone->feature;
     snprintf(name, sizeof name, "task_%02d/weight", task);
     const struct lae_named *weight = lae_set_find(head, name);
     snprintf(name, sizeof name, "task_%02d/bias", task);
@@ -380,12 +381,13 @@ static lae_status restore_moments(const struct lae_set *set, const char *name, f
     return NULL;
 }
 
-/* Where the file says that training stood must be a step of this job's task: what comes next
+/* Where the file says that training stood must be a step of this run's task: what comes next
  * depends on it. Sealed files of this program are right; others may have been made by hand. */
-static lae_status check_position(const struct lae_job *job, int task, const struct lae_position *at)
+static lae_status check_position(const struct lae_setup *setup, int task,
+                                 const struct lae_position *at)
 {
-    int epochs = job->config->train.epochs, batch = job->config->train.batch_size;
-    int64_t steps = lae_plan_steps(job->config, job->sequence.images[LAE_TRAIN][task].count);
+    int epochs = setup->config->train.epochs, batch = setup->config->train.batch_size;
+    int64_t steps = lae_plan_steps(setup->config, setup->sequence.images[LAE_TRAIN][task].count);
     bool known = at->epoch >= 0 && at->epoch <= epochs && at->step <= epochs * steps;
     int64_t done = known ? at->step - at->epoch * steps : -1; /* of the epoch's steps */
     if (done >= 0 && done < steps && at->images <= done * batch && at->correct <= at->images &&
@@ -397,14 +399,14 @@ static lae_status check_position(const struct lae_job *job, int task, const stru
                          (long long)at->step, at->epoch, (long long)at->images);
 }
 
-static lae_status restore_position(const struct lae_job *job,
+static lae_status restore_position(const struct lae_setup *setup,
                                    const struct lae_checkpoint *checkpoint, struct lae_state *state)
 {
     const struct lae_saved_position *saved = checkpoint->position;
     const struct lae_set *adam = &checkpoint->adam;
     struct lae_adam *pet = &state->pet, *classifier = &state->classifier;
-    lae_adam_reset(classifier, lae_classifier_count(job, checkpoint->task));
-    LAE_TRY(check_position(job, checkpoint->task, &saved->at));
+    lae_adam_reset(classifier, lae_classifier_count(setup, checkpoint->task));
+    LAE_TRY(check_position(setup, checkpoint->task, &saved->at));
     LAE_TRY(restore_moments(adam, "pet/m", pet->m, pet->count));
     LAE_TRY(restore_moments(adam, "pet/v", pet->v, pet->count));
     LAE_TRY(restore_moments(adam, "classifier/m", classifier->m, classifier->count));
@@ -413,7 +415,7 @@ static lae_status restore_position(const struct lae_job *job,
     classifier->steps = saved->classifier_steps;
     state->at = saved->at;
     state->at.inside = true;
-    state->at.owed &= state->at.epoch > 0 && state->at.epoch < job->config->train.epochs;
+    state->at.owed &= state->at.epoch > 0 && state->at.epoch < setup->config->train.epochs;
     return NULL;
 }
 
@@ -436,10 +438,11 @@ static void restore_merge(const struct lae_table *table, const struct lae_rows *
 
 /* Counts of the classes that the file's tasks have, and no others; numbers that heads can be made
  * from. */
-static lae_status check_stats(const struct lae_job *job, const struct lae_checkpoint *checkpoint,
+static lae_status check_stats(const struct lae_setup *setup,
+                              const struct lae_checkpoint *checkpoint,
                               const struct lae_class_stats *stats, size_t width)
 {
-    const int *first = job->sequence.first_class;
+    const int *first = setup->sequence.first_class;
     bool inside = checkpoint->position != NULL;
     size_t known = (size_t)first[checkpoint->task + (inside ? 0 : 1)], images = 0, d = stats->width;
     if (d != width)
@@ -466,8 +469,9 @@ static const struct lae_class_stats *find_stats(const struct lae_checkpoint *che
 }
 
 /* lambda NULL: the features are not random ones. */
-static lae_status restore_stats(const struct lae_job *job, const struct lae_checkpoint *checkpoint,
-                                enum lae_view view, struct lae_stats *stats, double *lambda)
+static lae_status restore_stats(const struct lae_setup *setup,
+                                const struct lae_checkpoint *checkpoint, enum lae_view view,
+                                struct lae_stats *stats, double *lambda)
 {
     char name[NAME_TEXT];
     name_stats(view, lambda != NULL, name);
@@ -475,7 +479,7 @@ static lae_status restore_stats(const struct lae_job *job, const struct lae_chec
     if (stored == NULL)
         return lae_bad_input("/stats/%s is missing, which %s asks for", name,
                              lambda != NULL ? "ridge in eval.heads" : "stats.modules");
-    LAE_TRY(check_stats(job, checkpoint, stored, stats->width));
+    LAE_TRY(check_stats(setup, checkpoint, stored, stats->width));
     if (lambda != NULL && !(stored->lambda >= 0.0 && isfinite(stored->lambda)))
         return lae_bad_input("/stats/%s: attribute lambda is missing, or no strength", name);
     size_t d = stats->width;
@@ -488,23 +492,24 @@ static lae_status restore_stats(const struct lae_job *job, const struct lae_chec
 }
 
 /* What was begun before there were class statistics goes on without them. */
-static lae_status restore_statistics(const struct lae_job *job,
+static lae_status restore_statistics(const struct lae_setup *setup,
                                      const struct lae_checkpoint *checkpoint,
                                      struct lae_state *state)
 {
     struct lae_statistics *statistics = &state->statistics;
-    bool linear = (job->config->eval.heads & LAE_LINEAR_HEADS) != 0;
+    bool linear = (setup->config->eval.heads & LAE_LINEAR_HEADS) != 0;
     if (statistics->views != 0 && checkpoint->stats_count == 0 && linear) {
-        lae_log_warn(job->log, "the file has no /stats, an older version having written it: there "
-                               "will be no heads but linear");
-        return lae_state_drop_statistics(job, state);
+        lae_log_warn(setup->log,
+                     "the file has no /stats, an older version having written it: there "
+                     "will be no heads but linear");
+        return lae_state_drop_statistics(setup, state);
     }
     for (enum lae_view m = 0; m < LAE_VIEWS; m++) {
         if ((statistics->views >> m & 1) != 0)
-            LAE_TRY(restore_stats(job, checkpoint, m, &statistics->features[m], NULL));
+            LAE_TRY(restore_stats(setup, checkpoint, m, &statistics->features[m], NULL));
         if ((statistics->ridge >> m & 1) != 0)
-            LAE_TRY(
-                restore_stats(job, checkpoint, m, &statistics->random[m], &statistics->lambda[m]));
+            LAE_TRY(restore_stats(setup, checkpoint, m, &statistics->random[m],
+                                  &statistics->lambda[m]));
     }
     return NULL;
 }
@@ -530,46 +535,47 @@ static lae_status restore_vector(const char *group, const struct lae_set *set,
 }
 
 /* What merges to come read must be there; it is a file's own, whatever lies beside it. */
-static lae_status restore_history(const struct lae_job *job,
+static lae_status restore_history(const struct lae_setup *setup,
                                   const struct lae_checkpoint *checkpoint, struct lae_state *state)
 {
     for (int k = 0; k < checkpoint->task; k++) {
         char name[LAE_HISTORY_NAME];
         lae_checkpoint_history_name(k, name);
-        if (!lae_merge_remembers(&job->config->merge, k)) continue;
+        if (!lae_merge_remembers(&setup->config->merge, k)) continue;
         if (checkpoint->history == NULL || checkpoint->history[k].count == 0)
             return lae_bad_input("/%s is missing, which merge.vectors and merge.base ask for",
                                  name);
-        LAE_TRY(lae_state_make_history(job, state, k));
+        LAE_TRY(lae_state_make_history(setup, state, k));
         LAE_TRY(lae_status_prefix(
-            lae_set_into_vector(&checkpoint->history[k], &job->pet.table, state->history[k]), "/%s",
-            name));
+            lae_set_into_vector(&checkpoint->history[k], &setup->pet.table, state->history[k]),
+            "/%s", name));
     }
     return NULL;
 }
 
-static lae_status restore_parameters(const struct lae_job *job,
+static lae_status restore_parameters(const struct lae_setup *setup,
                                      const struct lae_checkpoint *checkpoint,
                                      struct lae_state *state)
 {
-    const struct lae_table *table = &job->pet.table;
+    const struct lae_table *table = &setup->pet.table;
     LAE_TRY(restore_vector("/init", &checkpoint->init, table, state->init));
     LAE_TRY(restore_vector("/online", &checkpoint->online, table, state->online));
     if (state->offline != NULL)
         LAE_TRY(restore_vector("/offline", &checkpoint->offline, table, state->offline));
-    LAE_TRY(restore_history(job, checkpoint, state));
+    LAE_TRY(restore_history(setup, checkpoint, state));
     for (int task = 0; task <= checkpoint->task; task++) {
-        LAE_TRY(lae_state_append_classifier(job, state, task));
-        LAE_TRY(restore_classifier(job, &checkpoint->head, task, state->classifiers[task]));
+        LAE_TRY(lae_state_append_classifier(setup, state, task));
+        LAE_TRY(restore_classifier(setup, &checkpoint->head, task, state->classifiers[task]));
     }
     return NULL;
 }
 
-/* The file's tasks and classes must be this job's; a sealed file's are, its configuration being
+/* The file's tasks and classes must be this run's; a sealed file's are, its configuration being
  * equal. */
-static lae_status check_sequence(const struct lae_job *job, const struct lae_checkpoint *checkpoint)
+static lae_status check_sequence(const struct lae_setup *setup,
+                                 const struct lae_checkpoint *checkpoint)
 {
-    const struct lae_sequence *sequence = &job->sequence;
+    const struct lae_sequence *sequence = &setup->sequence;
     bool same = checkpoint->task_count == sequence->tasks &&
                 checkpoint->classes == (size_t)sequence->classes;
     for (size_t i = 0; same && i < checkpoint->classes; i++)
@@ -632,31 +638,31 @@ static lae_status restore_origin(const struct lae_checkpoint *checkpoint, struct
     return state->branched_from == NULL ? lae_out_of_memory(strlen(from->text), "a path") : NULL;
 }
 
-static lae_status restore_provenance(const struct lae_job *job,
+static lae_status restore_provenance(const struct lae_setup *setup,
                                      const struct lae_checkpoint *checkpoint,
                                      struct lae_state *state)
 {
     char until[64];
     snprintf(until, sizeof until, " (until task %d)", checkpoint->task);
-    LAE_TRY(restore_earlier(checkpoint, "fingerprint", "fingerprints_before", job->fingerprint, "",
-                            &state->earlier_software));
-    return restore_earlier(checkpoint, "data_digest", "data_digests_before", job->data_digest,
+    LAE_TRY(restore_earlier(checkpoint, "fingerprint", "fingerprints_before", setup->fingerprint,
+                            "", &state->earlier_software));
+    return restore_earlier(checkpoint, "data_digest", "data_digests_before", setup->data_digest,
                            until, &state->earlier_data);
 }
 
-lae_status lae_snapshot_restore(const struct lae_job *job, const struct lae_checkpoint *checkpoint,
-                                struct lae_state *state)
+lae_status lae_snapshot_restore(const struct lae_setup *setup,
+                                const struct lae_checkpoint *checkpoint, struct lae_state *state)
 {
-    LAE_TRY(check_sequence(job, checkpoint));
+    LAE_TRY(check_sequence(setup, checkpoint));
     LAE_TRY(check_numbers(checkpoint));
-    LAE_TRY(restore_parameters(job, checkpoint, state));
-    if (checkpoint->position != NULL) LAE_TRY(restore_position(job, checkpoint, state));
-    restore_merge(&job->pet.table, &checkpoint->merge, state->merge);
-    LAE_TRY(restore_provenance(job, checkpoint, state));
+    LAE_TRY(restore_parameters(setup, checkpoint, state));
+    if (checkpoint->position != NULL) LAE_TRY(restore_position(setup, checkpoint, state));
+    restore_merge(&setup->pet.table, &checkpoint->merge, state->merge);
+    LAE_TRY(restore_provenance(setup, checkpoint, state));
     LAE_TRY(copy_earlier(checkpoint->earlier, checkpoint->earlier_count, &state->earlier,
                          &state->earlier_count));
     LAE_TRY(restore_origin(checkpoint, state));
-    LAE_TRY(restore_statistics(job, checkpoint, state));
+    LAE_TRY(restore_statistics(setup, checkpoint, state));
     LAE_TRY(restore_metrics(checkpoint, state));
     state->finished = checkpoint->task + (checkpoint->position != NULL ? 0 : 1);
     const struct lae_fact *seconds = lae_snapshot_fact(checkpoint, "seconds");

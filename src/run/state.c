@@ -51,64 +51,64 @@ static size_t count_bits(unsigned bits)
     return count;
 }
 
-static size_t statistics_need(const struct lae_job *job, const struct lae_statistics *plan)
+static size_t statistics_need(const struct lae_setup *setup, const struct lae_statistics *plan)
 {
-    size_t classes = (size_t)job->sequence.classes, d = job->backbone->feature;
-    size_t random = (size_t)job->config->heads.ridge.features;
+    size_t classes = (size_t)setup->sequence.classes, d = setup->backbone->feature;
+    size_t random = (size_t)setup->config->heads.ridge.features;
     return (count_bits(plan->views) * (classes + d) * d +
             count_bits(plan->ridge) * (classes + random) * random) *
            sizeof(float);
 }
 
-size_t lae_state_need(const struct lae_job *job)
+size_t lae_state_need(const struct lae_setup *setup)
 {
-    struct lae_statistics plan = lae_statistics_plan(job->config);
-    struct lae_scorers scorers = scorers_of(job->config, &plan);
+    struct lae_statistics plan = lae_statistics_plan(setup->config);
+    struct lae_scorers scorers = scorers_of(setup->config, &plan);
     size_t kept =
-        lae_metrics_need(job->sequence.tasks, scorers.count) + statistics_need(job, &plan);
-    for (int task = 0; task < job->sequence.tasks; task++)
-        kept += lae_classifier_count(job, task) * sizeof(float);
+        lae_metrics_need(setup->sequence.tasks, scorers.count) + statistics_need(setup, &plan);
+    for (int task = 0; task < setup->sequence.tasks; task++)
+        kept += lae_classifier_count(setup, task) * sizeof(float);
     return 2 * kept;
 }
 
 /* Metrics of all that is evaluated, which rank 0 keeps. */
-static lae_status create_metrics(const struct lae_job *job, struct lae_state *state)
+static lae_status create_metrics(const struct lae_setup *setup, struct lae_state *state)
 {
-    struct lae_scorers scorers = scorers_of(job->config, &state->statistics);
+    struct lae_scorers scorers = scorers_of(setup->config, &state->statistics);
     state->metrics = lae_metrics_elsewhere(state->tasks, &scorers);
-    return job->dist->rank != 0 ? NULL
-                                : lae_metrics_create(state->tasks, &scorers, &state->metrics);
+    return setup->dist->rank != 0 ? NULL
+                                  : lae_metrics_create(state->tasks, &scorers, &state->metrics);
 }
 
-lae_status lae_state_create(const struct lae_job *job, struct lae_state *state)
+lae_status lae_state_create(const struct lae_setup *setup, struct lae_state *state)
 {
-    size_t pet = job->pet.table.total;
-    bool offline = job->config->merge.method->has_offline;
-    *state = (struct lae_state){.tasks = job->sequence.tasks};
+    size_t pet = setup->pet.table.total;
+    bool offline = setup->config->merge.method->has_offline;
+    *state = (struct lae_state){.tasks = setup->sequence.tasks};
     state->init = new_vector(pet);
     state->online = new_vector(pet);
     state->offline = offline ? new_vector(pet) : NULL;
     state->classifiers = calloc((size_t)state->tasks, sizeof *state->classifiers);
     state->history = calloc((size_t)state->tasks, sizeof *state->history);
-    state->merge = calloc(job->pet.table.count + 1, sizeof *state->merge);
+    state->merge = calloc(setup->pet.table.count + 1, sizeof *state->merge);
     LAE_TRY(lae_adam_create(&state->pet, pet));
-    LAE_TRY(lae_adam_create(&state->classifier, lae_longest_classifier(job)));
+    LAE_TRY(lae_adam_create(&state->classifier, lae_longest_classifier(setup)));
     bool complete = state->init != NULL && state->online != NULL &&
                     (state->offline != NULL || !offline) && state->classifiers != NULL &&
                     state->history != NULL && state->merge != NULL;
     if (!complete) return lae_out_of_memory(3 * pet * sizeof(float), "the parameters");
-    lae_pet_init(&job->pet, job->config->run.seed, state->init);
+    lae_pet_init(&setup->pet, setup->config->run.seed, state->init);
     memcpy(state->online, state->init, pet * sizeof(float));
     if (offline) memcpy(state->offline, state->init, pet * sizeof(float));
-    LAE_TRY(lae_statistics_create(job, &state->statistics));
-    return create_metrics(job, state);
+    LAE_TRY(lae_statistics_create(setup, &state->statistics));
+    return create_metrics(setup, state);
 }
 
-lae_status lae_state_drop_statistics(const struct lae_job *job, struct lae_state *state)
+lae_status lae_state_drop_statistics(const struct lae_setup *setup, struct lae_state *state)
 {
     lae_statistics_free(&state->statistics);
     lae_metrics_free(&state->metrics);
-    return create_metrics(job, state);
+    return create_metrics(setup, state);
 }
 
 void lae_state_free(struct lae_state *state)
@@ -136,48 +136,49 @@ void lae_state_free(struct lae_state *state)
     *state = (struct lae_state){0};
 }
 
-lae_status lae_state_append_classifier(const struct lae_job *job, struct lae_state *state, int task)
+lae_status lae_state_append_classifier(const struct lae_setup *setup, struct lae_state *state,
+                                       int task)
 {
-    const struct lae_classifier_shape shape = lae_classifier_of(job, task);
+    const struct lae_classifier_shape shape = lae_classifier_of(setup, task);
     size_t count = lae_classifier_size(&shape);
     float *classifier = new_vector(count);
     if (classifier == NULL) return lae_out_of_memory(count * sizeof(float), "a classifier");
     struct lae_random stream =
-        lae_random_stream(job->config->run.seed, LAE_RANDOM_HEAD, (uint32_t)task, 0, 0);
-    job->objective->init(&shape, &stream, classifier);
+        lae_random_stream(setup->config->run.seed, LAE_RANDOM_HEAD, (uint32_t)task, 0, 0);
+    setup->objective->init(&shape, &stream, classifier);
     free(state->classifiers[task]);
     state->classifiers[task] = classifier;
     return NULL;
 }
 
-lae_status lae_state_make_history(const struct lae_job *job, struct lae_state *state, int task)
+lae_status lae_state_make_history(const struct lae_setup *setup, struct lae_state *state, int task)
 {
-    size_t pet = job->pet.table.total;
+    size_t pet = setup->pet.table.total;
     if (state->history[task] == NULL) state->history[task] = new_vector(pet);
     return state->history[task] == NULL ? lae_out_of_memory(pet * sizeof(float), "an old module")
                                         : NULL;
 }
 
 /* What the task before left in online, for merges to come; rank 0 makes them. */
-static lae_status remember_online(const struct lae_job *job, struct lae_state *state)
+static lae_status remember_online(const struct lae_setup *setup, struct lae_state *state)
 {
     int last = state->finished - 1;
-    bool needed = last >= 0 && lae_merge_remembers(&job->config->merge, last);
-    if (!needed || job->dist->rank != 0) return NULL;
-    LAE_TRY(lae_state_make_history(job, state, last));
-    memcpy(state->history[last], state->online, job->pet.table.total * sizeof(float));
+    bool needed = last >= 0 && lae_merge_remembers(&setup->config->merge, last);
+    if (!needed || setup->dist->rank != 0) return NULL;
+    LAE_TRY(lae_state_make_history(setup, state, last));
+    memcpy(state->history[last], state->online, setup->pet.table.total * sizeof(float));
     return NULL;
 }
 
-lae_status lae_state_begin_task(const struct lae_job *job, struct lae_state *state)
+lae_status lae_state_begin_task(const struct lae_setup *setup, struct lae_state *state)
 {
     bool later = state->finished > 0;
-    LAE_TRY(remember_online(job, state));
-    if (later && job->config->train.start_from == LAE_START_OFFLINE)
-        memcpy(state->online, state->offline, job->pet.table.total * sizeof(float));
-    LAE_TRY(lae_state_append_classifier(job, state, state->finished));
-    lae_adam_reset(&state->pet, job->pet.table.total);
-    lae_adam_reset(&state->classifier, lae_classifier_count(job, state->finished));
+    LAE_TRY(remember_online(setup, state));
+    if (later && setup->config->train.start_from == LAE_START_OFFLINE)
+        memcpy(state->online, state->offline, setup->pet.table.total * sizeof(float));
+    LAE_TRY(lae_state_append_classifier(setup, state, state->finished));
+    lae_adam_reset(&state->pet, setup->pet.table.total);
+    lae_adam_reset(&state->classifier, lae_classifier_count(setup, state->finished));
     state->at = (struct lae_position){.inside = true};
     return NULL;
 }
@@ -189,64 +190,65 @@ static void send_moments(const struct lae_dist *dist, struct lae_adam *adam)
     lae_dist_broadcast(dist, &adam->steps, sizeof adam->steps);
 }
 
-static lae_status send_classifiers(const struct lae_job *job, struct lae_state *state)
+static lae_status send_classifiers(const struct lae_setup *setup, struct lae_state *state)
 {
     lae_status status = NULL;
     int tasks = state->finished + (state->at.inside ? 1 : 0);
     for (int task = 0; task < tasks; task++)
         if (state->classifiers[task] == NULL)
-            status = lae_status_first(status, lae_state_append_classifier(job, state, task));
-    LAE_TRY(lae_dist_agree(job->dist, status));
+            status = lae_status_first(status, lae_state_append_classifier(setup, state, task));
+    LAE_TRY(lae_dist_agree(setup->dist, status));
     for (int task = 0; task < tasks; task++)
-        lae_dist_broadcast(job->dist, state->classifiers[task],
-                           lae_classifier_count(job, task) * sizeof(float));
+        lae_dist_broadcast(setup->dist, state->classifiers[task],
+                           lae_classifier_count(setup, task) * sizeof(float));
     return NULL;
 }
 
 /* Rank 0 may have found that there are no statistics. */
-static lae_status send_modules(const struct lae_job *job, struct lae_state *state)
+static lae_status send_modules(const struct lae_setup *setup, struct lae_state *state)
 {
     unsigned views = state->statistics.views;
     lae_status status = NULL;
-    lae_dist_broadcast(job->dist, &views, sizeof views);
-    if (views != state->statistics.views) status = lae_state_drop_statistics(job, state);
-    return lae_dist_agree(job->dist, status);
+    lae_dist_broadcast(setup->dist, &views, sizeof views);
+    if (views != state->statistics.views) status = lae_state_drop_statistics(setup, state);
+    return lae_dist_agree(setup->dist, status);
 }
 
-lae_status lae_state_send(const struct lae_job *job, struct lae_state *state)
+lae_status lae_state_send(const struct lae_setup *setup, struct lae_state *state)
 {
-    size_t bytes = job->pet.table.total * sizeof(float);
-    lae_dist_broadcast(job->dist, &state->finished, sizeof state->finished);
-    lae_dist_broadcast(job->dist, &state->at, sizeof state->at);
-    LAE_TRY(send_classifiers(job, state));
-    lae_dist_broadcast(job->dist, state->init, bytes);
-    lae_dist_broadcast(job->dist, state->online, bytes);
-    if (state->offline != NULL) lae_dist_broadcast(job->dist, state->offline, bytes);
-    LAE_TRY(send_modules(job, state));
-    lae_dist_broadcast(job->dist, &state->seconds, sizeof state->seconds);
+    size_t bytes = setup->pet.table.total * sizeof(float);
+    lae_dist_broadcast(setup->dist, &state->finished, sizeof state->finished);
+    lae_dist_broadcast(setup->dist, &state->at, sizeof state->at);
+    LAE_TRY(send_classifiers(setup, state));
+    lae_dist_broadcast(setup->dist, state->init, bytes);
+    lae_dist_broadcast(setup->dist, state->online, bytes);
+    if (state->offline != NULL) lae_dist_broadcast(setup->dist, state->offline, bytes);
+    LAE_TRY(send_modules(setup, state));
+    lae_dist_broadcast(setup->dist, &state->seconds, sizeof state->seconds);
     if (state->at.inside) {
-        if (job->dist->rank != 0)
-            lae_adam_reset(&state->classifier, lae_classifier_count(job, state->finished));
-        send_moments(job->dist, &state->pet);
-        send_moments(job->dist, &state->classifier);
+        if (setup->dist->rank != 0)
+            lae_adam_reset(&state->classifier, lae_classifier_count(setup, state->finished));
+        send_moments(setup->dist, &state->pet);
+        send_moments(setup->dist, &state->classifier);
     }
     return NULL;
 }
 
-struct lae_merge_vectors lae_state_vectors(const struct lae_job *job, const struct lae_state *state)
+struct lae_merge_vectors lae_state_vectors(const struct lae_setup *setup,
+                                           const struct lae_state *state)
 {
-    return (struct lae_merge_vectors){.table = &job->pet.table,
+    return (struct lae_merge_vectors){.table = &setup->pet.table,
                                       .init = state->init,
                                       .history = (const float *const *)state->history,
                                       .online = state->online,
                                       .offline = state->offline,
-                                      .seed = job->config->run.seed};
+                                      .seed = setup->config->run.seed};
 }
 
-lae_status lae_state_accumulate(const struct lae_job *job, struct lae_state *state)
+lae_status lae_state_accumulate(const struct lae_setup *setup, struct lae_state *state)
 {
-    struct lae_merge_vectors vectors = lae_state_vectors(job, state);
-    size_t bytes = job->pet.table.total * sizeof(float);
+    struct lae_merge_vectors vectors = lae_state_vectors(setup, state);
+    size_t bytes = setup->pet.table.total * sizeof(float);
     state->at.merged = true;
     if (state->offline == NULL) return NULL;
     if (state->finished == 0) {
@@ -254,10 +256,11 @@ lae_status lae_state_accumulate(const struct lae_job *job, struct lae_state *sta
         return NULL;
     }
     lae_status status = NULL;
-    if (job->dist->rank == 0)
-        status = lae_merge_after_task(&job->config->merge, &vectors, state->finished, state->merge);
-    LAE_TRY(lae_dist_agree(job->dist, status));
-    lae_dist_broadcast(job->dist, vectors.offline, bytes);
+    if (setup->dist->rank == 0)
+        status =
+            lae_merge_after_task(&setup->config->merge, &vectors, state->finished, state->merge);
+    LAE_TRY(lae_dist_agree(setup->dist, status));
+    lae_dist_broadcast(setup->dist, vectors.offline, bytes);
     return NULL;
 }
 
@@ -272,9 +275,10 @@ struct lae_learned lae_state_learned(const struct lae_state *state, int task)
                                 .statistics = &state->statistics};
 }
 
-lae_status lae_state_digest(const struct lae_job *job, const struct lae_state *state, char text[65])
+lae_status lae_state_digest(const struct lae_setup *setup, const struct lae_state *state,
+                            char text[65])
 {
-    size_t bytes = job->pet.table.total * sizeof(float);
+    size_t bytes = setup->pet.table.total * sizeof(float);
     size_t parts = 2 + (size_t)state->tasks, used = 0;
     char *digests = calloc(parts, LAE_DIGEST_TEXT);
     if (digests == NULL) return lae_out_of_memory(parts * LAE_DIGEST_TEXT, "a digest");
@@ -286,8 +290,9 @@ lae_status lae_state_digest(const struct lae_job *job, const struct lae_state *s
     }
     for (int task = 0; status == NULL && task < state->tasks; task++) {
         if (state->classifiers[task] == NULL) continue;
-        status = lae_digest_memory(state->classifiers[task],
-                                   lae_classifier_count(job, task) * sizeof(float), digests + used);
+        status =
+            lae_digest_memory(state->classifiers[task],
+                              lae_classifier_count(setup, task) * sizeof(float), digests + used);
         used += LAE_DIGEST_TEXT;
     }
     if (status == NULL) status = lae_digest_memory(digests, used, text);

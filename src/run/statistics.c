@@ -11,9 +11,9 @@ static bool asks_for_ridge(const struct lae_config *config)
     return false;
 }
 
-static lae_status create_stats(const struct lae_job *job, struct lae_statistics *statistics)
+static lae_status create_stats(const struct lae_setup *setup, struct lae_statistics *statistics)
 {
-    size_t classes = (size_t)job->sequence.classes, width = job->backbone->feature;
+    size_t classes = (size_t)setup->sequence.classes, width = setup->backbone->feature;
     for (int m = 0; m < LAE_VIEWS; m++) {
         if ((statistics->views >> m & 1) != 0)
             LAE_TRY(lae_stats_create(classes, width, &statistics->features[m]));
@@ -31,14 +31,14 @@ struct lae_statistics lae_statistics_plan(const struct lae_config *config)
     return plan;
 }
 
-lae_status lae_statistics_create(const struct lae_job *job, struct lae_statistics *statistics)
+lae_status lae_statistics_create(const struct lae_setup *setup, struct lae_statistics *statistics)
 {
-    const struct lae_config *config = job->config;
+    const struct lae_config *config = setup->config;
     *statistics = lae_statistics_plan(config);
     if (statistics->ridge != 0)
-        LAE_TRY(lae_lift_create(config->run.seed, job->backbone->feature,
+        LAE_TRY(lae_lift_create(config->run.seed, setup->backbone->feature,
                                 (size_t)config->heads.ridge.features, &statistics->lift));
-    return job->dist->rank == 0 ? create_stats(job, statistics) : NULL;
+    return setup->dist->rank == 0 ? create_stats(setup, statistics) : NULL;
 }
 
 void lae_statistics_free(struct lae_statistics *statistics)
@@ -51,10 +51,10 @@ void lae_statistics_free(struct lae_statistics *statistics)
     *statistics = (struct lae_statistics){0};
 }
 
-bool lae_statistics_know(const struct lae_statistics *statistics, const struct lae_job *job,
+bool lae_statistics_know(const struct lae_statistics *statistics, const struct lae_setup *setup,
                          int task)
 {
-    const int *first = job->sequence.first_class;
+    const int *first = setup->sequence.first_class;
     for (int m = 0; m < LAE_VIEWS; m++) {
         const struct lae_stats *stats = &statistics->features[m];
         for (int c = first[task]; stats->count != NULL && c < first[task + 1]; c++)

@@ -45,7 +45,7 @@ struct faults {
 };
 
 struct round {
-    struct lae_job *job;
+    struct lae_setup *setup;
     struct lae_sweep sweep;
     work_function *work;
     enum lae_split part;
@@ -63,7 +63,7 @@ struct round {
 static lae_status examine(struct round *round, size_t image, int64_t *words)
 {
     struct lae_picture picture = {0};
-    LAE_TRY(lae_picture_examine(&round->job->dataset, round->part, image, &picture));
+    LAE_TRY(lae_picture_examine(&round->setup->dataset, round->part, image, &picture));
     words[WORD_SIDES] = (int64_t)picture.width << 32 | picture.height;
     memcpy(words + WORD_DIGEST, picture.digest, sizeof picture.digest);
     return NULL;
@@ -72,8 +72,8 @@ static lae_status examine(struct round *round, size_t image, int64_t *words)
 static lae_status decode(struct round *round, size_t image, int64_t *words)
 {
     (void)words;
-    const struct lae_dataset *dataset = &round->job->dataset;
-    uint8_t *decoded = round->job->decoded.data;
+    const struct lae_dataset *dataset = &round->setup->dataset;
+    uint8_t *decoded = round->setup->decoded.data;
     return lae_picture_decode(dataset, round->part, image,
                               decoded + lae_picture_of(dataset, round->part, image)->pixels);
 }
@@ -81,7 +81,7 @@ static lae_status decode(struct round *round, size_t image, int64_t *words)
 static lae_status check(struct round *round, size_t image, int64_t *words)
 {
     (void)words;
-    const struct lae_dataset *dataset = &round->job->dataset;
+    const struct lae_dataset *dataset = &round->setup->dataset;
     const struct lae_picture *picture = lae_picture_of(dataset, round->part, image);
     size_t bytes = 3 * (size_t)picture->width * (size_t)picture->height;
     uint8_t *rgb = malloc(bytes);
@@ -98,7 +98,7 @@ static void work_on_image(void *context, int number, size_t item)
     struct round *round = context;
     size_t at = round->rank + item * round->ranks, image = round->first + at;
     int64_t *words = round->words + at * WORDS;
-    if (lae_picture_of(&round->job->dataset, round->part, image)->faulty != 0) return;
+    if (lae_picture_of(&round->setup->dataset, round->part, image)->faulty != 0) return;
     lae_status status = round->work(round, image, words);
     round->errors[at] = status;
     if (status != NULL) words[WORD_FAILED] = lae_status_code(status) == LAE_BAD_INPUT ? 1 : BROKEN;
@@ -107,23 +107,23 @@ static void work_on_image(void *context, int number, size_t item)
 /* This rank's images of the round, then what all ranks know. False, on all ranks: interrupted. */
 static bool compute_round(struct round *round)
 {
-    struct lae_job *job = round->job;
+    struct lae_setup *setup = round->setup;
     size_t mine = round->count > round->rank
                       ? (round->count - round->rank + round->ranks - 1) / round->ranks
                       : 0;
     memset(round->words, 0, round->count * WORDS * sizeof *round->words);
-    round->sweep = (struct lae_sweep){.dist = job->dist,
-                                      .team = job->team,
+    round->sweep = (struct lae_sweep){.dist = setup->dist,
+                                      .team = setup->team,
                                       .heeds = LAE_REQUEST_STEP,
                                       .work = work_on_image,
                                       .context = round};
     enum lae_request request;
     if (!lae_sweep_run(&round->sweep, mine, &request)) {
-        lae_team_drain(job->team); /* they write into the round */
-        if (lae_dist_is_broken(job->dist)) lae_dist_leave(job->dist, LAE_STOPPED);
+        lae_team_drain(setup->team); /* they write into the round */
+        if (lae_dist_is_broken(setup->dist)) lae_dist_leave(setup->dist, LAE_STOPPED);
         return false;
     }
-    lae_dist_sum(job->dist, round->words, round->count * WORDS);
+    lae_dist_sum(setup->dist, round->words, round->count * WORDS);
     return true;
 }
 
@@ -141,7 +141,7 @@ static lae_status judge_round(struct round *round)
         lae_status own = round->errors[at];
         round->errors[at] = NULL;
         if (round->words[at * WORDS + WORD_FAILED] >= BROKEN)
-            return lae_dist_agree(round->job->dist, own);
+            return lae_dist_agree(round->setup->dist, own);
         struct faults *faults = &round->faults;
         if (faults->count < SHOWN_FAULTS)
             faults->first[faults->count] =
@@ -166,7 +166,7 @@ static lae_status do_round(struct round *round)
 /* A line that stays, now and then, where no live one is seen. */
 static void tell_progress(struct round *round, const char *what, size_t done, size_t all)
 {
-    struct lae_log *log = round->job->log;
+    struct lae_log *log = round->setup->log;
     double percent = 100.0 * (double)done / (double)all, now = lae_clock_seconds();
     lae_log_live(log, "%s %.0f %%", what, percent);
     if (now - round->told < PATIENCE) return;
@@ -177,9 +177,9 @@ static void tell_progress(struct round *round, const char *what, size_t done, si
 /* The first rank of each node writes for all of it. */
 static void keep(const struct round *round)
 {
-    const struct lae_job *job = round->job;
-    if (job->dist->node_rank != 0) return;
-    struct lae_picture *pictures = job->records[round->part].data;
+    const struct lae_setup *setup = round->setup;
+    if (setup->dist->node_rank != 0) return;
+    struct lae_picture *pictures = setup->records[round->part].data;
     for (size_t i = 0; i < round->count; i++) {
         const int64_t *words = round->words + i * WORDS;
         struct lae_picture *picture = &pictures[round->first + i];
@@ -194,13 +194,13 @@ static void keep(const struct round *round)
 /* Every image of both parts. [collective] */
 static lae_status do_all(struct round *round, work_function *work, const char *what)
 {
-    struct lae_job *job = round->job;
-    const struct lae_dataset *dataset = &job->dataset;
+    struct lae_setup *setup = round->setup;
+    const struct lae_dataset *dataset = &setup->dataset;
     bool by_node = work == decode;
     size_t all = dataset->stored[LAE_TRAIN] + dataset->stored[LAE_TEST], done = 0;
     round->work = work;
-    round->rank = (size_t)(by_node ? job->dist->node_rank : job->dist->rank);
-    round->ranks = (size_t)(by_node ? job->dist->node_size : job->dist->size);
+    round->rank = (size_t)(by_node ? setup->dist->node_rank : setup->dist->rank);
+    round->ranks = (size_t)(by_node ? setup->dist->node_size : setup->dist->size);
     round->told = lae_clock_seconds();
     for (int part = 0; part < LAE_SPLITS; part++) {
         round->part = (enum lae_split)part;
@@ -212,7 +212,7 @@ static lae_status do_all(struct round *round, work_function *work, const char *w
             keep(round);
             done += round->count;
         }
-        lae_shared_settle(&job->records[part]);
+        lae_shared_settle(&setup->records[part]);
     }
     return NULL;
 }
@@ -227,8 +227,9 @@ static lae_status ask_again(struct round *round, struct fault *fault)
     lae_status own = fault->own;
     fault->own = NULL;
     round->part = fault->part;
-    if (round->job->dist->rank == 0 && own == NULL) own = fault->work(round, fault->image, unused);
-    return lae_dist_agree(round->job->dist, own);
+    if (round->setup->dist->rank == 0 && own == NULL)
+        own = fault->work(round, fault->image, unused);
+    return lae_dist_agree(round->setup->dist, own);
 }
 
 static lae_status add_line(char **text, const char *line)
@@ -257,13 +258,13 @@ static lae_status list_faults(struct round *round, char **text)
     char more[64];
     snprintf(more, sizeof more, "and %zu more", faults->count - shown);
     if (failure == NULL && faults->count > shown) failure = add_line(text, more);
-    return lae_dist_agree(round->job->dist, failure);
+    return lae_dist_agree(round->setup->dist, failure);
 }
 
 /* All of them as one error; one alone is an error by itself. [collective] */
 static lae_status tell_faults(struct round *round)
 {
-    const struct lae_dataset *dataset = &round->job->dataset;
+    const struct lae_dataset *dataset = &round->setup->dataset;
     size_t all = dataset->stored[LAE_TRAIN] + dataset->stored[LAE_TEST];
     char *text = NULL;
     if (round->faults.count == 1) return ask_again(round, &round->faults.first[0]);
@@ -279,15 +280,15 @@ static lae_status tell_faults(struct round *round)
  * [collective] */
 static lae_status go_without(struct round *round)
 {
-    struct lae_job *job = round->job;
-    struct lae_dataset *dataset = &job->dataset;
+    struct lae_setup *setup = round->setup;
+    struct lae_dataset *dataset = &setup->dataset;
     size_t good = dataset->stored[LAE_TEST] - round->faults.count;
     lae_status status = tell_faults(round);
     if (good == 0) return status;
-    job->refused = status;
-    if (job->dist->node_rank == 0)
-        lae_pictures_drop_faulty(dataset, LAE_TEST, job->records[LAE_TEST].data);
-    lae_shared_settle(&job->records[LAE_TEST]);
+    setup->refused = status;
+    if (setup->dist->node_rank == 0)
+        lae_pictures_drop_faulty(dataset, LAE_TEST, setup->records[LAE_TEST].data);
+    lae_shared_settle(&setup->records[LAE_TEST]);
     dataset->stored[LAE_TEST] = dataset->count[LAE_TEST] = good;
     return NULL;
 }
@@ -303,110 +304,110 @@ static void forget_faults(struct round *round)
  */
 
 /* Whether the images are decoded once; all nodes do the same. [collective] */
-static bool is_decoded_once(const struct lae_job *job, uint64_t bytes)
+static bool is_decoded_once(const struct lae_setup *setup, uint64_t bytes)
 {
-    enum lae_decode wanted = job->config->compute.decode;
-    int64_t too_small = wanted == LAE_DECODE_AUTO && job->dist->node_rank == 0 &&
-                        (double)bytes > lae_dist_free_memory(job->dist) / 2.0;
-    lae_dist_sum(job->dist, &too_small, 1);
+    enum lae_decode wanted = setup->config->compute.decode;
+    int64_t too_small = wanted == LAE_DECODE_AUTO && setup->dist->node_rank == 0 &&
+                        (double)bytes > lae_dist_free_memory(setup->dist) / 2.0;
+    lae_dist_sum(setup->dist, &too_small, 1);
     return wanted != LAE_DECODE_EACH_TIME && too_small == 0;
 }
 
 /* What does not fit is not tried: the system ends who takes too much, without a word. */
-static lae_status check_room(const struct lae_job *job, uint64_t bytes)
+static lae_status check_room(const struct lae_setup *setup, uint64_t bytes)
 {
-    double room = lae_dist_free_memory(job->dist);
+    double room = lae_dist_free_memory(setup->dist);
     lae_status status = NULL;
-    if (job->dist->node_rank == 0 && (double)bytes > room)
+    if (setup->dist->node_rank == 0 && (double)bytes > room)
         status = lae_bad_input("compute.decode=once: all images take %.0f MB when they are "
                                "decoded, and %.0f MB can be had here; give each_time, or auto",
                                1e-6 * (double)bytes, 1e-6 * room);
-    return lae_dist_agree(job->dist, status);
+    return lae_dist_agree(setup->dist, status);
 }
 
 /* Gives all images their places, and returns the bytes they take. [collective] */
-static uint64_t place_images(struct lae_job *job)
+static uint64_t place_images(struct lae_setup *setup)
 {
-    const struct lae_dist *dist = job->dist;
-    unsigned char *const records[LAE_SPLITS] = {job->records[LAE_TRAIN].data,
-                                                job->records[LAE_TEST].data};
-    uint64_t bytes = dist->node_rank == 0 ? lae_pictures_place(&job->dataset, records) : 0;
+    const struct lae_dist *dist = setup->dist;
+    unsigned char *const records[LAE_SPLITS] = {setup->records[LAE_TRAIN].data,
+                                                setup->records[LAE_TEST].data};
+    uint64_t bytes = dist->node_rank == 0 ? lae_pictures_place(&setup->dataset, records) : 0;
     lae_dist_broadcast(dist, &bytes, sizeof bytes);
     for (int part = 0; part < LAE_SPLITS; part++)
-        lae_shared_settle(&job->records[part]);
+        lae_shared_settle(&setup->records[part]);
     return bytes;
 }
 
 /* Every image is decoded, to be kept, where there is room for all; or where it must be known which
  * are no good. [collective] */
-static lae_status decode_all(struct lae_job *job, struct round *round)
+static lae_status decode_all(struct lae_setup *setup, struct round *round)
 {
-    uint64_t bytes = place_images(job);
-    bool once = round->faults.count == 0 && is_decoded_once(job, bytes);
-    if (!once && round->faults.count == 0 && !job->dataset.unlabelled) return NULL;
+    uint64_t bytes = place_images(setup);
+    bool once = round->faults.count == 0 && is_decoded_once(setup, bytes);
+    if (!once && round->faults.count == 0 && !setup->dataset.unlabelled) return NULL;
     if (!once) return do_all(round, check, "checking the images");
-    LAE_TRY(check_room(job, bytes));
-    LAE_TRY(lae_status_prefix(lae_shared_create(job->dist, bytes, &job->decoded),
+    LAE_TRY(check_room(setup, bytes));
+    LAE_TRY(lae_status_prefix(lae_shared_create(setup->dist, bytes, &setup->decoded),
                               "decoding the images once (compute.decode)"));
     LAE_TRY(do_all(round, decode, "decoding the images"));
-    lae_shared_settle(&job->decoded);
-    job->dataset.decoded = job->decoded.data;
+    lae_shared_settle(&setup->decoded);
+    setup->dataset.decoded = setup->decoded.data;
     return NULL;
 }
 
 /* [collective] */
-static lae_status digest_all(struct lae_job *job)
+static lae_status digest_all(struct lae_setup *setup)
 {
-    const struct lae_dist *dist = job->dist;
+    const struct lae_dist *dist = setup->dist;
     LAE_TRY(lae_dist_agree(
-        dist, dist->rank == 0 ? lae_dataset_digest(&job->dataset, job->data_digest) : NULL));
-    lae_dist_broadcast(dist, job->data_digest, sizeof job->data_digest);
+        dist, dist->rank == 0 ? lae_dataset_digest(&setup->dataset, setup->data_digest) : NULL));
+    lae_dist_broadcast(dist, setup->data_digest, sizeof setup->data_digest);
     return NULL;
 }
 
-static lae_status read_all(struct lae_job *job, struct round *round)
+static lae_status read_all(struct lae_setup *setup, struct round *round)
 {
     LAE_TRY(do_all(round, examine, "reading the images"));
-    LAE_TRY(decode_all(job, round));
+    LAE_TRY(decode_all(setup, round));
     if (round->faults.count > 0)
-        LAE_TRY(job->dataset.unlabelled ? go_without(round) : tell_faults(round));
-    lae_pictures_measure(&job->dataset);
-    return digest_all(job);
+        LAE_TRY(setup->dataset.unlabelled ? go_without(round) : tell_faults(round));
+    lae_pictures_measure(&setup->dataset);
+    return digest_all(setup);
 }
 
-static lae_status check_all(struct lae_job *job, struct round *round)
+static lae_status check_all(struct lae_setup *setup, struct round *round)
 {
-    (void)job;
+    (void)setup;
     LAE_TRY(do_all(round, check, "checking the images"));
     return round->faults.count > 0 ? tell_faults(round) : NULL;
 }
 
-static lae_status in_rounds(struct lae_job *job,
-                            lae_status (*work)(struct lae_job *job, struct round *round))
+static lae_status in_rounds(struct lae_setup *setup,
+                            lae_status (*work)(struct lae_setup *setup, struct round *round))
 {
     struct round round = {
-        .job = job,
+        .setup = setup,
         .words = calloc(ROUND * WORDS, sizeof *round.words),
         .errors = calloc(ROUND, sizeof *round.errors),
     };
     lae_status status = NULL;
     if (round.words == NULL || round.errors == NULL)
         status = lae_out_of_memory(ROUND * WORDS * sizeof *round.words, "reading images");
-    status = lae_dist_agree(job->dist, status);
-    if (status == NULL) status = work(job, &round);
+    status = lae_dist_agree(setup->dist, status);
+    if (status == NULL) status = work(setup, &round);
     forget_faults(&round);
     free(round.words);
     free(round.errors);
     return status;
 }
 
-lae_status lae_decoding_read(struct lae_job *job)
+lae_status lae_decoding_read(struct lae_setup *setup)
 {
-    return in_rounds(job, read_all);
+    return in_rounds(setup, read_all);
 }
 
-lae_status lae_job_check_images(struct lae_job *job)
+lae_status lae_setup_check_images(struct lae_setup *setup)
 {
-    bool files = job->dataset.kind == LAE_DATASET_FOLDER && job->dataset.decoded == NULL;
-    return files ? in_rounds(job, check_all) : NULL;
+    bool files = setup->dataset.kind == LAE_DATASET_FOLDER && setup->dataset.decoded == NULL;
+    return files ? in_rounds(setup, check_all) : NULL;
 }

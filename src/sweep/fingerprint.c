@@ -1,7 +1,7 @@
 #include "lae/base/random.h"
 #include "lae/files/digest.h"
 #include "lae/nn/linear.h"
-#include "lae/sweep/job.h"
+#include "lae/sweep/setup.h"
 
 #include <gnu/libc-version.h>
 #include <math.h>

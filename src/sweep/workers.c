@@ -5,42 +5,43 @@
 #include <stdlib.h>
 #include <string.h>
 
-size_t lae_task_classes(const struct lae_job *job, int task)
+size_t lae_task_classes(const struct lae_setup *setup, int task)
 {
-    const int *first = job->sequence.first_class;
+    const int *first = setup->sequence.first_class;
     return (size_t)(first[task + 1] - first[task]);
 }
 
-struct lae_classifier_shape lae_classifier_of(const struct lae_job *job, int task)
+struct lae_classifier_shape lae_classifier_of(const struct lae_setup *setup, int task)
 {
-    return (struct lae_classifier_shape){lae_task_classes(job, task), job->backbone->feature};
+    return (struct lae_classifier_shape){lae_task_classes(setup, task), setup->backbone->feature};
 }
 
-size_t lae_classifier_count(const struct lae_job *job, int task)
+size_t lae_classifier_count(const struct lae_setup *setup, int task)
 {
-    const struct lae_classifier_shape shape = lae_classifier_of(job, task);
+    const struct lae_classifier_shape shape = lae_classifier_of(setup, task);
     return lae_classifier_size(&shape);
 }
 
-size_t lae_longest_classifier(const struct lae_job *job)
+size_t lae_longest_classifier(const struct lae_setup *setup)
 {
     size_t longest = 0;
-    for (int task = 0; task < job->sequence.tasks; task++)
-        if (lae_classifier_count(job, task) > longest) longest = lae_classifier_count(job, task);
+    for (int task = 0; task < setup->sequence.tasks; task++)
+        if (lae_classifier_count(setup, task) > longest)
+            longest = lae_classifier_count(setup, task);
     return longest;
 }
 
 struct creation {
-    const struct lae_job *job;
+    const struct lae_setup *setup;
     struct lae_workers *workers;
 };
 
-static void allocate(const struct lae_job *job, const struct lae_workers *workers,
+static void allocate(const struct lae_setup *setup, const struct lae_workers *workers,
                      struct lae_worker *worker)
 {
-    size_t side = job->backbone->image, width = job->backbone->feature;
-    size_t classes = (size_t)job->sequence.classes;
-    worker->rgb = lae_aligned_calloc(job->dataset.pixels * 3, 1);
+    size_t side = setup->backbone->image, width = setup->backbone->feature;
+    size_t classes = (size_t)setup->sequence.classes;
+    worker->rgb = lae_aligned_calloc(setup->dataset.pixels * 3, 1);
     worker->image = lae_aligned_calloc(3 * side * side, sizeof(float));
     worker->feature = lae_aligned_calloc(width, sizeof(float));
     worker->d_feature = lae_aligned_calloc(width, sizeof(float));
@@ -60,42 +61,42 @@ static void create_worker(void *context, int number, size_t item)
 {
     (void)number;
     const struct creation *creation = context;
-    const struct lae_job *job = creation->job;
+    const struct lae_setup *setup = creation->setup;
     struct lae_worker *worker = &creation->workers->items[item];
-    worker->status = lae_backbone_workspace_create(job->backbone, true, &worker->pass);
+    worker->status = lae_backbone_workspace_create(setup->backbone, true, &worker->pass);
     if (worker->status == NULL)
         worker->status = lae_image_workspace_create(
-            (struct lae_size){job->dataset.width, job->dataset.height}, (int)job->backbone->image,
-            job->config->data.resize, &worker->transform);
-    if (worker->status == NULL) allocate(job, creation->workers, worker);
+            (struct lae_size){setup->dataset.width, setup->dataset.height},
+            (int)setup->backbone->image, setup->config->data.resize, &worker->transform);
+    if (worker->status == NULL) allocate(setup, creation->workers, worker);
 }
 
-static void set_lengths(const struct lae_job *job, struct lae_workers *workers)
+static void set_lengths(const struct lae_setup *setup, struct lae_workers *workers)
 {
-    workers->longest = job->pet.table.total + lae_longest_classifier(job);
-    size_t counts = (size_t)job->sequence.tasks * 2 * LAE_MAX_SCORERS;
+    workers->longest = setup->pet.table.total + lae_longest_classifier(setup);
+    size_t counts = (size_t)setup->sequence.tasks * 2 * LAE_MAX_SCORERS;
     workers->words = (workers->longest > counts ? workers->longest : counts) + 8;
 }
 
-size_t lae_workers_need(const struct lae_job *job)
+size_t lae_workers_need(const struct lae_setup *setup)
 {
     struct lae_workers lengths;
-    set_lengths(job, &lengths);
-    size_t side = job->backbone->image;
-    return lae_backbone_workspace_need(job->backbone, true) + 3 * side * side * sizeof(float) +
-           3 * job->dataset.pixels + lengths.longest * sizeof(float) +
+    set_lengths(setup, &lengths);
+    size_t side = setup->backbone->image;
+    return lae_backbone_workspace_need(setup->backbone, true) + 3 * side * side * sizeof(float) +
+           3 * setup->dataset.pixels + lengths.longest * sizeof(float) +
            lengths.words * sizeof(int64_t);
 }
 
-lae_status lae_workers_create(const struct lae_job *job, struct lae_workers *workers)
+lae_status lae_workers_create(const struct lae_setup *setup, struct lae_workers *workers)
 {
-    *workers = (struct lae_workers){.count = lae_team_threads(job->team)};
-    set_lengths(job, workers);
+    *workers = (struct lae_workers){.count = lae_team_threads(setup->team)};
+    set_lengths(setup, workers);
     workers->items = calloc((size_t)workers->count, sizeof *workers->items);
     if (workers->items == NULL)
         return lae_out_of_memory((size_t)workers->count * sizeof *workers->items, "the workers");
-    struct creation creation = {job, workers};
-    lae_team_each(job->team, create_worker, &creation);
+    struct creation creation = {setup, workers};
+    lae_team_each(setup->team, create_worker, &creation);
     lae_status status = NULL;
     for (int i = 0; i < workers->count; i++) {
         status = lae_status_first(status, workers->items[i].status);
@@ -116,10 +117,10 @@ static void clear_worker(void *context, int number, size_t item)
     memset(clearing->workers->items[number].sum, 0, clearing->words * sizeof(int64_t));
 }
 
-void lae_workers_clear(const struct lae_job *job, struct lae_workers *workers, size_t words)
+void lae_workers_clear(const struct lae_setup *setup, struct lae_workers *workers, size_t words)
 {
     struct clearing clearing = {workers, words};
-    lae_team_each(job->team, clear_worker, &clearing);
+    lae_team_each(setup->team, clear_worker, &clearing);
 }
 
 void lae_workers_add(const struct lae_workers *workers, size_t words, int64_t *sum)
@@ -150,12 +151,12 @@ void lae_workers_free(struct lae_workers *workers)
     *workers = (struct lae_workers){0};
 }
 
-bool lae_worker_load(struct lae_worker *worker, const struct lae_job *job, enum lae_split split,
+bool lae_worker_load(struct lae_worker *worker, const struct lae_setup *setup, enum lae_split split,
                      uint32_t index, const struct lae_random *augment)
 {
-    const struct lae_data_options *data = &job->config->data;
+    const struct lae_data_options *data = &setup->config->data;
     struct lae_size size;
-    lae_status status = lae_dataset_image(&job->dataset, split, index, worker->rgb, &size);
+    lae_status status = lae_dataset_image(&setup->dataset, split, index, worker->rgb, &size);
     if (status != NULL) {
         worker->status = lae_status_first(worker->status, status);
         return false;
@@ -165,12 +166,12 @@ bool lae_worker_load(struct lae_worker *worker, const struct lae_job *job, enum 
     return true;
 }
 
-lae_status lae_workers_agree(const struct lae_job *job, struct lae_workers *workers)
+lae_status lae_workers_agree(const struct lae_setup *setup, struct lae_workers *workers)
 {
     lae_status status = NULL;
     for (int i = 0; i < workers->count; i++) {
         status = lae_status_first(status, workers->items[i].status);
         workers->items[i].status = NULL;
     }
-    return lae_dist_agree(job->dist, status);
+    return lae_dist_agree(setup->dist, status);
 }

@@ -27,7 +27,7 @@ struct gathered {
 };
 
 struct check {
-    struct lae_restored opened;
+    struct lae_restored restored;
     struct lae_checkpoint file;
     struct lae_workers workers;
     struct gathered plain[LAE_VIEWS], random[LAE_VIEWS]; /* width 0: not gathered */
@@ -60,18 +60,19 @@ static void complain(struct check *c, const char *what, const char *name, real f
 
 static const float *module_of(const struct check *c, int m)
 {
-    const struct lae_state *state = &c->opened.state;
+    const struct lae_state *state = &c->restored.state;
     const float *const all[LAE_VIEWS] = {state->init, state->online, state->offline};
     return all[m];
 }
 
 static const float *feature_of(struct check *c, enum lae_split split, uint32_t image, int m)
 {
-    const struct lae_job *job = &c->opened.job;
+    const struct lae_setup *setup = &c->restored.setup;
     struct lae_worker *worker = &c->workers.items[0];
-    if (!lae_worker_load(worker, job, split, image, NULL)) exit(1);
-    lae_backbone_trunk(job->backbone, worker->pass, worker->image);
-    lae_backbone_branch(job->backbone, module_of(c, m), worker->pass, NULL, false, worker->feature);
+    if (!lae_worker_load(worker, setup, split, image, NULL)) exit(1);
+    lae_backbone_trunk(setup->backbone, worker->pass, worker->image);
+    lae_backbone_branch(setup->backbone, module_of(c, m), worker->pass, NULL, false,
+                        worker->feature);
     return worker->feature;
 }
 
@@ -83,7 +84,7 @@ static void spread(const struct check *c, const float *feature, size_t width, re
         if (!random) x[i] = feature[i];
         if (!random) continue;
         struct lae_random stream =
-            lae_random_stream(c->opened.config.run.seed, LAE_RANDOM_FEATURES, 0, 0, (uint32_t)i);
+            lae_random_stream(c->restored.config.run.seed, LAE_RANDOM_FEATURES, 0, 0, (uint32_t)i);
         x[i] = 0.0L;
         for (size_t k = 0; k < c->width; k++)
             x[i] += (real)(float)lae_random_normal(&stream, k) * feature[k];
@@ -93,14 +94,14 @@ static void spread(const struct check *c, const float *feature, size_t width, re
 
 static int class_of(const struct check *c, enum lae_split split, uint32_t image)
 {
-    const struct lae_job *job = &c->opened.job;
-    return job->sequence.output_index[lae_dataset_label(&job->dataset, split, image)];
+    const struct lae_setup *setup = &c->restored.setup;
+    return setup->sequence.output_index[lae_dataset_label(&setup->dataset, split, image)];
 }
 
 /* [images, width] of the task's training images */
 static real *features_of_task(struct check *c, int m, size_t width)
 {
-    const struct lae_task_images *images = &c->opened.job.sequence.images[LAE_TRAIN][c->task];
+    const struct lae_task_images *images = &c->restored.setup.sequence.images[LAE_TRAIN][c->task];
     real *x = zeros(images->count * width, sizeof *x);
     for (size_t i = 0; i < images->count; i++)
         spread(c, feature_of(c, LAE_TRAIN, images->index[i], m), width, x + i * width);
@@ -132,7 +133,7 @@ static void finish(struct gathered *g)
 /* Adds images of x [images, width]; those of `skip` are left out. Means are final after that. */
 static void gather(const struct check *c, struct gathered *g, const real *x, const bool *skip)
 {
-    const struct lae_task_images *images = &c->opened.job.sequence.images[LAE_TRAIN][c->task];
+    const struct lae_task_images *images = &c->restored.setup.sequence.images[LAE_TRAIN][c->task];
     size_t n = g->width;
     for (size_t i = 0; i < images->count; i++) {
         int class = class_of(c, LAE_TRAIN, images->index[i]);
@@ -264,7 +265,7 @@ static real dot(const real *x, const real *y, size_t n)
 static real choose(const struct check *c, const struct gathered *others, const real *x,
                    const bool *aside)
 {
-    const struct lae_task_images *images = &c->opened.job.sequence.images[LAE_TRAIN][c->task];
+    const struct lae_task_images *images = &c->restored.setup.sequence.images[LAE_TRAIN][c->task];
     size_t n = others->width;
     real best = NAN, least = INFINITY, *weight = zeros(c->classes * n, sizeof *weight);
     for (int power = 0; power < 10; power++) {
@@ -338,7 +339,7 @@ static void compare_accuracy(struct check *c, const char *scorer, const char *wh
 static void check_head(struct check *c, enum head head, int m, const struct gathered *g,
                        real lambda)
 {
-    const struct lae_sequence *sequence = &c->opened.job.sequence;
+    const struct lae_sequence *sequence = &c->restored.setup.sequence;
     size_t n = g->width;
     real *weight = zeros(c->classes * n, sizeof *weight), *bias = zeros(c->classes, sizeof *bias);
     real *x = zeros(n, sizeof *x), *scores = zeros(c->classes, sizeof *scores);
@@ -381,12 +382,12 @@ static void check_ridge(struct check *c, int m)
 {
     const struct lae_class_stats *stored = stored_stats(c, m, true);
     if (stored == NULL) return;
-    const struct lae_job *job = &c->opened.job;
+    const struct lae_setup *setup = &c->restored.setup;
     struct gathered *g = &c->random[m];
     begin(g, c->classes, stored->width);
-    bool *aside = zeros(job->sequence.images[LAE_TRAIN][c->task].count, sizeof *aside);
-    stop_on(lae_sequence_set_aside(&job->sequence, &job->dataset, c->task,
-                                   job->config->heads.ridge.held_out, aside));
+    bool *aside = zeros(setup->sequence.images[LAE_TRAIN][c->task].count, sizeof *aside);
+    stop_on(lae_sequence_set_aside(&setup->sequence, &setup->dataset, c->task,
+                                   setup->config->heads.ridge.held_out, aside));
     real *x = features_of_task(c, m, stored->width);
     struct gathered others = {0}; /* without those set aside */
     begin(&others, c->classes, stored->width);
@@ -422,16 +423,16 @@ static void check_task(struct check *c, const char *run, const struct lae_dist *
 {
     char path[1024];
     snprintf(path, sizeof path, "%s/task_%02d.h5", run, c->task);
-    stop_on(lae_restored_open(path, NULL, 0, dist, log, &c->opened));
+    stop_on(lae_restored_open(path, NULL, 0, dist, log, &c->restored));
     stop_on(lae_checkpoint_read(path, &lae_run_layout, NULL, &c->file));
-    stop_on(lae_workers_create(&c->opened.job, &c->workers));
-    c->classes = (size_t)c->opened.job.sequence.classes;
-    c->width = c->opened.job.backbone->feature;
+    stop_on(lae_workers_create(&c->restored.setup, &c->workers));
+    c->classes = (size_t)c->restored.setup.sequence.classes;
+    c->width = c->restored.setup.backbone->feature;
     for (int m = 0; m < LAE_VIEWS; m++)
         check_module(c, m);
     lae_workers_free(&c->workers);
     lae_checkpoint_free(&c->file);
-    lae_restored_close(&c->opened);
+    lae_restored_close(&c->restored);
 }
 
 int main(int argc, char **argv)

@@ -10,7 +10,7 @@
 #define LAE_BENCH_BENCH_H
 
 #include "lae/base/clock.h"
-#include "lae/sweep/job.h"
+#include "lae/sweep/setup.h"
 
 #include <stdio.h>
 
@@ -69,7 +69,7 @@ struct lae_bench_peak_rate {
 };
 
 /* [collective] Errors: memory; the arithmetic is not built in. */
-lae_status lae_bench_peak_open(const struct lae_job *job, struct lae_arithmetic arithmetic,
+lae_status lae_bench_peak_open(const struct lae_setup *setup, struct lae_arithmetic arithmetic,
                                size_t side, struct lae_bench_peak **peak) LAE_MUST_CHECK;
 /* One product on each thread. [collective] */
 struct lae_bench_peak_rate lae_bench_peak_sample(struct lae_bench_peak *peak);
@@ -80,11 +80,11 @@ void lae_bench_peak_close(struct lae_bench_peak *peak); /* NULL is allowed */
 const struct lae_bench_limit *lae_bench_limit_of(const struct lae_bench_result *result);
 
 /* [collective] */
-struct lae_bench_limit lae_bench_limit_measure(const struct lae_job *job,
+struct lae_bench_limit lae_bench_limit_measure(const struct lae_setup *setup,
                                                enum lae_precision precision);
 
 /* Processor time that the threads of all ranks have spent so far. [collective] */
-double lae_bench_cpu_seconds(const struct lae_job *job);
+double lae_bench_cpu_seconds(const struct lae_setup *setup);
 
 /* A table for people. */
 void lae_bench_print(FILE *file, const struct lae_bench_result *result);

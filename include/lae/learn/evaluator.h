@@ -10,7 +10,7 @@
 struct lae_evaluator;
 
 /* Uses the workers, which must outlive it. Not collective: the caller agrees. Errors: memory. */
-lae_status lae_evaluator_create(const struct lae_job *job, struct lae_workers *workers,
+lae_status lae_evaluator_create(const struct lae_setup *setup, struct lae_workers *workers,
                                 struct lae_evaluator **evaluator) LAE_MUST_CHECK;
 void lae_evaluator_free(struct lae_evaluator *evaluator); /* NULL is allowed */
 
@@ -25,9 +25,9 @@ lae_status lae_evaluator_keep_online(struct lae_evaluator *evaluator, int tasks)
  * all ranks. Not collective. Errors: memory. */
 lae_status lae_evaluator_keep_init(struct lae_evaluator *evaluator) LAE_MUST_CHECK;
 
-/* Bytes that training's will take of this rank, with those features where job->config wants them.
+/* Bytes that training's will take of this rank, with those features where setup->config wants them.
  */
-size_t lae_evaluator_need(const struct lae_job *job);
+size_t lae_evaluator_need(const struct lae_setup *setup);
 
 /* From now on what the blocks below the first adapted one make of a test image is computed only
  * once, of as many images of tasks 0..tasks-1 as fit into `room` bytes on this rank. Not

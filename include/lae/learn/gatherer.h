@@ -8,9 +8,9 @@
 
 struct lae_gatherer;
 
-/* Makes room for statistics by the plan of job->config. Uses the workers, which must outlive it.
+/* Makes room for statistics by the plan of setup->config. Uses the workers, which must outlive it.
  * Not collective: the caller agrees. Errors: memory. */
-lae_status lae_gatherer_create(const struct lae_job *job, struct lae_workers *workers,
+lae_status lae_gatherer_create(const struct lae_setup *setup, struct lae_workers *workers,
                                struct lae_gatherer **gatherer) LAE_MUST_CHECK;
 void lae_gatherer_free(struct lae_gatherer *gatherer); /* NULL is allowed */
 
@@ -24,7 +24,7 @@ lae_status lae_gather(struct lae_gatherer *gatherer, const struct lae_learned *l
                       struct lae_statistics *statistics, lae_sweep_progress *progress,
                       void *context) LAE_MUST_CHECK;
 
-/* Bytes that a rank will take for it, by the plan of job->config. */
-size_t lae_gatherer_need(const struct lae_job *job);
+/* Bytes that a rank will take for it, by the plan of setup->config. */
+size_t lae_gatherer_need(const struct lae_setup *setup);
 
 #endif

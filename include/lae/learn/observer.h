@@ -4,7 +4,7 @@
 #define LAE_LEARN_OBSERVER_H
 
 #include "lae/run/state.h"
-#include "lae/sweep/job.h"
+#include "lae/sweep/setup.h"
 
 /* What goes once over many images and learns nothing. */
 enum lae_pass { LAE_PASS_STATISTICS, LAE_PASS_EVALUATION };
@@ -23,7 +23,7 @@ struct lae_step_report {
 
 struct lae_observer {
     void *context;
-    lae_status (*begin)(void *context, const struct lae_job *job, const struct lae_state *state,
+    lae_status (*begin)(void *context, const struct lae_setup *setup, const struct lae_state *state,
                         int stop);
     lae_status (*step)(void *context, const struct lae_step_report *report);
     /* Share of a pass's images done. */
@@ -33,8 +33,8 @@ struct lae_observer {
                             const struct lae_counts *counts);
     /* After the merge, before the evaluation; statistics are in the state. */
     lae_status (*merged)(void *context, const struct lae_position *position,
-                         const struct lae_job *job, const struct lae_state *state);
-    lae_status (*task_done)(void *context, const struct lae_job *job,
+                         const struct lae_setup *setup, const struct lae_state *state);
+    lae_status (*task_done)(void *context, const struct lae_setup *setup,
                             const struct lae_state *state);
 };
 

@@ -12,7 +12,7 @@
  * those of the training part. `progress` may be NULL. [collective] Errors, the same on all ranks:
  * memory; scores that are not finite; LAE_STOPPED: a request to stop came. What is in *predictions
  * can be freed then, too. */
-lae_status lae_predict(const struct lae_job *job, const struct lae_state *state,
+lae_status lae_predict(const struct lae_setup *setup, const struct lae_state *state,
                        enum lae_split split, lae_sweep_progress *progress, void *context,
                        struct lae_predictions *predictions) LAE_MUST_CHECK;
 

@@ -19,11 +19,11 @@ struct lae_progress {
 };
 
 /* The work of tasks first..stop-1. */
-void lae_progress_begin(struct lae_progress *progress, const struct lae_job *job, int first,
+void lae_progress_begin(struct lae_progress *progress, const struct lae_setup *setup, int first,
                         int stop);
 
 /* Call when a task begins, before its first step is told. */
-void lae_progress_task(struct lae_progress *progress, const struct lae_job *job, int task,
+void lae_progress_task(struct lae_progress *progress, const struct lae_setup *setup, int task,
                        int stop);
 
 /* Call after a step; `frozen`: only the classifier learned. */

@@ -8,7 +8,7 @@
 
 /* Scorers ready for use by any number of threads. */
 struct lae_scoring {
-    const struct lae_job *job;
+    const struct lae_setup *setup;
     struct lae_learned learned;
     struct lae_scorers scorers;
     size_t seen;                            /* classes of tasks 0..task */
@@ -17,15 +17,15 @@ struct lae_scoring {
 };
 
 /* What a scorer's head is fitted with after `task`: the configuration's options, and the strength
- * that was chosen for a ridge head where one had to be. align's weight and bias are to be filled in.
- */
+ * that was chosen for a ridge head where one had to be. align's weight and bias are to be filled
+ * in. */
 struct lae_head_options lae_scoring_options(const struct lae_config *config,
                                             const struct lae_scorer *scorer, int task,
                                             double chosen);
 
 /* Makes the heads: rank 0 from the statistics, for all. [collective] Errors, the same on all ranks:
  * as lae_head_fit's; memory. The struct can be closed then. */
-lae_status lae_scoring_open(const struct lae_job *job, const struct lae_learned *learned,
+lae_status lae_scoring_open(const struct lae_setup *setup, const struct lae_learned *learned,
                             const struct lae_scorers *scorers,
                             struct lae_scoring *scoring) LAE_MUST_CHECK;
 void lae_scoring_close(struct lae_scoring *scoring); /* zeroed: allowed */
@@ -50,7 +50,7 @@ bool lae_scoring_features(const struct lae_scoring *scoring, struct lae_worker *
 void lae_scoring_rows(const struct lae_scoring *scoring, const float *features, float *rows);
 
 /* p [classes of tasks 0..task] = softmax of the tasks' own classifiers' outputs on a feature. */
-void lae_score_linear(const struct lae_job *job, float *const *classifiers, int task,
+void lae_score_linear(const struct lae_setup *setup, float *const *classifiers, int task,
                       const float *feature, float *p);
 
 /* Whether any of p [count] is a NaN. */

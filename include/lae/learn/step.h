@@ -25,7 +25,7 @@ struct lae_gradient {
     struct lae_step *step; /* what the workers see; outlives an interrupted step */
 };
 
-lae_status lae_gradient_create(const struct lae_workers *workers, const struct lae_job *job,
+lae_status lae_gradient_create(const struct lae_workers *workers, const struct lae_setup *setup,
                                struct lae_gradient *gradient) LAE_MUST_CHECK;
 void lae_gradient_free(struct lae_gradient *gradient);
 
@@ -34,7 +34,7 @@ void lae_gradient_free(struct lae_gradient *gradient);
  * on all ranks: a loss or gradient that is not finite or too large for the exact sum; they name
  * task, epoch, step and images. LAE_STOPPED, on all ranks: an urgent request to stop came and the
  * step is dropped; workers may still be at it, until lae_team_drain. */
-lae_status lae_step_gradient(const struct lae_job *job, struct lae_workers *workers,
+lae_status lae_step_gradient(const struct lae_setup *setup, struct lae_workers *workers,
                              const struct lae_batch *batch,
                              struct lae_gradient *gradient) LAE_MUST_CHECK;
 

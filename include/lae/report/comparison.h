@@ -3,16 +3,16 @@
 #define LAE_REPORT_COMPARISON_H
 
 #include "lae/learn/grid.h"
-#include "lae/learn/lab.h"
+#include "lae/learn/replayer.h"
 
 #include <stdio.h>
 
 #define LAE_COMPARISON_LABEL 128
 
 struct lae_comparison {
-    const struct lae_restored *opened;
-    const struct lae_lab_result *stored;  /* what the run itself stored */
-    const struct lae_lab_result *results; /* [count]; all have their merge */
+    const struct lae_restored *restored;
+    const struct lae_replayer_result *stored;  /* what the run itself stored */
+    const struct lae_replayer_result *results; /* [count]; all have their merge */
     size_t count;
     size_t done;                   /* >= 1 to be shown: the first so many have their metrics, too */
     const char *written;           /* the directory of their task files; NULL: there are none */
@@ -35,8 +35,7 @@ const char *lae_comparison_name(const struct lae_comparison *comparison, size_t 
 /* A row for each merge that is done, and for the run's own as it stored it where that is none of
  * them, by the scorers that see offline; what the run stored of the others; the differences between
  * what the run stored and what was computed again. Errors: memory. */
-lae_status lae_comparison_print(FILE *out,
-                                const struct lae_comparison *comparison) LAE_MUST_CHECK;
+lae_status lae_comparison_print(FILE *out, const struct lae_comparison *comparison) LAE_MUST_CHECK;
 
 /* The same and all accuracies, as a JSON object; atomically. Errors: memory, writing. */
 lae_status lae_comparison_write(const char *path,

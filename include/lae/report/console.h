@@ -16,7 +16,7 @@ struct lae_console {
     const char *events_path; /* the directory of event files */
     struct lae_event_file events;
     struct lae_interval interval;
-    const struct lae_job *job;
+    const struct lae_setup *setup;
     struct lae_progress progress;
     int stop, task; /* the task at hand; -1 before the first */
     struct lae_pace pace;

@@ -37,7 +37,7 @@ void lae_jsonl_close(struct lae_jsonl *jsonl);
 
 /* Training begins or goes on from where the state stands: what is written of later tasks and steps
  * before this line was not kept. */
-lae_status lae_jsonl_begin(struct lae_jsonl *jsonl, const struct lae_job *job,
+lae_status lae_jsonl_begin(struct lae_jsonl *jsonl, const struct lae_setup *setup,
                            const struct lae_state *state) LAE_MUST_CHECK;
 
 /* Each writes one line; errors (a full disk) name the path. */

@@ -15,7 +15,7 @@
 /* Training begins, or goes on from where the state stands: what earlier files hold of later steps
  * does not count any more. Errors, of all of these: memory; they name the path. */
 lae_status lae_tensorboard_open(struct lae_event_file *events, const char *directory,
-                                const struct lae_job *job,
+                                const struct lae_setup *setup,
                                 const struct lae_state *state) LAE_MUST_CHECK;
 
 lae_status lae_tensorboard_steps(struct lae_event_file *events,
@@ -24,9 +24,9 @@ lae_status lae_tensorboard_evaluation(struct lae_event_file *events,
                                       const struct lae_position *position,
                                       const struct lae_counts *counts) LAE_MUST_CHECK;
 lae_status lae_tensorboard_merge(struct lae_event_file *events, const struct lae_position *position,
-                                 const struct lae_job *job,
+                                 const struct lae_setup *setup,
                                  const struct lae_state *state) LAE_MUST_CHECK;
-lae_status lae_tensorboard_task(struct lae_event_file *events, const struct lae_job *job,
+lae_status lae_tensorboard_task(struct lae_event_file *events, const struct lae_setup *setup,
                                 const struct lae_state *state) LAE_MUST_CHECK;
 
 #endif

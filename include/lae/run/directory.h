@@ -9,7 +9,7 @@
 #include "lae/files/lock.h"
 #include "lae/run/state.h"
 #include "lae/store/checkpoint.h"
-#include "lae/sweep/job.h"
+#include "lae/sweep/setup.h"
 
 #include <stdbool.h>
 
@@ -46,7 +46,7 @@ void lae_run_directory_undo(struct lae_run_directory *dir, struct lae_log *log);
 /* Puts the task file found into a fresh state. Checks that data and weights are the same as then.
  * Where that is run.resume's, copies it and the tasks before it into the directory; where the run
  * branches from it, begins the next task and saves that. [collective] */
-lae_status lae_run_directory_restore(struct lae_run_directory *dir, const struct lae_job *job,
+lae_status lae_run_directory_restore(struct lae_run_directory *dir, const struct lae_setup *setup,
                                      struct lae_state *state) LAE_MUST_CHECK;
 
 /* Whether a whole run, about to be shown, was made from the data and weights that the configuration
@@ -57,16 +57,18 @@ lae_status lae_run_directory_check_whole(struct lae_run_directory *dir,
 
 /* Writes the file of the task just finished (state->finished - 1) and run.h5, after comparing a
  * hash of the parameters among ranks. [collective] */
-lae_status lae_run_directory_save(struct lae_run_directory *dir, const struct lae_job *job,
+lae_status lae_run_directory_save(struct lae_run_directory *dir, const struct lae_setup *setup,
                                   const struct lae_state *state) LAE_MUST_CHECK;
 
 /* Writes resume.h5, where training stands inside a task; the one before becomes resume-previous.h5.
  * [collective] */
-lae_status lae_run_directory_save_inside(struct lae_run_directory *dir, const struct lae_job *job,
+lae_status lae_run_directory_save_inside(struct lae_run_directory *dir,
+                                         const struct lae_setup *setup,
                                          const struct lae_state *state) LAE_MUST_CHECK;
 
 /* The same by rank 0 alone, without comparing among ranks: when there is no time to lose. */
-lae_status lae_run_directory_save_alone(struct lae_run_directory *dir, const struct lae_job *job,
+lae_status lae_run_directory_save_alone(struct lae_run_directory *dir,
+                                        const struct lae_setup *setup,
                                         const struct lae_state *state) LAE_MUST_CHECK;
 
 /* The metrics stored in a checkpoint; free with lae_metrics_free. */

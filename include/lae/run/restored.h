@@ -1,4 +1,4 @@
-/* A checkpoint opened for use: its configuration, its job, its state, on all ranks.
+/* A checkpoint opened for use: its configuration, its setup, its state, on all ranks.
  *
  * The configuration is the one inside the file. Where images and weights are is not part of it, as
  * files are compared by digest: the paths are those of /provenance unless given anew.
@@ -12,7 +12,7 @@
 #include "lae/dist/watchdog.h"
 #include "lae/run/state.h"
 #include "lae/store/checkpoint.h"
-#include "lae/sweep/job.h"
+#include "lae/sweep/setup.h"
 
 /* What lae_restored_open lets the caller set. */
 #define LAE_RESTORED_KEYS "data.path, model.weights, eval.heads, heads.* and compute.*"
@@ -27,9 +27,9 @@ struct lae_restored {
     char *class_names; /* rank 0: by label, a line each; NULL: the file does not know them */
     struct lae_config config;
     struct lae_watchdog *watchdog;
-    struct lae_job job;
+    struct lae_setup setup;
     struct lae_state state; /* metrics: those of the file */
-    bool begun;             /* the job was begun, and has to be closed */
+    bool begun;             /* the setup was begun, and has to be closed */
 };
 
 /* Reads the checkpoint at `place`, or, where that is a run's directory or its run.h5, the newest
@@ -51,24 +51,25 @@ lae_status lae_checkpoint_beside(const char *path, const struct lae_checkpoint *
  * can then be closed. */
 lae_status lae_restored_open(const char *place, char *const *settings, int count,
                              const struct lae_dist *dist, struct lae_log *log,
-                             struct lae_restored *opened) LAE_MUST_CHECK;
+                             struct lae_restored *restored) LAE_MUST_CHECK;
 
 /* The same without the file's class statistics, and without metrics of the heads made from them:
  * for who gathers statistics anew. So eval.heads may name any. */
 lae_status lae_restored_open_bare(const char *place, char *const *settings, int count,
                                   const struct lae_dist *dist, struct lae_log *log,
-                                  struct lae_restored *opened) LAE_MUST_CHECK;
+                                  struct lae_restored *restored) LAE_MUST_CHECK;
 
 /* The same for images that are not labelled, in the folder or file `pictures`: the test images of
- * the job are then those, and the dataset it was learned with is not looked for. */
+ * the setup are then those, and the dataset it was learned with is not looked for. */
 lae_status lae_restored_open_pictures(const char *place, const char *pictures,
                                       char *const *settings, int count, const struct lae_dist *dist,
                                       struct lae_log *log,
-                                      struct lae_restored *opened) LAE_MUST_CHECK;
-void lae_restored_close(struct lae_restored *opened); /* [collective] */
+                                      struct lae_restored *restored) LAE_MUST_CHECK;
+void lae_restored_close(struct lae_restored *restored); /* [collective] */
 
-/* To be called with what a computation on the job returned. Where that was LAE_STOPPED, waits for
+/* To be called with what a computation on the setup returned. Where that was LAE_STOPPED, waits for
  * what is still being computed (or leaves, where a rank has died) and says so in the message. */
-lae_status lae_restored_settle(const struct lae_restored *opened, lae_status status) LAE_MUST_CHECK;
+lae_status lae_restored_settle(const struct lae_restored *restored,
+                               lae_status status) LAE_MUST_CHECK;
 
 #endif

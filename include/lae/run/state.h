@@ -7,7 +7,7 @@
 #include "lae/run/metrics.h"
 #include "lae/run/statistics.h"
 #include "lae/store/checkpoint.h"
-#include "lae/sweep/job.h"
+#include "lae/sweep/setup.h"
 
 /* Where training stands, or stood at what is told of. Epochs and steps count from 0. */
 struct lae_position {
@@ -66,24 +66,25 @@ struct lae_learned {
 };
 
 /* A fresh start: initial values, no task finished. Errors: memory. Not collective. */
-lae_status lae_state_create(const struct lae_job *job, struct lae_state *state) LAE_MUST_CHECK;
+lae_status lae_state_create(const struct lae_setup *setup, struct lae_state *state) LAE_MUST_CHECK;
 void lae_state_free(struct lae_state *state);
 
 /* Bytes that rank 0 needs besides what all ranks do, when all tasks are learned: metrics, class
  * statistics and classifiers, and as much again while they are saved and read back. */
-size_t lae_state_need(const struct lae_job *job);
+size_t lae_state_need(const struct lae_setup *setup);
 
 /* Gives task `task` its classifier, as the objective begins one. */
-lae_status lae_state_append_classifier(const struct lae_job *job, struct lae_state *state,
+lae_status lae_state_append_classifier(const struct lae_setup *setup, struct lae_state *state,
                                        int task) LAE_MUST_CHECK;
 
 /* Begins task number `finished`: its classifier, a fresh Adam, the first step. Online, until now
  * the module that learned the task before, is remembered where merges to come read it, and starts
  * from offline where train.start_from says so. Errors: memory. Not collective. */
-lae_status lae_state_begin_task(const struct lae_job *job, struct lae_state *state) LAE_MUST_CHECK;
+lae_status lae_state_begin_task(const struct lae_setup *setup,
+                                struct lae_state *state) LAE_MUST_CHECK;
 
 /* Makes history[task], to be filled. Errors: memory. */
-lae_status lae_state_make_history(const struct lae_job *job, struct lae_state *state,
+lae_status lae_state_make_history(const struct lae_setup *setup, struct lae_state *state,
                                   int task) LAE_MUST_CHECK;
 
 /* For evaluations after `task` and class statistics of it. While task 0 is learned, offline is
@@ -91,23 +92,24 @@ lae_status lae_state_make_history(const struct lae_job *job, struct lae_state *s
 struct lae_learned lae_state_learned(const struct lae_state *state, int task);
 
 /* From now on there are no class statistics, and no heads made from them. Errors: memory. */
-lae_status lae_state_drop_statistics(const struct lae_job *job,
+lae_status lae_state_drop_statistics(const struct lae_setup *setup,
                                      struct lae_state *state) LAE_MUST_CHECK;
 
 /* What rank 0 restored reaches the others, whose states are fresh. [collective] Errors: memory. */
-lae_status lae_state_send(const struct lae_job *job, struct lae_state *state) LAE_MUST_CHECK;
+lae_status lae_state_send(const struct lae_setup *setup, struct lae_state *state) LAE_MUST_CHECK;
 
 /* The vectors a merge works on. */
-struct lae_merge_vectors lae_state_vectors(const struct lae_job *job,
+struct lae_merge_vectors lae_state_vectors(const struct lae_setup *setup,
                                            const struct lae_state *state);
 
 /* What task number `finished`, its steps done, leaves in the offline module: after task 0 a copy of
  * online; then what the method makes of them, at rank 0, for all. The merge's statistics are rank
  * 0's. [collective] Errors, the same on all ranks: memory. */
-lae_status lae_state_accumulate(const struct lae_job *job, struct lae_state *state) LAE_MUST_CHECK;
+lae_status lae_state_accumulate(const struct lae_setup *setup,
+                                struct lae_state *state) LAE_MUST_CHECK;
 
 /* SHA-256 of all parameters, for ranks to compare. */
-lae_status lae_state_digest(const struct lae_job *job, const struct lae_state *state,
+lae_status lae_state_digest(const struct lae_setup *setup, const struct lae_state *state,
                             char text[65]) LAE_MUST_CHECK;
 
 #endif

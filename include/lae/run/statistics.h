@@ -5,7 +5,7 @@
 
 #include "lae/heads/lift.h"
 #include "lae/heads/stats.h"
-#include "lae/sweep/job.h"
+#include "lae/sweep/setup.h"
 
 /* Modules are 1 << enum lae_view each. */
 struct lae_statistics {
@@ -23,12 +23,12 @@ struct lae_statistics {
 struct lae_statistics lae_statistics_plan(const struct lae_config *config);
 
 /* Empty ones of that plan. Not collective. Errors: memory. */
-lae_status lae_statistics_create(const struct lae_job *job,
+lae_status lae_statistics_create(const struct lae_setup *setup,
                                  struct lae_statistics *statistics) LAE_MUST_CHECK;
 void lae_statistics_free(struct lae_statistics *statistics); /* zeroed: allowed */
 
 /* Whether classes of that task are known. Rank 0's. */
-bool lae_statistics_know(const struct lae_statistics *statistics, const struct lae_job *job,
+bool lae_statistics_know(const struct lae_statistics *statistics, const struct lae_setup *setup,
                          int task);
 
 #endif

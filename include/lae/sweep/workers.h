@@ -5,7 +5,7 @@
 
 #include "lae/config/scorers.h"
 #include "lae/data/image.h"
-#include "lae/sweep/job.h"
+#include "lae/sweep/setup.h"
 
 #include <stdint.h>
 
@@ -31,31 +31,32 @@ struct lae_workers {
 };
 
 /* Errors: memory. Not collective: the caller agrees. */
-lae_status lae_workers_create(const struct lae_job *job,
+lae_status lae_workers_create(const struct lae_setup *setup,
                               struct lae_workers *workers) LAE_MUST_CHECK;
 void lae_workers_free(struct lae_workers *workers);
 
 /* Zeroes the first `words` of each worker's sum, by its own thread. */
-void lae_workers_clear(const struct lae_job *job, struct lae_workers *workers, size_t words);
+void lae_workers_clear(const struct lae_setup *setup, struct lae_workers *workers, size_t words);
 
 /* sum [words] = the first words of all workers' sums, of this rank. */
 void lae_workers_add(const struct lae_workers *workers, size_t words, int64_t *sum);
 
 /* Bytes that each worker will take, but for what oneDNN takes for itself. */
-size_t lae_workers_need(const struct lae_job *job);
+size_t lae_workers_need(const struct lae_setup *setup);
 
 /* Loads image `index` of a part into worker->image; augmented where `augment` is not NULL. False
  * where it cannot be had, which is counted as an offence and told by lae_workers_agree. */
-bool lae_worker_load(struct lae_worker *worker, const struct lae_job *job, enum lae_split split,
+bool lae_worker_load(struct lae_worker *worker, const struct lae_setup *setup, enum lae_split split,
                      uint32_t index, const struct lae_random *augment) LAE_MUST_CHECK;
 
 /* The error of an image that some rank could not load; NULL: there is none. [collective] */
-lae_status lae_workers_agree(const struct lae_job *job, struct lae_workers *workers) LAE_MUST_CHECK;
+lae_status lae_workers_agree(const struct lae_setup *setup,
+                             struct lae_workers *workers) LAE_MUST_CHECK;
 
 /* Classes of task `task`; its classifier's shape and floats. */
-size_t lae_task_classes(const struct lae_job *job, int task);
-struct lae_classifier_shape lae_classifier_of(const struct lae_job *job, int task);
-size_t lae_classifier_count(const struct lae_job *job, int task);
-size_t lae_longest_classifier(const struct lae_job *job); /* the largest of these */
+size_t lae_task_classes(const struct lae_setup *setup, int task);
+struct lae_classifier_shape lae_classifier_of(const struct lae_setup *setup, int task);
+size_t lae_classifier_count(const struct lae_setup *setup, int task);
+size_t lae_longest_classifier(const struct lae_setup *setup); /* the largest of these */
 
 #endif

@@ -1,11 +1,11 @@
-#include "written.h"
+#include "literal.h"
 
 #include "text.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-lae_status lae_written_add(struct lae_written *value, const char *text, size_t size, bool quoted)
+lae_status lae_literal_add(struct lae_literal *value, const char *text, size_t size, bool quoted)
 {
     if (value->count == value->capacity) {
         size_t capacity = value->capacity == 0 ? 1 : 4 * value->capacity;
@@ -20,7 +20,7 @@ lae_status lae_written_add(struct lae_written *value, const char *text, size_t s
     return NULL;
 }
 
-static lae_status add_trimmed(struct lae_written *value, const char *text, size_t size)
+static lae_status add_trimmed(struct lae_literal *value, const char *text, size_t size)
 {
     while (size > 0 && *text == ' ') {
         text++;
@@ -28,18 +28,18 @@ static lae_status add_trimmed(struct lae_written *value, const char *text, size_
     }
     while (size > 0 && text[size - 1] == ' ')
         size--;
-    return lae_written_add(value, text, size, false);
+    return lae_literal_add(value, text, size, false);
 }
 
-lae_status lae_written_parse(struct lae_written *value, const char *text, bool list)
+lae_status lae_literal_parse(struct lae_literal *value, const char *text, bool list)
 {
     size_t size = strlen(text);
     bool brackets = size >= 2 && text[0] == '[' && text[size - 1] == ']';
-    *value = (struct lae_written){0};
+    *value = (struct lae_literal){0};
     if (!list || (!brackets && strchr(text, ',') == NULL))
-        return lae_written_add(value, text, size, false);
+        return lae_literal_add(value, text, size, false);
 
-    value->kind = LAE_WRITTEN_LIST;
+    value->kind = LAE_LITERAL_LIST;
     const char *end = text + size;
     if (brackets) {
         text++;
@@ -55,12 +55,12 @@ lae_status lae_written_parse(struct lae_written *value, const char *text, bool l
     }
 }
 
-void lae_written_free(struct lae_written *value)
+void lae_literal_free(struct lae_literal *value)
 {
     for (size_t i = 0; i < value->count; i++)
         free(value->items[i].text);
     free(value->items);
-    *value = (struct lae_written){0};
+    *value = (struct lae_literal){0};
 }
 
 bool lae_scalar_is_null(const struct lae_scalar *scalar)
@@ -84,11 +84,11 @@ void lae_scalar_describe(FILE *out, const struct lae_scalar *scalar)
     }
 }
 
-void lae_written_describe(FILE *out, const struct lae_written *value)
+void lae_literal_describe(FILE *out, const struct lae_literal *value)
 {
-    if (value->kind == LAE_WRITTEN_SCALAR)
+    if (value->kind == LAE_LITERAL_SCALAR)
         lae_scalar_describe(out, &value->items[0]);
-    else if (value->kind == LAE_WRITTEN_MAPPING)
+    else if (value->kind == LAE_LITERAL_MAPPING)
         fputs("a section of keys", out);
     else if (value->count == 0)
         fputs("an empty list", out);

@@ -3,8 +3,8 @@
  * Rank 0 alone reads files; what it read reaches the other nodes by broadcast and lies once a node
  * in shared memory. Image files of a folder are the exception: all ranks read them (decoding.h).
  */
-#ifndef LAE_SWEEP_JOB_H
-#define LAE_SWEEP_JOB_H
+#ifndef LAE_SWEEP_SETUP_H
+#define LAE_SWEEP_SETUP_H
 
 #include "lae/backbone/backbone.h"
 #include "lae/base/log.h"
@@ -17,7 +17,7 @@
 #include "lae/pet/pet.h"
 #include "lae/weights/weights.h"
 
-struct lae_job {
+struct lae_setup {
     const struct lae_config *config;
     const struct lae_dist *dist;
     struct lae_log *log; /* silent but at rank 0 */
@@ -40,31 +40,31 @@ struct lae_job {
 
 /* Rank 0's configuration reaches the others, whose structs are filled. [collective] Errors, the
  * same on all ranks: memory. */
-lae_status lae_job_share_config(const struct lae_dist *dist,
-                                struct lae_config *config) LAE_MUST_CHECK;
+lae_status lae_setup_share_config(const struct lae_dist *dist,
+                                  struct lae_config *config) LAE_MUST_CHECK;
 
-/* Opens all of it. [collective] Errors are the same on all ranks; the job can then be closed. */
-lae_status lae_job_open(const struct lae_config *config, const struct lae_dist *dist,
-                        struct lae_log *log, struct lae_job *job) LAE_MUST_CHECK;
+/* Opens all of it. [collective] Errors are the same on all ranks; the setup can then be closed. */
+lae_status lae_setup_open(const struct lae_config *config, const struct lae_dist *dist,
+                          struct lae_log *log, struct lae_setup *setup) LAE_MUST_CHECK;
 
 /* The same with a backbone of these shapes and random weights, drawn from run.seed: to measure
  * with, where no weight file is needed. */
-lae_status lae_job_open_random(const struct lae_config *config,
-                               const struct lae_backbone_dims *dims, const struct lae_dist *dist,
-                               struct lae_log *log, struct lae_job *job) LAE_MUST_CHECK;
+lae_status lae_setup_open_random(const struct lae_config *config,
+                                 const struct lae_backbone_dims *dims, const struct lae_dist *dist,
+                                 struct lae_log *log, struct lae_setup *setup) LAE_MUST_CHECK;
 
 /* The same with images that are not labelled (lae_dataset_open_pictures; `path` and `classes` are
  * rank 0's) in place of the configuration's dataset, which is not looked for. */
-lae_status lae_job_open_pictures(const struct lae_config *config, const char *path, int classes,
-                                 const struct lae_dist *dist, struct lae_log *log,
-                                 struct lae_job *job) LAE_MUST_CHECK;
+lae_status lae_setup_open_pictures(const struct lae_config *config, const char *path, int classes,
+                                   const struct lae_dist *dist, struct lae_log *log,
+                                   struct lae_setup *setup) LAE_MUST_CHECK;
 
 /* Decodes every image of a folder once where that has not been done, so that a file that is no good
  * is known before anything is learned. [collective] Errors, the same on all ranks: how many files
  * are no good, and the first of them; LAE_STOPPED. */
-lae_status lae_job_check_images(struct lae_job *job) LAE_MUST_CHECK;
+lae_status lae_setup_check_images(struct lae_setup *setup) LAE_MUST_CHECK;
 
-void lae_job_close(struct lae_job *job); /* [collective] */
+void lae_setup_close(struct lae_setup *setup); /* [collective] */
 
 /* What compiled the program: "gcc 12.2.0". */
 const char *lae_compiler(void);
