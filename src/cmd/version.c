@@ -37,10 +37,8 @@ static const char *without(const char *name, const char *text)
 
 static void print_mpi(void)
 {
-    char mpi[MPI_MAX_LIBRARY_VERSION_STRING];
-    int length;
-    MPI_Get_library_version(mpi, &length);
-    mpi[strcspn(mpi, ",\n")] = '\0';
+    char mpi[LAE_LIBRARY_TEXT];
+    lae_dist_library(mpi);
     line("Open MPI", without("Open MPI v", mpi));
 }
 

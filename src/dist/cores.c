@@ -2,6 +2,8 @@
 #define _GNU_SOURCE /* sched_getaffinity */
 #include "lae/dist/dist.h"
 
+#include "comms.h"
+
 #include <sched.h>
 #include <stdlib.h>
 #include <string.h>
@@ -16,7 +18,7 @@ static void own_cores(cpu_set_t *set)
 static int count_on_node(const struct lae_dist *dist, const cpu_set_t *mine)
 {
     cpu_set_t all;
-    MPI_Allreduce(mine, &all, (int)sizeof all, MPI_BYTE, MPI_BOR, dist->node);
+    MPI_Allreduce(mine, &all, (int)sizeof all, MPI_BYTE, MPI_BOR, dist->comms->node);
     return CPU_COUNT(&all);
 }
 
@@ -46,12 +48,12 @@ int lae_dist_cores(const struct lae_dist *dist)
     own_cores(&mine);
     cpu_set_t *all = calloc((size_t)dist->node_size, sizeof *all);
     int possible = all != NULL, everywhere;
-    MPI_Allreduce(&possible, &everywhere, 1, MPI_INT, MPI_MIN, dist->node);
+    MPI_Allreduce(&possible, &everywhere, 1, MPI_INT, MPI_MIN, dist->comms->node);
     if (all == NULL || !everywhere) {
         free(all);
         return 1;
     }
-    MPI_Allgather(&mine, sizeof mine, MPI_BYTE, all, sizeof mine, MPI_BYTE, dist->node);
+    MPI_Allgather(&mine, sizeof mine, MPI_BYTE, all, sizeof mine, MPI_BYTE, dist->comms->node);
     int sharing = 0;
     for (int i = 0; i < dist->node_size; i++) {
         CPU_AND(&both, &mine, &all[i]);

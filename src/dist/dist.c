@@ -1,7 +1,7 @@
-#include "lae/dist/dist.h"
+#include "lae/dist/communicator.h"
 
+#include "comms.h"
 #include "notices.h"
-#include "pieces.h"
 #include "segments.h"
 #include "start.h"
 
@@ -14,6 +14,47 @@
 #include <string.h>
 #include <unistd.h>
 
+static void count_ranks(struct lae_dist *dist)
+{
+    struct lae_comms *comms = dist->comms;
+    MPI_Comm_rank(comms->world, &dist->rank);
+    MPI_Comm_size(comms->world, &dist->size);
+    MPI_Comm_split_type(comms->world, MPI_COMM_TYPE_SHARED, dist->rank, MPI_INFO_NULL,
+                        &comms->node);
+    MPI_Comm_rank(comms->node, &dist->node_rank);
+    MPI_Comm_size(comms->node, &dist->node_size);
+    int leader = dist->node_rank == 0;
+    MPI_Comm_split(comms->world, leader ? 0 : MPI_UNDEFINED, dist->rank, &comms->leaders);
+    MPI_Allreduce(&leader, &dist->nodes, 1, MPI_INT, MPI_SUM, comms->world);
+    if (gethostname(dist->host, sizeof dist->host) != 0) strcpy(dist->host, "unknown");
+    dist->host[sizeof dist->host - 1] = '\0';
+}
+
+lae_status lae_dist_use(MPI_Comm comm, struct lae_dist *dist)
+{
+    int provided;
+    MPI_Query_thread(&provided);
+    *dist = (struct lae_dist){.comms = calloc(1, sizeof *dist->comms)};
+    if (dist->comms == NULL) return lae_out_of_memory(sizeof *dist->comms, "communicators");
+    MPI_Comm_dup(comm, &dist->comms->world);
+    count_ranks(dist);
+    if (provided < MPI_THREAD_FUNNELED)
+        return lae_failed("MPI was begun without thread support; MPI_Init_thread has to give "
+                          "MPI_THREAD_FUNNELED");
+    return lae_notices_create(dist);
+}
+
+void lae_dist_release(struct lae_dist *dist)
+{
+    if (dist->comms == NULL) return;
+    lae_notices_free(dist);
+    if (dist->comms->leaders != MPI_COMM_NULL) MPI_Comm_free(&dist->comms->leaders);
+    MPI_Comm_free(&dist->comms->node);
+    MPI_Comm_free(&dist->comms->world);
+    free(dist->comms);
+    *dist = (struct lae_dist){0};
+}
+
 lae_status lae_dist_start(int *argc, char ***argv, struct lae_dist *dist)
 {
     int provided;
@@ -23,29 +64,17 @@ lae_status lae_dist_start(int *argc, char ***argv, struct lae_dist *dist)
     MPI_Init_thread(argc, argv, MPI_THREAD_FUNNELED, &provided);
     lae_start_done();
     lae_rounding_reset(); /* whatever the libraries that MPI loads have set */
-    *dist = (struct lae_dist){.world = MPI_COMM_WORLD, .announced = announced, .announced_by = by};
-    MPI_Comm_rank(dist->world, &dist->rank);
-    MPI_Comm_size(dist->world, &dist->size);
-    MPI_Comm_split_type(dist->world, MPI_COMM_TYPE_SHARED, dist->rank, MPI_INFO_NULL, &dist->node);
-    MPI_Comm_rank(dist->node, &dist->node_rank);
-    MPI_Comm_size(dist->node, &dist->node_size);
-    int leader = dist->node_rank == 0;
-    MPI_Comm_split(dist->world, leader ? 0 : MPI_UNDEFINED, dist->rank, &dist->leaders);
-    MPI_Allreduce(&leader, &dist->nodes, 1, MPI_INT, MPI_SUM, dist->world);
-    if (gethostname(dist->host, sizeof dist->host) != 0) strcpy(dist->host, "unknown");
-    dist->host[sizeof dist->host - 1] = '\0';
-    if (provided < MPI_THREAD_FUNNELED)
-        return lae_failed("this MPI library has no thread support (MPI_THREAD_FUNNELED is needed)");
+    LAE_TRY(lae_dist_use(MPI_COMM_WORLD, dist));
+    dist->announced = announced;
+    dist->announced_by = by;
     lae_segments_forget(dist);
-    return lae_notices_create(dist);
+    return NULL;
 }
 
 void lae_dist_end(struct lae_dist *dist)
 {
-    lae_notices_free(dist);
-    lae_segments_restore(dist);
-    if (dist->leaders != MPI_COMM_NULL) MPI_Comm_free(&dist->leaders);
-    MPI_Comm_free(&dist->node);
+    if (dist->comms != NULL) lae_segments_restore(dist);
+    lae_dist_release(dist);
     MPI_Finalize();
 }
 
@@ -60,15 +89,15 @@ void lae_dist_broadcast_pieces(MPI_Comm comm, int root, void *data, size_t size)
 
 void lae_dist_broadcast(const struct lae_dist *dist, void *data, size_t size)
 {
-    lae_dist_broadcast_pieces(dist->world, 0, data, size);
+    lae_dist_broadcast_pieces(dist->comms->world, 0, data, size);
 }
 
 lae_status lae_dist_agree(const struct lae_dist *dist, lae_status mine)
 {
     int failed[2] = {mine != NULL ? dist->rank : INT_MAX, mine != NULL ? 0 : 1};
     int lowest, someone_well;
-    MPI_Allreduce(&failed[0], &lowest, 1, MPI_INT, MPI_MIN, dist->world);
-    MPI_Allreduce(&failed[1], &someone_well, 1, MPI_INT, MPI_MAX, dist->world);
+    MPI_Allreduce(&failed[0], &lowest, 1, MPI_INT, MPI_MIN, dist->comms->world);
+    MPI_Allreduce(&failed[1], &someone_well, 1, MPI_INT, MPI_MAX, dist->comms->world);
     if (lowest == INT_MAX) return NULL;
 
     struct {
@@ -81,7 +110,7 @@ lae_status lae_dist_agree(const struct lae_dist *dist, lae_status mine)
         snprintf(report.host, sizeof report.host, "%s", dist->host);
         snprintf(report.message, sizeof report.message, "%s", lae_status_message(mine));
     }
-    lae_dist_broadcast_pieces(dist->world, lowest, &report, sizeof report);
+    lae_dist_broadcast_pieces(dist->comms->world, lowest, &report, sizeof report);
     lae_status_free(mine);
     /* Rank 0 reads the input for all: whose input was bad needs no rank's name. */
     bool common = report.code == LAE_BAD_INPUT && lowest == 0;
@@ -111,7 +140,7 @@ lae_status lae_dist_broadcast_text(const struct lae_dist *dist, const char *text
 
 void lae_dist_gather(const struct lae_dist *dist, const float *mine, size_t count, float *all)
 {
-    MPI_Gather(mine, (int)count, MPI_FLOAT, all, (int)count, MPI_FLOAT, 0, dist->world);
+    MPI_Gather(mine, (int)count, MPI_FLOAT, all, (int)count, MPI_FLOAT, 0, dist->comms->world);
 }
 
 void lae_dist_sum(const struct lae_dist *dist, int64_t *values, size_t count)
@@ -119,7 +148,8 @@ void lae_dist_sum(const struct lae_dist *dist, int64_t *values, size_t count)
     if (dist->size == 1) return;
     for (size_t at = 0; at < count; at += PIECE) {
         size_t piece = count - at < PIECE ? count - at : PIECE;
-        MPI_Allreduce(MPI_IN_PLACE, values + at, (int)piece, MPI_INT64_T, MPI_SUM, dist->world);
+        MPI_Allreduce(MPI_IN_PLACE, values + at, (int)piece, MPI_INT64_T, MPI_SUM,
+                      dist->comms->world);
     }
 }
 
@@ -166,10 +196,10 @@ char *lae_dist_hosts(const struct lae_dist *dist)
         list = calloc(ranks, LAE_HOST_TEXT + 1);
     }
     int possible = dist->rank != 0 || (hosts != NULL && list != NULL);
-    MPI_Bcast(&possible, 1, MPI_INT, 0, dist->world);
+    MPI_Bcast(&possible, 1, MPI_INT, 0, dist->comms->world);
     if (possible)
         MPI_Gather(dist->host, LAE_HOST_TEXT, MPI_CHAR, hosts, LAE_HOST_TEXT, MPI_CHAR, 0,
-                   dist->world);
+                   dist->comms->world);
     for (size_t i = 0; possible && hosts != NULL && list != NULL && i < ranks; i++)
         add_host(list, hosts + i * LAE_HOST_TEXT);
     free(hosts);

@@ -11,6 +11,8 @@
  */
 #include "notices.h"
 
+#include "comms.h"
+
 #include "lae/base/clock.h"
 
 #include <sched.h>
@@ -37,7 +39,7 @@ lae_status lae_notices_create(struct lae_dist *dist)
         free(notices);
         return status;
     }
-    MPI_Comm_dup(dist->world, &notices->comm);
+    MPI_Comm_dup(dist->comms->world, &notices->comm);
     dist->notices = notices;
     return NULL;
 }
@@ -60,7 +62,7 @@ static void listen(struct lae_notices *notices)
 void lae_notices_free(struct lae_dist *dist)
 {
     if (dist->notices == NULL) return;
-    MPI_Barrier(dist->world);
+    MPI_Barrier(dist->comms->world);
     listen(dist->notices);
     MPI_Comm_free(&dist->notices->comm);
     free(dist->notices);
@@ -98,7 +100,7 @@ static bool vote(const struct lae_dist *dist, enum lae_request *request)
     int mine = (int)*request, strongest = mine, met = 0;
     double urgent = 0.0; /* since when */
     MPI_Request all;
-    MPI_Iallreduce(&mine, &strongest, 1, MPI_INT, MPI_MAX, dist->world, &all);
+    MPI_Iallreduce(&mine, &strongest, 1, MPI_INT, MPI_MAX, dist->comms->world, &all);
     for (;;) {
         MPI_Test(&all, &met, MPI_STATUS_IGNORE);
         if (met) break;

@@ -5,6 +5,8 @@
  * that both have mapped the other's. */
 #include "segments.h"
 
+#include "comms.h"
+
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -21,10 +23,10 @@ static void talk_to_all(const struct lae_dist *dist)
     for (int step = 1; step < dist->node_size; step++) {
         int to = (dist->node_rank + step) % dist->node_size;
         int from = (dist->node_rank + dist->node_size - step) % dist->node_size;
-        MPI_Sendrecv(NULL, 0, MPI_BYTE, to, 0, NULL, 0, MPI_BYTE, from, 0, dist->node,
+        MPI_Sendrecv(NULL, 0, MPI_BYTE, to, 0, NULL, 0, MPI_BYTE, from, 0, dist->comms->node,
                      MPI_STATUS_IGNORE);
     }
-    MPI_Barrier(dist->node);
+    MPI_Barrier(dist->comms->node);
 }
 
 /* Adds a name that is not there yet, up to `most`. */
@@ -84,5 +86,5 @@ void lae_segments_restore(struct lae_dist *dist)
     }
     free(dist->segments);
     dist->segments = NULL;
-    MPI_Barrier(dist->node);
+    MPI_Barrier(dist->comms->node);
 }

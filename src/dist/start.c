@@ -2,6 +2,7 @@
 #include "start.h"
 
 #include <limits.h>
+#include <mpi.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -46,12 +47,12 @@ void lae_start_done(void)
     signal(SIGALRM, SIG_DFL);
 }
 
-/* The library's name and version, without what follows a comma. */
-static void name_library(char name[MPI_MAX_LIBRARY_VERSION_STRING])
+void lae_dist_library(char name[LAE_LIBRARY_TEXT])
 {
+    char text[MPI_MAX_LIBRARY_VERSION_STRING];
     int length;
-    MPI_Get_library_version(name, &length);
-    name[strcspn(name, ",\n")] = '\0';
+    MPI_Get_library_version(text, &length);
+    snprintf(name, LAE_LIBRARY_TEXT, "%.*s", (int)strcspn(text, ",\n"), text);
 }
 
 int lae_start_announced(const char **by)
@@ -72,8 +73,8 @@ int lae_start_announced(const char **by)
 lae_status lae_dist_check_launcher(const struct lae_dist *dist)
 {
     if (dist->size > 1 || dist->announced <= 1) return NULL;
-    char library[MPI_MAX_LIBRARY_VERSION_STRING];
-    name_library(library);
+    char library[LAE_LIBRARY_TEXT];
+    lae_dist_library(library);
     return lae_bad_input("%s is %d, but %s has one rank: started by another launcher, each of them "
                          "would train alone; start them with the mpirun of that library (srun: "
                          "--mpi=pmix), or, to run one process, unset %s",

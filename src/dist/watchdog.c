@@ -13,6 +13,7 @@
  */
 #include "lae/dist/watchdog.h"
 
+#include "comms.h"
 #include "heartbeat.h"
 #include "launcher.h"
 
@@ -332,12 +333,12 @@ static void introduce(const struct lae_dist *dist, struct lae_watchdog *dog)
     lae_dist_broadcast(dist, &dog->place, sizeof dog->place);
     dog->pulse = dog->memory.data;
     if (dog->leader) {
-        MPI_Comm_rank(dist->leaders, &dog->node);
+        MPI_Comm_rank(dist->comms->leaders, &dog->node);
         MPI_Allgather(dist->host, LAE_HOST_TEXT, MPI_CHAR, dog->hosts, LAE_HOST_TEXT, MPI_CHAR,
-                      dist->leaders);
+                      dist->comms->leaders);
         atomic_init(dog->pulse, 0);
     }
-    MPI_Barrier(dist->node);
+    MPI_Barrier(dist->comms->node);
 }
 
 lae_status lae_watchdog_start(const struct lae_dist *dist, double seconds,
@@ -367,6 +368,6 @@ lae_status lae_watchdog_start(const struct lae_dist *dist, double seconds,
 void lae_watchdog_stop(const struct lae_dist *dist, struct lae_watchdog *watchdog)
 {
     if (watchdog == NULL) return;
-    MPI_Barrier(dist->world);
+    MPI_Barrier(dist->comms->world);
     destroy(watchdog);
 }

@@ -48,3 +48,9 @@ for room in $rooms; do
         esac
     done
 done
+
+# What a file offers to others bears the project's name, in private rooms too.
+library="$(dirname "$LAE_MPI")/liblae.a"
+[ "$(nm -g --defined-only "$library" | grep -c ' lae_')" -gt 300 ] || fail "$library has no functions"
+other=$(nm -g --defined-only "$library" | awk '$2 ~ /^[A-Z]$/ && $3 !~ /^(lae)?_/ {print $3}' | sort -u)
+[ -z "$other" ] || fail "names without lae_: $other"

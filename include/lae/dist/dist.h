@@ -9,26 +9,27 @@
 #include "lae/base/signals.h"
 #include "lae/base/status.h"
 
-#include <mpi.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
 #define LAE_HOST_TEXT 64
+#define LAE_LIBRARY_TEXT 128
 
 struct lae_dist {
-    MPI_Comm world;   /* all ranks */
-    MPI_Comm node;    /* the ranks of this node */
-    MPI_Comm leaders; /* the first rank of each node; MPI_COMM_NULL elsewhere */
     int rank, size;
     int node_rank, node_size; /* within the node */
     int nodes;
     char host[LAE_HOST_TEXT];
     int announced;            /* ranks that the launcher says it has started; 0: it says nothing */
     const char *announced_by; /* the variable that says so */
+    struct lae_comms *comms;  /* see src/dist/comms.h */
     struct lae_notices *notices;   /* of requests to stop */
     struct lae_segments *segments; /* see src/dist/segments.h */
 };
+
+/* MPI's library by name and version, as "Open MPI v4.1.4"; MPI need not have begun. */
+void lae_dist_library(char name[LAE_LIBRARY_TEXT]);
 
 /* Before lae_dist_start: whether the process may make the files that MPI needs. */
 lae_status lae_dist_check_limits(void) LAE_MUST_CHECK;
@@ -115,7 +116,7 @@ double lae_dist_free_memory(const struct lae_dist *dist);
 struct lae_shared {
     void *data; /* [size], aligned to LAE_ALIGNMENT */
     size_t size;
-    MPI_Win window;
+    struct lae_window *window; /* MPI's */
 };
 
 /* `size` is rank 0's. [collective] */
