@@ -53,11 +53,16 @@ static void refuse(int argc, char **argv, lae_status status, bool speak)
 static lae_status run(int argc, char **argv, const struct lae_arguments *arguments, bool speak)
 {
     struct lae_dist dist;
-    lae_status status = lae_dist_start(&argc, &argv, &dist);
     struct lae_log log;
+    lae_status status = lae_dist_start(&argc, &argv, &dist);
+    if (status != NULL) {
+        say(status, true);
+        lae_dist_end(&dist);
+        return status;
+    }
     lae_log_open(&log, dist.rank != 0);
     bool serial = arguments->command->serial, mine = !serial || dist.rank == 0;
-    if (status == NULL && !serial) status = lae_dist_check_launcher(&dist);
+    if (!serial) status = lae_dist_check_launcher(&dist);
     if (status == NULL && mine) status = arguments->command->run(arguments, &dist, &log);
     if (serial) status = lae_dist_agree(&dist, status);
     if (status != NULL) lae_log_note(&log, "ends: %s", lae_status_message(status));

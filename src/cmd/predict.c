@@ -118,18 +118,6 @@ static lae_status run_dataset(const struct lae_arguments *arguments, const struc
 
 /* ---- images without labels */
 
-/* The names of the classes in the order of the outputs; the text's lines are ended by zeros. */
-static void order_names(char *text, const struct lae_sequence *sequence, const char **names)
-{
-    for (int label = 0; label < sequence->labels; label++) {
-        char *end = strchr(text, '\n');
-        int output = sequence->output_index[label];
-        if (output >= 0) names[output] = text;
-        *end = '\0';
-        text = end + 1;
-    }
-}
-
 /* Which scores to rank by; `name` NULL: the ensemble's, or online's where there is no other. */
 static lae_status find_scores(const struct lae_predictions *predictions, const char *name,
                               size_t *item)
@@ -151,49 +139,51 @@ static lae_status find_scores(const struct lae_predictions *predictions, const c
 /* Rank 0's. */
 static lae_status rank_images(const struct lae_restored *restored,
                               const struct lae_predictions *predictions, size_t by,
-                              const char *json)
+                              const char *const *names, const char *json)
 {
     const struct lae_setup *setup = &restored->setup;
-    size_t classes = (size_t)setup->sequence.classes;
     const char **files = malloc((predictions->count + 1) * sizeof *files);
-    const char **names = malloc(classes * sizeof *names);
-    lae_status status = NULL;
-    if (files == NULL || names == NULL) {
-        status = lae_out_of_memory(predictions->count * sizeof *files, "the images' names");
-    } else {
-        for (size_t i = 0; i < predictions->count; i++)
-            files[i] = lae_picture_path(&setup->dataset, LAE_TEST, i);
-        if (restored->class_names != NULL)
-            order_names(restored->class_names, &setup->sequence, names);
-        struct lae_ranking ranking = {predictions, by, files, setup->sequence.class_order,
-                                      restored->class_names != NULL ? names : NULL};
-        status = lae_ranking_print(lae_log_results(setup->log), &ranking);
-        if (status == NULL && json != NULL) status = lae_ranking_write(json, &ranking);
-    }
+    if (files == NULL)
+        return lae_out_of_memory(predictions->count * sizeof *files, "the images' names");
+    for (size_t i = 0; i < predictions->count; i++)
+        files[i] = lae_picture_path(&setup->dataset, LAE_TEST, i);
+    struct lae_ranking ranking = {predictions, by, files, setup->sequence.class_order, names};
+    lae_status status = lae_ranking_print(lae_log_results(setup->log), &ranking);
+    if (status == NULL && json != NULL) status = lae_ranking_write(json, &ranking);
     free(files);
-    free(names);
     return status;
 }
 
-static lae_status predict_images(const struct lae_restored *restored, const char *name,
-                                 const char *json)
+/* Predicts, and tells what was found. [collective] */
+static lae_status rank_all(const struct lae_restored *restored, const char *const *names,
+                           const char *name, const char *json)
 {
     const struct lae_setup *setup = &restored->setup;
     bool first = setup->dist->rank == 0;
     struct lae_predictions predictions = {0};
     size_t by = 0;
-    lae_status status = first && json != NULL ? check_out(json, restored->path) : NULL;
-    status = lae_dist_agree(setup->dist, status);
-    if (status == NULL)
-        status = lae_restored_settle(restored, lae_predict(setup, &restored->state, LAE_TEST,
-                                                           first ? show_progress : NULL, setup->log,
-                                                           &predictions));
+    lae_status status = lae_restored_settle(restored, lae_predict(setup, &restored->state, LAE_TEST,
+                                                                  first ? show_progress : NULL,
+                                                                  setup->log, &predictions));
     if (status == NULL) {
         status = first ? find_scores(&predictions, name, &by) : NULL;
-        if (first && status == NULL) status = rank_images(restored, &predictions, by, json);
+        if (first && status == NULL) status = rank_images(restored, &predictions, by, names, json);
         status = lae_dist_agree(setup->dist, status);
     }
     lae_predictions_free(&predictions);
+    return status;
+}
+
+static lae_status predict_images(struct lae_restored *restored, const char *name, const char *json)
+{
+    const struct lae_setup *setup = &restored->setup;
+    bool first = setup->dist->rank == 0;
+    const char **names;
+    lae_status status = first && json != NULL ? check_out(json, restored->path) : NULL;
+    LAE_TRY(lae_dist_agree(setup->dist, status));
+    LAE_TRY(lae_restored_name_classes(restored, &names));
+    status = rank_all(restored, names, name, json);
+    free(names);
     /* After those that were good. */
     if (status == NULL && setup->refused != NULL)
         status = lae_bad_input("%s", lae_status_message(setup->refused));

@@ -84,6 +84,16 @@ lae_status lae_dataset_open_pictures(const char *path, int classes, struct lae_d
     return status;
 }
 
+struct lae_dataset lae_dataset_empty(int classes)
+{
+    return (struct lae_dataset){.kind = LAE_DATASET_SYNTHETIC,
+                                .classes = classes,
+                                .width = 1,
+                                .height = 1,
+                                .pixels = 1,
+                                .unlabelled = true};
+}
+
 void lae_dataset_close(struct lae_dataset *dataset)
 {
     for (int i = 0; dataset->class_names != NULL && i < dataset->classes; i++)

@@ -81,6 +81,29 @@ lae_status lae_picture_decode(const struct lae_dataset *dataset, enum lae_split 
     return status;
 }
 
+static lae_status decode_file(const char *path, const struct lae_map *map, uint8_t **rgb,
+                              struct lae_size *size)
+{
+    LAE_TRY(lae_decode_size(path, map->data, map->size, size));
+    size_t bytes = 3 * (size_t)size->width * (size_t)size->height;
+    *rgb = malloc(bytes);
+    if (*rgb == NULL) return lae_out_of_memory(bytes, path);
+    return lae_decode_pixels(path, map->data, map->size, *size, *rgb);
+}
+
+lae_status lae_picture_load(const char *path, uint8_t **rgb, struct lae_size *size)
+{
+    struct lae_map map;
+    *rgb = NULL;
+    LAE_TRY(lae_map_read(path, &map));
+    lae_status status = decode_file(path, &map, rgb, size);
+    lae_map_close(&map);
+    if (status == NULL) return NULL;
+    free(*rgb);
+    *rgb = NULL;
+    return status;
+}
+
 static uint64_t pixels_of(const struct lae_picture *picture)
 {
     return (uint64_t)picture->width * (uint64_t)picture->height;

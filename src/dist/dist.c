@@ -32,16 +32,24 @@ static void count_ranks(struct lae_dist *dist)
 
 lae_status lae_dist_use(MPI_Comm comm, struct lae_dist *dist)
 {
-    int provided;
+    int provided, all;
     MPI_Query_thread(&provided);
     *dist = (struct lae_dist){.comms = calloc(1, sizeof *dist->comms)};
-    if (dist->comms == NULL) return lae_out_of_memory(sizeof *dist->comms, "communicators");
+    int here = dist->comms != NULL;
+    MPI_Allreduce(&here, &all, 1, MPI_INT, MPI_MIN, comm);
+    if (!all) {
+        free(dist->comms);
+        dist->comms = NULL;
+        return lae_out_of_memory(sizeof *dist->comms, "communicators");
+    }
     MPI_Comm_dup(comm, &dist->comms->world);
     count_ranks(dist);
-    if (provided < MPI_THREAD_FUNNELED)
-        return lae_failed("MPI was begun without thread support; MPI_Init_thread has to give "
-                          "MPI_THREAD_FUNNELED");
-    return lae_notices_create(dist);
+    lae_status status = provided >= MPI_THREAD_FUNNELED
+                            ? lae_notices_create(dist)
+                            : lae_failed("MPI was begun without thread support; MPI_Init_thread "
+                                         "has to give MPI_THREAD_FUNNELED");
+    if (status != NULL) lae_dist_release(dist);
+    return status;
 }
 
 void lae_dist_release(struct lae_dist *dist)

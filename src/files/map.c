@@ -231,6 +231,13 @@ char *lae_path_join(const char *directory, const char *name)
     return path;
 }
 
+char *lae_path_absolute(const char *path)
+{
+    char here[4096];
+    if (path[0] == '/' || getcwd(here, sizeof here) == NULL) return strdup(path);
+    return lae_path_join(here, path);
+}
+
 static lae_status make_directory(const char *path)
 {
     struct stat state;

@@ -116,15 +116,23 @@ static int same_view(const struct lae_learned *learned, int view, unsigned there
     return -1;
 }
 
+/* Where an image comes from. */
+struct source {
+    enum lae_split split;
+    uint32_t index;
+    struct lae_trunk *trunk;
+};
+
 /* The image's stream before the first adapted block into the worker's workspace. */
 static bool find_stream(const struct lae_setup *setup, struct lae_worker *worker,
-                        enum lae_split split, uint32_t index, struct lae_trunk *trunk)
+                        const struct source *source)
 {
+    struct lae_trunk *trunk = source->trunk;
     if (trunk != NULL && trunk->known) {
         lae_backbone_load_stream(setup->backbone, worker->pass, trunk->stream);
         return true;
     }
-    if (!lae_worker_load(worker, setup, split, index, NULL)) return false;
+    if (!lae_worker_load(worker, setup, source->split, source->index, NULL)) return false;
     lae_backbone_trunk(setup->backbone, worker->pass, worker->image);
     if (trunk != NULL && trunk->stream != NULL) {
         lae_backbone_save_stream(setup->backbone, worker->pass, trunk->stream);
@@ -133,19 +141,19 @@ static bool find_stream(const struct lae_setup *setup, struct lae_worker *worker
     return true;
 }
 
-bool lae_scoring_features(const struct lae_scoring *scoring, struct lae_worker *worker,
-                          enum lae_split split, uint32_t index, unsigned there,
-                          struct lae_trunk *trunk)
+/* `source` NULL: the workspace has the stream. */
+static bool see(const struct lae_scoring *scoring, struct lae_worker *worker,
+                const struct source *source, unsigned there)
 {
     const struct lae_setup *setup = scoring->setup;
     const struct lae_learned *learned = &scoring->learned;
     size_t d = setup->backbone->feature;
-    bool streams = false; /* the worker has the image's stream */
+    bool streams = source == NULL; /* the worker has the image's stream */
     for (int m = 0; m < LAE_VIEWS; m++) {
         float *feature = worker->features + (size_t)m * d;
         int same = same_view(learned, m, there);
         if (!scoring->needs[m] || (there >> m & 1) != 0) continue;
-        if (same < 0 && !streams && !find_stream(setup, worker, split, index, trunk)) return false;
+        if (same < 0 && !streams && !find_stream(setup, worker, source)) return false;
         streams = streams || same < 0;
         if (same < 0)
             lae_backbone_branch(setup->backbone, learned->view[m], worker->pass, NULL, false,
@@ -155,6 +163,19 @@ bool lae_scoring_features(const struct lae_scoring *scoring, struct lae_worker *
         there |= 1U << m;
     }
     return true;
+}
+
+bool lae_scoring_features(const struct lae_scoring *scoring, struct lae_worker *worker,
+                          enum lae_split split, uint32_t index, unsigned there,
+                          struct lae_trunk *trunk)
+{
+    return see(scoring, worker, &(struct source){split, index, trunk}, there);
+}
+
+void lae_scoring_features_at_hand(const struct lae_scoring *scoring, struct lae_worker *worker)
+{
+    lae_backbone_trunk(scoring->setup->backbone, worker->pass, worker->image);
+    (void)see(scoring, worker, NULL, 0);
 }
 
 /* ---- rows ---- */

@@ -19,7 +19,7 @@ static const struct {
     [LAE_PAGE_ACCURACY] =
         {"accuracy", "Accuracy after each task",
          "Online is what the last task left, offline what was accumulated, ensemble the higher of "
-         "their two probabilities; HEAD_MODULE, as lda_offline, is a head made from class "
+         "their two probabilities; HEAD_VIEW, as lda_offline, is a head made from class "
          "statistics of that module's features."},
     [LAE_PAGE_MATRIX] =
         {"matrix", "Accuracy matrix",

@@ -279,6 +279,7 @@ static lae_status check_heads(const struct lae_restored *restored, char *const *
 struct opening {
     const char *place;
     const char *pictures; /* NULL: the images that it was learned with */
+    bool alone;           /* without any image */
     bool bare;            /* without class statistics, and so without heads made from them */
     char *const *settings;
     int count; /* of settings */
@@ -312,6 +313,22 @@ static int labels_of(const struct lae_checkpoint *checkpoint)
 }
 
 /* [collective] */
+static lae_status open_setup(struct lae_restored *restored, const struct lae_checkpoint *checkpoint,
+                             const struct opening *how, struct lae_log *log)
+{
+    const struct lae_dist *dist = restored->dist;
+    const struct lae_config *config = &restored->config;
+    int labels = labels_of(checkpoint);
+    if (how->alone) {
+        lae_dist_broadcast(dist, &labels, sizeof labels);
+        return lae_setup_open_alone(config, labels, dist, log, &restored->setup);
+    }
+    if (how->pictures != NULL)
+        return lae_setup_open_pictures(config, how->pictures, labels, dist, log, &restored->setup);
+    return lae_setup_open(config, dist, log, &restored->setup);
+}
+
+/* [collective] */
 static lae_status open_all(struct lae_restored *restored, const struct lae_checkpoint *checkpoint,
                            const struct opening *how, struct lae_log *log)
 {
@@ -320,10 +337,7 @@ static lae_status open_all(struct lae_restored *restored, const struct lae_check
     LAE_TRY(lae_watchdog_start(dist, restored->config.compute.watchdog_seconds, log,
                                &restored->watchdog));
     restored->begun = true;
-    LAE_TRY(how->pictures == NULL
-                ? lae_setup_open(&restored->config, dist, log, &restored->setup)
-                : lae_setup_open_pictures(&restored->config, how->pictures, labels_of(checkpoint),
-                                          dist, log, &restored->setup));
+    LAE_TRY(open_setup(restored, checkpoint, how, log));
     return open_state(restored, checkpoint, how);
 }
 
@@ -366,6 +380,42 @@ lae_status lae_restored_open_pictures(const char *place, const char *pictures,
     struct opening how = {
         .place = place, .pictures = pictures, .settings = settings, .count = count};
     return open_place(&how, dist, log, restored);
+}
+
+lae_status lae_restored_open_alone(const char *place, char *const *settings, int count,
+                                   const struct lae_dist *dist, struct lae_log *log,
+                                   struct lae_restored *restored)
+{
+    struct opening how = {.place = place, .alone = true, .settings = settings, .count = count};
+    return open_place(&how, dist, log, restored);
+}
+
+/* The lines of `text` are ended by zeros from now on. */
+static void take_names(char *text, const struct lae_sequence *sequence, const char **names)
+{
+    for (int label = 0; label < sequence->labels; label++) {
+        char *end = strchr(text, '\n');
+        int output = sequence->output_index[label];
+        if (output >= 0) names[output] = text;
+        *end = '\0';
+        text = end + 1;
+    }
+}
+
+lae_status lae_restored_name_classes(struct lae_restored *restored, const char ***names)
+{
+    const struct lae_sequence *sequence = &restored->setup.sequence;
+    const char *known = restored->class_names != NULL ? restored->class_names : "";
+    char *text;
+    *names = NULL;
+    LAE_TRY(lae_dist_broadcast_text(restored->dist, known, &text));
+    free(restored->class_names);
+    restored->class_names = text;
+    if (text[0] != '\0') *names = calloc((size_t)sequence->classes, sizeof **names);
+    bool none = text[0] != '\0' && *names == NULL;
+    LAE_TRY(lae_dist_agree(restored->dist, none ? lae_out_of_memory(1, "classes' names") : NULL));
+    if (*names != NULL) take_names(text, sequence, *names);
+    return NULL;
 }
 
 void lae_restored_close(struct lae_restored *restored)

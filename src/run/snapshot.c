@@ -1,6 +1,7 @@
 #include "snapshot.h"
 
 #include "lae/files/digest.h"
+#include "lae/files/map.h"
 
 #include "lae/run/directory.h"
 #include "lae/run/plan.h"
@@ -182,6 +183,16 @@ static lae_status add_fact(struct lae_checkpoint *checkpoint, const char *name, 
     return NULL;
 }
 
+/* So that it is found from elsewhere. */
+static lae_status add_path(struct lae_checkpoint *checkpoint, const char *name, const char *path)
+{
+    char *absolute = lae_path_absolute(path);
+    if (absolute == NULL) return lae_out_of_memory(strlen(path), "a path");
+    lae_status status = add_fact(checkpoint, name, absolute, 0);
+    free(absolute);
+    return status;
+}
+
 /* What the images of the tasks learned so far are, the one under way among them: others may change
  * before their turn. */
 static lae_status add_learned_data(const struct lae_setup *setup, const struct lae_state *state,
@@ -205,7 +216,6 @@ static lae_status take_provenance(const struct lae_setup *setup, const struct la
         strftime(created, sizeof created, "%Y-%m-%dT%H:%M:%SZ", &parts);
     checkpoint->provenance = calloc(FACTS, sizeof *checkpoint->provenance);
     if (checkpoint->provenance == NULL) return lae_out_of_memory(FACTS * 64, "provenance");
-    const char *data = config->data.path != NULL ? config->data.path : "synthetic";
     LAE_TRY(add_fact(checkpoint, "created", created, 0));
     LAE_TRY(add_fact(checkpoint, "program_version", LAE_VERSION, 0));
     LAE_TRY(add_fact(checkpoint, "fingerprint", setup->fingerprint, 0));
@@ -216,13 +226,14 @@ static lae_status take_provenance(const struct lae_setup *setup, const struct la
     LAE_TRY(add_fact(checkpoint, "np", NULL, setup->dist->size));
     LAE_TRY(add_fact(checkpoint, "threads", NULL, lae_team_threads(setup->team)));
     LAE_TRY(add_fact(checkpoint, "hosts", hosts != NULL ? hosts : "unknown", 0));
-    LAE_TRY(add_fact(checkpoint, "data_path", data, 0));
+    LAE_TRY(config->data.path != NULL ? add_path(checkpoint, "data_path", config->data.path)
+                                      : add_fact(checkpoint, "data_path", "synthetic", 0));
     LAE_TRY(add_fact(checkpoint, "data_digest", setup->data_digest, 0));
     if (setup->dataset.kind == LAE_DATASET_FOLDER)
         LAE_TRY(add_learned_data(setup, state, checkpoint));
     if (state->earlier_data != NULL)
         LAE_TRY(add_fact(checkpoint, "data_digests_before", state->earlier_data, 0));
-    LAE_TRY(add_fact(checkpoint, "weights_path", config->model.weights, 0));
+    LAE_TRY(add_path(checkpoint, "weights_path", config->model.weights));
     LAE_TRY(add_fact(checkpoint, "weights_digest", setup->weights_digest, 0));
     return add_fact(checkpoint, "seconds", NULL, state->seconds);
 }

@@ -41,9 +41,9 @@ static lae_status check_there(const char *key, const char *path)
 /* What is taken in place of what the configuration names. */
 struct substitute {
     const struct lae_backbone_dims *drawn; /* of weights that are drawn */
-    bool unlabelled;
+    enum { AS_CONFIGURED, PICTURES, NO_IMAGES } images;
     const char *pictures; /* rank 0: images without labels */
-    int classes;          /* and the classes they may be of */
+    int classes;          /* that images may be of, which are not the configuration's */
 };
 
 static lae_status open_configured(const struct lae_data_options *options,
@@ -53,6 +53,20 @@ static lae_status open_configured(const struct lae_data_options *options,
         options->dataset == LAE_DATASET_CIFAR100 || options->dataset == LAE_DATASET_CIFAR10;
     if (cifar) LAE_TRY(check_there("data.path", options->path));
     return lae_dataset_open(options, dataset);
+}
+
+static lae_status open_images(const struct lae_data_options *options,
+                              const struct substitute *substitute, struct lae_dataset *dataset)
+{
+    switch (substitute->images) {
+    case AS_CONFIGURED:
+        return open_configured(options, dataset);
+    case PICTURES:
+        return lae_dataset_open_pictures(substitute->pictures, substitute->classes, dataset);
+    case NO_IMAGES:
+        *dataset = lae_dataset_empty(substitute->classes);
+    }
+    return NULL;
 }
 
 /* What was left out changes the data: a warning. The rest is told with the data, where they are. */
@@ -69,9 +83,7 @@ static lae_status open_dataset(struct lae_setup *setup, const struct substitute 
     struct lae_dataset *dataset = &setup->dataset;
     lae_status status = NULL;
     if (setup->dist->rank == 0) {
-        status = substitute->unlabelled
-                     ? lae_dataset_open_pictures(substitute->pictures, substitute->classes, dataset)
-                     : open_configured(&setup->config->data, dataset);
+        status = open_images(&setup->config->data, substitute, dataset);
         /* That of a folder waits until its files have been read, by all ranks. */
         if (status == NULL && dataset->kind != LAE_DATASET_FOLDER)
             status = lae_dataset_digest(dataset, setup->data_digest);
@@ -310,7 +322,15 @@ lae_status lae_setup_open_pictures(const struct lae_config *config, const char *
                                    const struct lae_dist *dist, struct lae_log *log,
                                    struct lae_setup *setup)
 {
-    struct substitute substitute = {.unlabelled = true, .pictures = path, .classes = classes};
+    struct substitute substitute = {.images = PICTURES, .pictures = path, .classes = classes};
+    return open_setup(config, &substitute, dist, log, setup);
+}
+
+lae_status lae_setup_open_alone(const struct lae_config *config, int classes,
+                                const struct lae_dist *dist, struct lae_log *log,
+                                struct lae_setup *setup)
+{
+    struct substitute substitute = {.images = NO_IMAGES, .classes = classes};
     return open_setup(config, &substitute, dist, log, setup);
 }
 

@@ -2,7 +2,7 @@
 # What `meson install` puts in place is whole by itself: the program runs from any directory without
 # the source tree, and a program of somebody else's is built on the library.
 . "$(dirname "$0")/common.sh"
-need mpirun meson pkg-config
+need mpirun meson pkg-config python3
 unset LAE_HOME
 
 meson install -C "$LAE_TEST_BUILD" --no-rebuild --destdir "$work/dest" >"$work/said" 2>&1 ||
@@ -12,7 +12,7 @@ program=$(find "$work/dest" -path '*/bin/lae_mpi')
 prefix=${program%/bin/lae_mpi}
 for file in share/man/man1/lae_mpi.1 share/bash-completion/completions/lae_mpi.bash \
     share/lae_mpi/configs/demo.yaml share/lae_mpi/configs/class_orders.yaml \
-    share/lae_mpi/data/demo_vit.safetensors share/lae_mpi/launch/run.sh include/lae/nn/kernels.h; do
+    share/lae_mpi/data/demo_vit.safetensors share/lae_mpi/launch/run.sh share/lae_mpi/data/classify.c include/lae/lae.h; do
     [ -s "$prefix/$file" ] || fail "$file is not installed"
 done
 
@@ -75,6 +75,12 @@ cp "$LAE_TEST_BUILD/lae_home" "$work/build/lae_home" || fail "the build director
 "$program" --config lae_tise >"$work/out" 2>"$work/err" && fail "a configuration that is not there"
 grep -q 'did you mean "lae_ties"' "$work/err" || { cat "$work/err"; fail "the nearest configuration"; }
 cd / || exit 1
+# A run that was begun with relative paths is found from elsewhere, and its weights with it.
+mkdir "$work/here"
+cp "$prefix/share/lae_mpi/data/demo_vit.safetensors" "$work/here/weights.safetensors"
+(cd "$work/here" && "$program" --config demo run.root=. run.name=near run.tasks=1 model.weights=weights.safetensors \
+    data.synthetic.train=10 data.synthetic.test=2 train.epochs=1) >"$work/out" 2>&1 || { cat "$work/out"; fail "relative paths"; }
+(cd / && "$program" evaluate "$work/here/near") >"$work/out" 2>"$work/err" || { cat "$work/err"; fail "weights of a relative path"; }
 echo "ok: the program"
 
 compiler=${CC:-cc}
@@ -85,10 +91,40 @@ described=$(find "$work/dest" -name lae.pc)
 mkdir "$work/pkgconfig"
 sed "s|^prefix=.*|prefix=$prefix|" "$described" >"$work/pkgconfig/lae.pc"
 flags=$(PKG_CONFIG_PATH=$work/pkgconfig pkg-config --cflags --libs lae) || fail "pkg-config"
-# shellcheck disable=SC2086
-"$compiler" -std=c17 -Wall -Wextra -Werror -o "$work/use" \
-    "$LAE_TEST_SOURCE/tests/system/use_library.c" $flags >"$work/said" 2>&1 ||
-    { cat "$work/said"; fail "a program on the installed library does not build: $flags"; }
-[ "$("$work/use")" = "1 rank, mean, 0.0000 0.8413" ] ||
-    { "$work/use"; fail "it computes something else"; }
+build() { # SOURCE PROGRAM
+    # shellcheck disable=SC2086
+    "$compiler" -std=c17 -Wall -Wextra -Werror -o "$2" "$1" $flags >"$work/said" 2>&1 ||
+        { cat "$work/said"; fail "$1 does not build on the installed library: $flags"; }
+}
+[ "$(cd "$prefix/include/lae" && find . -name '*.h' | sort | tr '\n' ' ')" = "./base/status.h ./lae.h " ] ||
+    fail "other headers are installed than lae.h and what it needs"
+
+# Its scores are those of predict, to the bit, at one rank and several.
+picture=$LAE_TEST_SOURCE/tests/unit/fixtures/images/rgb8.png
+"$program" predict "$work/runs/demo" "$picture" --json "$work/scores.json" >"$work/out" 2>"$work/err" ||
+    { cat "$work/err"; fail "predict"; }
+build "$LAE_TEST_SOURCE/tests/system/use_library.c" "$work/use"
+for ranks in 1 3; do
+    mpirun --oversubscribe -np $ranks "$work/use" "$work/runs/demo" "$picture" >"$work/scores" 2>"$work/err" ||
+        { cat "$work/err"; fail "the library at $ranks ranks"; }
+    sort -u "$work/scores" >"$work/scores.$ranks"
+done
+python3 - "$work/scores.json" "$work/scores.1" "$work/scores.3" <<'TEXT' || fail "the library scores otherwise than predict"
+import json, struct, sys
+
+single = lambda x: struct.unpack("f", struct.pack("f", x))[0]
+shown = json.load(open(sys.argv[1]))
+wanted = {(name, each["label"]): single(score) for name, scores in shown["images"][0]["scores"].items()
+          for each, score in zip(shown["classes"], scores, strict=True)}
+assert len(wanted) == 7 * len(shown["classes"]) >= 7 * 20, len(wanted)
+for place in sys.argv[2:]:
+    found = {(words[0], int(words[1])): float.fromhex(words[3]) for words in map(str.split, open(place))}
+    assert found == wanted, place
+TEXT
+build "$prefix/share/lae_mpi/data/classify.c" "$work/classify"
+mpirun --oversubscribe -np 2 "$work/classify" "$work/runs/demo" "$picture" "$picture" >"$work/out" 2>"$work/err" ||
+    { cat "$work/err"; fail "classify"; }
+[ "$(grep -c "rgb8.png  online .*  ensemble .*  ncm_init " "$work/out")" -eq 2 ] || { cat "$work/out"; fail "classify"; }
+"$work/classify" "$work/runs/demo" /dev/null >"$work/out" 2>"$work/err"
+[ $? -eq 2 ] && grep -q "^classify: /dev/null: " "$work/err" || { cat "$work/err"; fail "classify of no picture"; }
 echo "ok: the library"

@@ -2,7 +2,7 @@
  *
  *     online  offline  ensemble      the tasks' own classifiers on a view's features: softmax;
  *                                    ensemble: the larger of the two (METHOD section 8)
- *     HEAD_MODULE, as ncm_init       a head made from class statistics (see lae/heads/head.h), on
+ *     HEAD_VIEW, as ncm_init         a head made from class statistics (see lae/heads/head.h), on
  *                                    the view's features
  *
  * A scorer's name is that of its group in /metrics, of its column in tables, and of its member in

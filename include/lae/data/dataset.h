@@ -97,6 +97,9 @@ void lae_dataset_close(struct lae_dataset *dataset);
 lae_status lae_dataset_open_pictures(const char *path, int classes,
                                      struct lae_dataset *dataset) LAE_MUST_CHECK;
 
+/* A dataset of `classes` without any image, for images that come from elsewhere. */
+struct lae_dataset lae_dataset_empty(int classes);
+
 /* From here on the images of LAE_TEST are training images: those of each class that `share` (in
  * (0, 1)) sets aside, the same ones for every run; LAE_TRAIN has the others, in their order. The
  * test images can no longer be reached. The digest stays that of all images. Errors: memory. */

@@ -42,6 +42,10 @@ lae_status lae_picture_examine(const struct lae_dataset *dataset, enum lae_split
 lae_status lae_picture_decode(const struct lae_dataset *dataset, enum lae_split part, size_t number,
                               uint8_t *rgb) LAE_MUST_CHECK;
 
+/* The picture in the file `path`, which belongs to no dataset: *rgb [height, width, 3], free().
+ * Errors name the file: that it cannot be read, neither PNG nor JPEG, damage, memory. */
+lae_status lae_picture_load(const char *path, uint8_t **rgb, struct lae_size *size) LAE_MUST_CHECK;
+
 /* When all are examined: gives each its place among the decoded (records [LAE_SPLITS]: the
  * dataset's own, to be written), and returns how many bytes they take together. */
 uint64_t lae_pictures_place(const struct lae_dataset *dataset,

@@ -42,6 +42,10 @@ char *lae_path_directory(const char *path);
 /* DIRECTORY/NAME as a new string; free(). NULL when memory is out. */
 char *lae_path_join(const char *directory, const char *name);
 
+/* The path from the root on, as a new string; as it is where nobody knows where "." lies. Links
+ * stay. free(). NULL: memory. */
+char *lae_path_absolute(const char *path);
+
 /* mkdir -p. */
 lae_status lae_path_make_directories(const char *path) LAE_MUST_CHECK;
 

@@ -44,6 +44,9 @@ bool lae_scoring_features(const struct lae_scoring *scoring, struct lae_worker *
                           enum lae_split split, uint32_t index, unsigned there,
                           struct lae_trunk *trunk) LAE_MUST_CHECK;
 
+/* Features of the image that is in worker->image already, by the views that are needed. */
+void lae_scoring_features_at_hand(const struct lae_scoring *scoring, struct lae_worker *worker);
+
 /* rows [scorers.count, classes]: of each row the first `seen` are written, the scorer's scores for
  * features [LAE_VIEWS, D]. Softmax for the tasks' own classifiers, and a NaN where a score is not
  * finite; else what lae_head_scores gives. */

@@ -65,6 +65,17 @@ lae_status lae_restored_open_pictures(const char *place, const char *pictures,
                                       char *const *settings, int count, const struct lae_dist *dist,
                                       struct lae_log *log,
                                       struct lae_restored *restored) LAE_MUST_CHECK;
+
+/* The same without any image: for images that come from elsewhere. */
+lae_status lae_restored_open_alone(const char *place, char *const *settings, int count,
+                                   const struct lae_dist *dist, struct lae_log *log,
+                                   struct lae_restored *restored) LAE_MUST_CHECK;
+
+/* The classes' names by output index, a new array, or NULL where they are not known; free() it
+ * before `restored` is closed. To be called once. [collective] Errors: memory. */
+lae_status lae_restored_name_classes(struct lae_restored *restored,
+                                     const char ***names) LAE_MUST_CHECK;
+
 void lae_restored_close(struct lae_restored *restored); /* [collective] */
 
 /* To be called with what a computation on the setup returned. Where that was LAE_STOPPED, waits for

@@ -59,6 +59,11 @@ lae_status lae_setup_open_pictures(const struct lae_config *config, const char *
                                    const struct lae_dist *dist, struct lae_log *log,
                                    struct lae_setup *setup) LAE_MUST_CHECK;
 
+/* The same without any image. */
+lae_status lae_setup_open_alone(const struct lae_config *config, int classes,
+                                const struct lae_dist *dist, struct lae_log *log,
+                                struct lae_setup *setup) LAE_MUST_CHECK;
+
 /* Decodes every image of a folder once where that has not been done, so that a file that is no good
  * is known before anything is learned. [collective] Errors, the same on all ranks: how many files
  * are no good, and the first of them; LAE_STOPPED. */
