@@ -356,6 +356,24 @@ lae_status lae_stats_join(const struct lae_stats *a, const struct lae_stats *b,
     return NULL;
 }
 
+lae_status lae_stats_copy(const struct lae_stats *stats, struct lae_stats *copy)
+{
+    size_t classes = stats->classes, width = stats->width;
+    LAE_TRY(lae_stats_create(classes, width, copy));
+    memcpy(copy->count, stats->count, classes * sizeof *copy->count);
+    memcpy(copy->mean, stats->mean, classes * width * sizeof *copy->mean);
+    memcpy(copy->scatter, stats->scatter, width * width * sizeof *copy->scatter);
+    return NULL;
+}
+
+size_t lae_stats_rows(const struct lae_stats *stats)
+{
+    size_t rows = stats->classes;
+    while (rows > 0 && stats->count[rows - 1] == 0)
+        rows--;
+    return rows;
+}
+
 int64_t lae_stats_images(const struct lae_stats *stats)
 {
     return total_of(stats->count, stats->classes);

@@ -18,8 +18,8 @@ struct exporting {
     struct lae_set *set;
 };
 
-static const struct lae_class_stats *find_stats(const struct exporting *e,
-                                                const struct lae_scorer *scorer)
+static const struct lae_kept_stats *find_stats(const struct exporting *e,
+                                               const struct lae_scorer *scorer)
 {
     char name[64];
     snprintf(name, sizeof name, "%s%s", lae_view_name(scorer->view),
@@ -71,24 +71,13 @@ static lae_status add_rows(struct exporting *e, const char *head, const char *pa
 }
 
 static lae_status fit(struct exporting *e, const struct lae_scorer *scorer,
-                      const struct lae_class_stats *stored, struct lae_head *head)
+                      const struct lae_kept_stats *stored, struct lae_head *head)
 {
-    struct lae_stats stats = {.classes = stored->classes,
-                              .width = stored->width,
-                              .count = malloc(stored->classes * sizeof *stats.count),
-                              .mean = stored->mean,
-                              .scatter = stored->scatter};
     struct lae_head_options options =
         lae_scoring_options(e->config, scorer, e->checkpoint->task, stored->lambda);
-    if (stats.count == NULL) return lae_out_of_memory(stored->classes * 8, "class counts");
-    for (size_t c = 0; c < stats.classes; c++)
-        stats.count[c] = stored->count[c];
     options.align.weight = e->start;
     options.align.bias = e->start + e->checkpoint->classes * feature_width(e->checkpoint);
-    lae_status status =
-        lae_head_fit(&options, &stats, scorer->method->lifted ? &e->lift : NULL, head);
-    free(stats.count);
-    return status;
+    return lae_head_fit(&options, &stored->stats, scorer->method->lifted ? &e->lift : NULL, head);
 }
 
 /* P, for the first head that wants it. */
@@ -105,11 +94,11 @@ static lae_status need_lift(struct exporting *e, size_t width)
 
 static lae_status add_head(struct exporting *e, const struct lae_scorer *scorer)
 {
-    const struct lae_class_stats *stats = find_stats(e, scorer);
+    const struct lae_kept_stats *stats = find_stats(e, scorer);
     struct lae_head head;
     if (stats == NULL) return NULL;
-    if (scorer->method->lifted) LAE_TRY(need_lift(e, stats->width));
-    if (!scorer->method->lifted && stats->width != feature_width(e->checkpoint))
+    if (scorer->method->lifted) LAE_TRY(need_lift(e, stats->stats.width));
+    if (!scorer->method->lifted && stats->stats.width != feature_width(e->checkpoint))
         return lae_bad_input("/stats/%s is not of the classifiers' width", stats->name);
     LAE_TRY(fit(e, scorer, stats, &head));
     lae_status status = add_rows(e, scorer->name, "weight", 2, head.width, head.weight);

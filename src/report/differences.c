@@ -116,18 +116,19 @@ static lae_status add_metrics(struct arrays *arrays, const struct lae_checkpoint
     return NULL;
 }
 
-static lae_status add_stats(struct arrays *arrays, const struct lae_class_stats *stats)
+static lae_status add_stats(struct arrays *arrays, const struct lae_kept_stats *kept)
 {
+    const struct lae_stats *stats = &kept->stats;
     char group[NAME_TEXT];
     double *count = malloc(stats->classes * sizeof *count);
     if (count == NULL) return lae_out_of_memory(stats->classes * sizeof *count, "a comparison");
     for (size_t c = 0; c < stats->classes; c++)
-        count[c] = stats->count[c];
-    snprintf(group, sizeof group, "/stats/%s", stats->name);
+        count[c] = (double)stats->count[c];
+    snprintf(group, sizeof group, "/stats/%s", kept->name);
     lae_status status = add_doubles(arrays, group, "count", count, stats->classes);
     free(count);
     LAE_TRY(status);
-    LAE_TRY(add_doubles(arrays, group, "lambda", &stats->lambda, 1));
+    LAE_TRY(add_doubles(arrays, group, "lambda", &kept->lambda, 1));
     size_t c = stats->classes, d = stats->width;
     LAE_TRY(add(arrays, group, "mean",
                 (struct array){.rank = 2, .shape = {c, d}, .count = c * d, .floats = stats->mean}));

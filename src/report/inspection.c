@@ -191,12 +191,12 @@ lae_status lae_inspection_config(const char *config, struct lae_config_differenc
 
 /* ---- class statistics */
 
-struct lae_statistics_facts lae_statistics_facts_of(const struct lae_class_stats *stats)
+struct lae_statistics_facts lae_statistics_facts_of(const struct lae_kept_stats *stats)
 {
     struct lae_statistics_facts facts = {0};
-    for (size_t c = 0; c < stats->classes; c++) {
-        facts.images += stats->count[c];
-        facts.classes += stats->count[c] != 0;
+    for (size_t c = 0; c < stats->stats.classes; c++) {
+        facts.images += stats->stats.count[c];
+        facts.classes += stats->stats.count[c] != 0;
     }
     return facts;
 }

@@ -99,7 +99,7 @@ static json_t *statistics_of(const struct lae_checkpoint *checkpoint)
         json_object_set_new(object, checkpoint->stats[i].name,
                             json_pack("{sI sI sI so}", "images", (json_int_t)facts.images,
                                       "classes", (json_int_t)facts.classes, "features",
-                                      (json_int_t)checkpoint->stats[i].width, "lambda",
+                                      (json_int_t)checkpoint->stats[i].stats.width, "lambda",
                                       number(checkpoint->stats[i].lambda)));
     }
     return object;

@@ -152,13 +152,13 @@ static lae_status print_accuracy(FILE *out, const struct lae_checkpoint *checkpo
 static void print_statistics(FILE *out, const struct lae_checkpoint *checkpoint)
 {
     for (size_t i = 0; i < checkpoint->stats_count; i++) {
-        const struct lae_class_stats *stats = &checkpoint->stats[i];
+        const struct lae_kept_stats *stats = &checkpoint->stats[i];
         struct lae_statistics_facts facts = lae_statistics_facts_of(stats);
         char text[256], strength[32] = "";
         if (!isnan(stats->lambda))
             snprintf(strength, sizeof strength, ", strength %g", stats->lambda);
         snprintf(text, sizeof text, "through %s: %lld images of %zu classes, %zu features%s",
-                 stats->name, (long long)facts.images, facts.classes, stats->width, strength);
+                 stats->name, (long long)facts.images, facts.classes, stats->stats.width, strength);
         say(out, sizeof "statistics", "statistics ", text);
     }
 }

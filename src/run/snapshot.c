@@ -69,25 +69,13 @@ static void name_stats(enum lae_view view, bool random, char name[NAME_TEXT])
 
 /* lambda NaN: the features are not random ones. */
 static lae_status take_stats(const struct lae_stats *stats, enum lae_view view, double lambda,
-                             struct lae_class_stats *out)
+                             struct lae_kept_stats *out)
 {
     char name[NAME_TEXT];
     name_stats(view, !isnan(lambda), name);
-    size_t means = stats->classes * stats->width, scatter = stats->width * stats->width;
-    *out = (struct lae_class_stats){.name = strdup(name),
-                                    .classes = stats->classes,
-                                    .width = stats->width,
-                                    .lambda = lambda,
-                                    .count = malloc(stats->classes * sizeof *out->count),
-                                    .mean = malloc(means * sizeof *out->mean),
-                                    .scatter = malloc(scatter * sizeof *out->scatter)};
-    if (out->name == NULL || out->count == NULL || out->mean == NULL || out->scatter == NULL)
-        return lae_out_of_memory((means + scatter) * sizeof(float), "class statistics");
-    for (size_t c = 0; c < stats->classes; c++)
-        out->count[c] = (int32_t)stats->count[c];
-    memcpy(out->mean, stats->mean, means * sizeof *out->mean);
-    memcpy(out->scatter, stats->scatter, scatter * sizeof *out->scatter);
-    return NULL;
+    *out = (struct lae_kept_stats){.name = strdup(name), .lambda = lambda};
+    if (out->name == NULL) return lae_out_of_memory(NAME_TEXT, "class statistics");
+    return lae_stats_copy(stats, &out->stats);
 }
 
 static lae_status take_statistics(const struct lae_statistics *statistics,
@@ -451,28 +439,29 @@ static void restore_merge(const struct lae_table *table, const struct lae_rows *
  * from. */
 static lae_status check_stats(const struct lae_setup *setup,
                               const struct lae_checkpoint *checkpoint,
-                              const struct lae_class_stats *stats, size_t width)
+                              const struct lae_kept_stats *kept, size_t width)
 {
+    const struct lae_stats *stats = &kept->stats;
     const int *first = setup->sequence.first_class;
     bool inside = checkpoint->position != NULL;
     size_t known = (size_t)first[checkpoint->task + (inside ? 0 : 1)], images = 0, d = stats->width;
     if (d != width)
-        return lae_bad_input("/stats/%s is of %zu features; %zu are wanted", stats->name, d, width);
+        return lae_bad_input("/stats/%s is of %zu features; %zu are wanted", kept->name, d, width);
     for (size_t c = 0; c < known; c++)
         images += (size_t)stats->count[c];
     if (known > 0 && images == 0)
-        return lae_bad_input("/stats/%s/count has no image of the classes learned", stats->name);
+        return lae_bad_input("/stats/%s/count has no image of the classes learned", kept->name);
     for (size_t c = (size_t)first[checkpoint->task + 1]; c < stats->classes; c++)
         if (stats->count[c] != 0)
             return lae_bad_input("/stats/%s/count has images of class %zu, which is to come",
-                                 stats->name, c);
+                                 kept->name, c);
     if (!all_finite(stats->mean, stats->classes * d) || !all_finite(stats->scatter, d * d))
-        return lae_bad_input("/stats/%s: a mean or a scatter is not finite", stats->name);
+        return lae_bad_input("/stats/%s: a mean or a scatter is not finite", kept->name);
     return NULL;
 }
 
-static const struct lae_class_stats *find_stats(const struct lae_checkpoint *checkpoint,
-                                                const char *name)
+static const struct lae_kept_stats *find_stats(const struct lae_checkpoint *checkpoint,
+                                               const char *name)
 {
     for (size_t i = 0; i < checkpoint->stats_count; i++)
         if (strcmp(checkpoint->stats[i].name, name) == 0) return &checkpoint->stats[i];
@@ -486,20 +475,16 @@ static lae_status restore_stats(const struct lae_setup *setup,
 {
     char name[NAME_TEXT];
     name_stats(view, lambda != NULL, name);
-    const struct lae_class_stats *stored = find_stats(checkpoint, name);
+    const struct lae_kept_stats *stored = find_stats(checkpoint, name);
     if (stored == NULL)
         return lae_bad_input("/stats/%s is missing, which %s asks for", name,
                              lambda != NULL ? "ridge in eval.heads" : "stats.modules");
     LAE_TRY(check_stats(setup, checkpoint, stored, stats->width));
     if (lambda != NULL && !(stored->lambda >= 0.0 && isfinite(stored->lambda)))
         return lae_bad_input("/stats/%s: attribute lambda is missing, or no strength", name);
-    size_t d = stats->width;
-    for (size_t c = 0; c < stats->classes; c++)
-        stats->count[c] = stored->count[c];
-    memcpy(stats->mean, stored->mean, stats->classes * d * sizeof *stats->mean);
-    memcpy(stats->scatter, stored->scatter, d * d * sizeof *stats->scatter);
     if (lambda != NULL) *lambda = stored->lambda;
-    return NULL;
+    lae_stats_free(stats);
+    return lae_stats_copy(&stored->stats, stats);
 }
 
 /* What was begun before there were class statistics goes on without them. */

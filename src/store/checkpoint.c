@@ -28,14 +28,6 @@ size_t lae_metric_count(const struct lae_metric *metric)
     return metric->rank == 1 ? metric->shape[0] : 1;
 }
 
-size_t lae_class_stats_known(const struct lae_class_stats *stats)
-{
-    size_t known = stats->classes;
-    while (known > 0 && stats->count[known - 1] == 0)
-        known--;
-    return known;
-}
-
 static void free_metrics(struct lae_checkpoint *checkpoint)
 {
     for (size_t i = 0; i < checkpoint->metric_count; i++) {
@@ -49,9 +41,7 @@ static void free_stats(struct lae_checkpoint *checkpoint)
 {
     for (size_t i = 0; i < checkpoint->stats_count; i++) {
         free(checkpoint->stats[i].name);
-        free(checkpoint->stats[i].count);
-        free(checkpoint->stats[i].mean);
-        free(checkpoint->stats[i].scatter);
+        lae_stats_free(&checkpoint->stats[i].stats);
     }
     free(checkpoint->stats);
 }

@@ -222,22 +222,34 @@ static lae_status read_width(struct lae_hdf5 *file, const char *group, size_t *w
     return NULL;
 }
 
+static lae_status take_counts(struct lae_hdf5 *file, const char *name, size_t classes,
+                              const int32_t *stored, int64_t *count)
+{
+    for (size_t c = 0; c < classes; c++) {
+        if (stored[c] < 0)
+            return lae_bad_input("%s: /%s: entry %zu is %d, no count", file->path, name, c,
+                                 stored[c]);
+        count[c] = stored[c];
+    }
+    return NULL;
+}
+
 static lae_status read_counts(struct lae_hdf5 *file, const char *name, size_t classes,
-                              int32_t **count)
+                              int64_t **count)
 {
     int rank;
     size_t shape[LAE_MAX_RANK];
     LAE_TRY(lae_hdf5_shape(file, name, LAE_HDF5_INT32, &rank, shape));
     if (rank != 1 || shape[0] != classes)
         return lae_bad_input("%s: /%s: is no list of %zu counts", file->path, name, classes);
+    int32_t *stored = malloc(classes * sizeof *stored);
     *count = malloc(classes * sizeof **count);
-    if (*count == NULL) return lae_out_of_memory(classes * sizeof **count, name);
-    LAE_TRY(lae_hdf5_read(file, name, LAE_HDF5_INT32, classes, *count));
-    for (size_t c = 0; c < classes; c++)
-        if ((*count)[c] < 0)
-            return lae_bad_input("%s: /%s: entry %zu is %d, no count", file->path, name, c,
-                                 (*count)[c]);
-    return NULL;
+    lae_status status = stored == NULL || *count == NULL
+                            ? lae_out_of_memory(classes * sizeof **count, name)
+                            : lae_hdf5_read(file, name, LAE_HDF5_INT32, classes, stored);
+    if (status == NULL) status = take_counts(file, name, classes, stored, *count);
+    free(stored);
+    return status;
 }
 
 /* Statistics are where a dataset `count` is. */
@@ -247,21 +259,22 @@ static lae_status read_stats(struct lae_hdf5 *file, const char *name, bool is_gr
     size_t length = strlen(name), end = length > sizeof leaf ? length - strlen(leaf) : 0;
     if (is_group || end <= strlen(room) || strcmp(name + end, leaf) != 0) return NULL;
     struct lae_checkpoint *checkpoint = context;
-    struct lae_class_stats *items = grow(checkpoint->stats, checkpoint->stats_count, sizeof *items);
+    struct lae_kept_stats *items = grow(checkpoint->stats, checkpoint->stats_count, sizeof *items);
     if (items == NULL) return lae_out_of_memory(sizeof *items, "class statistics");
     checkpoint->stats = items;
-    struct lae_class_stats *stats = &items[checkpoint->stats_count++];
+    struct lae_kept_stats *kept = &items[checkpoint->stats_count++];
+    struct lae_stats *stats = &kept->stats;
     char group[LAE_HDF5_NAME];
     snprintf(group, sizeof group, "%.*s", (int)end, name);
-    stats->name = strdup(group + strlen(room));
-    if (stats->name == NULL) return lae_out_of_memory(end, "the name of class statistics");
+    kept->name = strdup(group + strlen(room));
+    if (kept->name == NULL) return lae_out_of_memory(end, "the name of class statistics");
     stats->classes = checkpoint->classes;
-    stats->lambda = NAN;
+    kept->lambda = NAN;
     if (lae_hdf5_has_attribute(file, group, "lambda"))
-        LAE_TRY(lae_hdf5_get_double(file, group, "lambda", &stats->lambda));
+        LAE_TRY(lae_hdf5_get_double(file, group, "lambda", &kept->lambda));
     LAE_TRY(read_counts(file, name, stats->classes, &stats->count));
     LAE_TRY(read_width(file, group, &stats->width));
-    size_t known = lae_class_stats_known(stats), width = stats->width;
+    size_t known = lae_stats_rows(stats), width = stats->width;
     LAE_TRY(read_matrix(file, group, "scatter", width, width, width, &stats->scatter));
     return read_matrix(file, group, "mean", stats->classes, width, known, &stats->mean);
 }

@@ -5,6 +5,7 @@
 
 #include <math.h>
 #include <stdio.h>
+#include <stdlib.h>
 
 static lae_status write_earlier(struct lae_hdf5 *file, const struct lae_checkpoint *checkpoint)
 {
@@ -62,19 +63,33 @@ static lae_status write_metrics(struct lae_hdf5 *file, const struct lae_checkpoi
     return NULL;
 }
 
-static lae_status write_stats(struct lae_hdf5 *file, const struct lae_class_stats *stats)
+/* A task has fewer than 2^31 images. */
+static lae_status write_counts(struct lae_hdf5 *file, const char *name,
+                               const struct lae_stats *stats)
 {
+    int32_t *count = malloc((stats->classes + 1) * sizeof *count);
+    if (count == NULL) return lae_out_of_memory(stats->classes * sizeof *count, name);
+    for (size_t c = 0; c < stats->classes; c++)
+        count[c] = (int32_t)stats->count[c];
+    lae_status status = lae_hdf5_write_int32(file, name, 1, &stats->classes, count);
+    free(count);
+    return status;
+}
+
+static lae_status write_stats(struct lae_hdf5 *file, const struct lae_kept_stats *kept)
+{
+    const struct lae_stats *stats = &kept->stats;
     char group[LAE_HDF5_NAME], name[LAE_HDF5_NAME];
     const size_t scatter[2] = {stats->width, stats->width};
-    LAE_TRY(lae_hdf5_join(group, "stats", stats->name));
+    LAE_TRY(lae_hdf5_join(group, "stats", kept->name));
     LAE_TRY(lae_hdf5_join(name, group, "count"));
-    LAE_TRY(lae_hdf5_write_int32(file, name, 1, &stats->classes, stats->count));
+    LAE_TRY(write_counts(file, name, stats));
     LAE_TRY(lae_hdf5_join(name, group, "mean"));
-    LAE_TRY(lae_hdf5_write_rows(file, name, stats->classes, stats->width,
-                                lae_class_stats_known(stats), stats->mean));
+    LAE_TRY(lae_hdf5_write_rows(file, name, stats->classes, stats->width, lae_stats_rows(stats),
+                                stats->mean));
     LAE_TRY(lae_hdf5_join(name, group, "scatter"));
     LAE_TRY(lae_hdf5_write_float(file, name, 2, scatter, stats->scatter));
-    return isnan(stats->lambda) ? NULL : lae_hdf5_put_double(file, group, "lambda", stats->lambda);
+    return isnan(kept->lambda) ? NULL : lae_hdf5_put_double(file, group, "lambda", kept->lambda);
 }
 
 static lae_status write_all_stats(struct lae_hdf5 *file, const struct lae_checkpoint *checkpoint)

@@ -204,9 +204,10 @@ static void check_checkpoint(const struct lae_checkpoint *checkpoint)
     for (size_t i = 0; i < checkpoint->metric_count; i++)
         LAE_FUZZ_CHECK(checkpoint->metrics[i].values != NULL && checkpoint->metrics[i].rank <= 2);
     for (size_t i = 0; i < checkpoint->stats_count; i++) {
-        const struct lae_class_stats *stats = &checkpoint->stats[i];
-        LAE_FUZZ_CHECK(stats->classes == checkpoint->classes && stats->width > 0);
-        LAE_FUZZ_CHECK(stats->count != NULL && stats->mean != NULL && stats->scatter != NULL);
+        const struct lae_kept_stats *stats = &checkpoint->stats[i];
+        LAE_FUZZ_CHECK(stats->stats.classes == checkpoint->classes && stats->stats.width > 0);
+        LAE_FUZZ_CHECK(stats->stats.count != NULL && stats->stats.mean != NULL &&
+                       stats->stats.scatter != NULL);
     }
 }
 

@@ -41,14 +41,8 @@ static void add_records(struct lae_checkpoint *checkpoint)
         copy("online/accuracy"), 2, {2, 2}, allocate(1, sizeof *checkpoint->metrics->values), 1};
     checkpoint->stats_count = 1;
     checkpoint->stats = allocate(1, sizeof *checkpoint->stats);
-    checkpoint->stats[0] =
-        (struct lae_class_stats){.name = copy("init/ridge"),
-                                 .classes = 2,
-                                 .width = 3,
-                                 .count = allocate(2, sizeof *checkpoint->stats->count),
-                                 .mean = allocate(6, sizeof *checkpoint->stats->mean),
-                                 .scatter = allocate(9, sizeof *checkpoint->stats->scatter),
-                                 .lambda = 10.0};
+    checkpoint->stats[0] = (struct lae_kept_stats){.name = copy("init/ridge"), .lambda = 10.0};
+    LAE_FUZZ_CHECK(lae_stats_create(2, 3, &checkpoint->stats[0].stats) == NULL);
     const struct lae_merge_stats merged = {.norm_online = 2.5};
     checkpoint->merge.record = &lae_merge_record;
     LAE_FUZZ_CHECK(lae_rows_add(&checkpoint->merge, "blocks/0/attn/adapter/scale", &merged) !=

@@ -202,10 +202,10 @@ static void inject(struct lae_checkpoint *c, enum fault fault)
         rewrite_config(c, fault);
     if (fault == NOT_A_NUMBER) c->online.items[0].data[0] = NAN;
     if (fault == NAN_HEAD) c->head.items[0].data[0] = INFINITY;
-    if (fault == NAN_STATS) c->stats[0].mean[0] = NAN;
-    if (fault == FUTURE_STATS) c->stats[0].count[c->classes - 1] = 1;
+    if (fault == NAN_STATS) c->stats[0].stats.mean[0] = NAN;
+    if (fault == FUTURE_STATS) c->stats[0].stats.count[c->classes - 1] = 1;
     if (fault == FEWER_STATS) c->stats_count--;
-    if (fault == NARROW_STATS) c->stats[0].width--;
+    if (fault == NARROW_STATS) c->stats[0].stats.width--;
     if (fault == MISSING_TENSOR) drop_last(&c->online);
     if (fault == EXTRA_TENSOR && lae_set_add(&c->online, "blocks/9/more", 1, &one, &extra) != NULL)
         abort();

@@ -157,7 +157,7 @@ static void gather(const struct check *c, struct gathered *g, const real *x, con
     }
 }
 
-static const struct lae_class_stats *stored_stats(const struct check *c, int m, bool random)
+static const struct lae_kept_stats *stored_stats(const struct check *c, int m, bool random)
 {
     char name[64];
     snprintf(name, sizeof name, "%s%s", module_names[m], random ? "/ridge" : "");
@@ -166,21 +166,21 @@ static const struct lae_class_stats *stored_stats(const struct check *c, int m, 
     return NULL;
 }
 
-static void compare(struct check *c, const struct gathered *g, const struct lae_class_stats *stored)
+static void compare(struct check *c, const struct gathered *g, const struct lae_kept_stats *stored)
 {
     size_t n = g->width;
     for (size_t k = 0; k < c->classes; k++)
-        if (g->count[k] != stored->count[k])
-            complain(c, "a count", stored->name, g->count[k], stored->count[k]);
+        if (g->count[k] != stored->stats.count[k])
+            complain(c, "a count", stored->name, g->count[k], stored->stats.count[k]);
     for (size_t i = 0; i < c->classes * n; i++)
-        if (fabsl(g->mean[i] - stored->mean[i]) > 1e-6L * (1.0L + fabsl(g->mean[i])))
-            complain(c, "a mean", stored->name, g->mean[i], stored->mean[i]);
+        if (fabsl(g->mean[i] - stored->stats.mean[i]) > 1e-6L * (1.0L + fabsl(g->mean[i])))
+            complain(c, "a mean", stored->name, g->mean[i], stored->stats.mean[i]);
     for (size_t j = 0; j < n; j++)
         for (size_t k = 0; k < n; k++) {
             real value = g->scatter[j * n + k];
             real size = 1.0L + sqrtl(g->scatter[j * n + j] * g->scatter[k * n + k]);
-            if (fabsl(value - stored->scatter[j * n + k]) > 3e-6L * size)
-                complain(c, "a scatter", stored->name, value, stored->scatter[j * n + k]);
+            if (fabsl(value - stored->stats.scatter[j * n + k]) > 3e-6L * size)
+                complain(c, "a scatter", stored->name, value, stored->stats.scatter[j * n + k]);
         }
 }
 
@@ -380,17 +380,17 @@ static void check_head(struct check *c, enum head head, int m, const struct gath
 
 static void check_ridge(struct check *c, int m)
 {
-    const struct lae_class_stats *stored = stored_stats(c, m, true);
+    const struct lae_kept_stats *stored = stored_stats(c, m, true);
     if (stored == NULL) return;
     const struct lae_setup *setup = &c->restored.setup;
     struct gathered *g = &c->random[m];
-    begin(g, c->classes, stored->width);
+    begin(g, c->classes, stored->stats.width);
     bool *aside = zeros(setup->sequence.images[LAE_TRAIN][c->task].count, sizeof *aside);
     stop_on(lae_sequence_set_aside(&setup->sequence, &setup->dataset, c->task,
                                    setup->config->heads.ridge.held_out, aside));
-    real *x = features_of_task(c, m, stored->width);
+    real *x = features_of_task(c, m, stored->stats.width);
     struct gathered others = {0}; /* without those set aside */
-    begin(&others, c->classes, stored->width);
+    begin(&others, c->classes, stored->stats.width);
     memcpy(others.gram, g->gram, g->width * g->width * sizeof(real));
     memcpy(others.sums, g->sums, c->classes * g->width * sizeof(real));
     gather(c, &others, x, aside);
@@ -406,7 +406,7 @@ static void check_ridge(struct check *c, int m)
 
 static void check_module(struct check *c, int m)
 {
-    const struct lae_class_stats *stored = stored_stats(c, m, false);
+    const struct lae_kept_stats *stored = stored_stats(c, m, false);
     if (stored == NULL) return;
     begin(&c->plain[m], c->classes, c->width);
     real *x = features_of_task(c, m, c->width);

@@ -179,18 +179,14 @@ static void add_example_metric(struct lae_metric *metric, const char *name, int 
         metric->values[i] = i % 2 == 0 ? 100.0 / (double)(i + 3) : (double)NAN;
 }
 
-static void add_example_stats(struct lae_class_stats *stats, const char *name, size_t width)
+static void add_example_stats(struct lae_kept_stats *kept, const char *name, size_t width)
 {
     const size_t classes = 7;
-    *stats = (struct lae_class_stats){.name = strdup(name),
-                                      .classes = classes,
-                                      .width = width,
-                                      .lambda = NAN,
-                                      .count = calloc(classes, sizeof *stats->count),
-                                      .mean = calloc(classes * width, sizeof *stats->mean),
-                                      .scatter = calloc(width * width, sizeof *stats->scatter)};
+    struct lae_stats *stats = &kept->stats;
+    *kept = (struct lae_kept_stats){.name = strdup(name), .lambda = NAN};
+    assert_null(lae_stats_create(classes, width, stats));
     for (size_t i = 0; i < classes; i++)
-        stats->count[i] = (int32_t)(1000000 * i);
+        stats->count[i] = (int64_t)(1000000 * i);
     for (size_t i = 0; i < classes * width; i++)
         stats->mean[i] = 0.37f * (float)i - 3.0f;
     for (size_t i = 0; i < width * width; i++)
@@ -276,15 +272,15 @@ static void assert_same_stats(const struct lae_checkpoint *a, const struct lae_c
 {
     assert_int_equal(a->stats_count, b->stats_count);
     for (size_t i = 0; i < a->stats_count; i++) {
-        const struct lae_class_stats *x = &a->stats[i], *y = &b->stats[i];
-        size_t c = x->classes, d = x->width;
+        const struct lae_kept_stats *x = &a->stats[i], *y = &b->stats[i];
+        size_t c = x->stats.classes, d = x->stats.width;
         assert_string_equal(x->name, y->name);
-        assert_int_equal(c, y->classes);
-        assert_int_equal(d, y->width);
+        assert_int_equal(c, y->stats.classes);
+        assert_int_equal(d, y->stats.width);
         assert_true(x->lambda == y->lambda || (isnan(x->lambda) && isnan(y->lambda)));
-        assert_memory_equal(x->count, y->count, c * sizeof *x->count);
-        assert_memory_equal(x->mean, y->mean, c * d * sizeof *x->mean);
-        assert_memory_equal(x->scatter, y->scatter, d * d * sizeof *x->scatter);
+        assert_memory_equal(x->stats.count, y->stats.count, c * sizeof *x->stats.count);
+        assert_memory_equal(x->stats.mean, y->stats.mean, c * d * sizeof *x->stats.mean);
+        assert_memory_equal(x->stats.scatter, y->stats.scatter, d * d * sizeof *x->stats.scatter);
     }
 }
 
@@ -418,17 +414,12 @@ static void make_many(struct lae_checkpoint *c, int done)
     add_triangle(c, (size_t)done);
     c->stats_count = 1;
     c->stats = calloc(1, sizeof *c->stats);
-    c->stats[0] = (struct lae_class_stats){.name = strdup("init"),
-                                           .classes = MANY,
-                                           .width = WIDTH,
-                                           .lambda = NAN,
-                                           .count = calloc(MANY, sizeof(int32_t)),
-                                           .mean = calloc(MANY * WIDTH, sizeof(float)),
-                                           .scatter = calloc(WIDTH * WIDTH, sizeof(float))};
+    c->stats[0] = (struct lae_kept_stats){.name = strdup("init"), .lambda = NAN};
+    assert_null(lae_stats_create(MANY, WIDTH, &c->stats[0].stats));
     for (int i = 0; i < done; i++)
-        c->stats[0].count[i] = 1;
+        c->stats[0].stats.count[i] = 1;
     for (size_t i = 0; i < (size_t)done * WIDTH; i++)
-        c->stats[0].mean[i] = sinf((float)i);
+        c->stats[0].stats.mean[i] = sinf((float)i);
 }
 
 /* What HDF5's tools see: the whole square. */

@@ -121,8 +121,12 @@ lae_status lae_stats_take(struct lae_stats *stats, size_t first_class,
 lae_status lae_stats_join(const struct lae_stats *a, const struct lae_stats *b,
                           struct lae_stats *all) LAE_MUST_CHECK;
 
-/* Images of all classes; and classes that have some. */
+/* *copy = the same, of its own. Errors: memory. */
+lae_status lae_stats_copy(const struct lae_stats *stats, struct lae_stats *copy) LAE_MUST_CHECK;
+
+/* Images of all classes; classes that have some; classes up to the last that has. */
 int64_t lae_stats_images(const struct lae_stats *stats);
 size_t lae_stats_known(const struct lae_stats *stats);
+size_t lae_stats_rows(const struct lae_stats *stats);
 
 #endif

@@ -73,7 +73,7 @@ struct lae_statistics_facts {
     int64_t images;
     size_t classes; /* that have images */
 };
-struct lae_statistics_facts lae_statistics_facts_of(const struct lae_class_stats *stats);
+struct lae_statistics_facts lae_statistics_facts_of(const struct lae_kept_stats *stats);
 
 /* What a backbone's tensors say of its shapes. */
 struct lae_backbone_facts {

@@ -8,6 +8,7 @@
 
 #include "lae/base/log.h"
 #include "lae/base/status.h"
+#include "lae/heads/stats.h"
 #include "lae/params/record.h"
 #include "lae/params/set.h"
 #include "lae/params/table.h"
@@ -40,18 +41,12 @@ struct lae_fact {
     double number;
 };
 
-/* Class statistics through one view (see lae/heads/stats.h): group /stats/NAME. */
-struct lae_class_stats {
+/* Class statistics through one view: group /stats/NAME. */
+struct lae_kept_stats {
     char *name;
-    size_t classes, width; /* C, D */
-    int32_t *count;        /* [C] */
-    float *mean;           /* [C, D] */
-    float *scatter;        /* [D, D] */
-    double lambda;         /* attribute: the strength of a ridge head; NaN: not that of one */
+    struct lae_stats stats;
+    double lambda; /* attribute: the strength of a ridge head; NaN: not that of one */
 };
-
-/* Classes up to the last that has images: the rows of `mean` that are in the file. */
-size_t lae_class_stats_known(const struct lae_class_stats *stats);
 
 /* Structs that a file has as attributes, a number each: whose they are says by which tables. */
 struct lae_layout {
@@ -82,7 +77,7 @@ struct lae_checkpoint {
     struct lae_set *history;
     struct lae_metric *metrics;
     size_t metric_count;
-    struct lae_class_stats *stats;
+    struct lae_kept_stats *stats;
     size_t stats_count;
     struct lae_rows merge; /* by tensor */
     struct lae_fact *provenance;
