@@ -8,6 +8,12 @@
 
 enum { SUMS = 12 };
 
+/* Of rounds in each of which every sum takes in so many products. */
+static double operations(int products, size_t rounds)
+{
+    return 2.0 * (double)(products * SUMS) * (double)rounds;
+}
+
 /* ---- Any processor: vectors of four, a multiplication and an addition ---- */
 
 typedef float four __attribute__((vector_size(16)));
@@ -20,7 +26,7 @@ static double run_four(size_t rounds, float *sink)
             sums[i] = sums[i] * factor + term;
     for (int i = 0; i < SUMS; i++)
         *sink += sums[i][0];
-    return 2.0 * 4 * SUMS * (double)rounds;
+    return operations(4, rounds);
 }
 
 static const struct lae_limit any_fp32 = {"vectors of 4, multiply and add", run_four};
@@ -44,7 +50,7 @@ __attribute__((target("avx2,fma"))) static double run_avx2(size_t rounds, float 
             sums[i] = _mm256_fmadd_ps(sums[i], factor, term);
     for (int i = 0; i < SUMS; i++)
         *sink += _mm256_cvtss_f32(sums[i]);
-    return 2.0 * 8 * SUMS * (double)rounds;
+    return operations(8, rounds);
 }
 
 __attribute__((target("avx512f"))) static double run_avx512(size_t rounds, float *sink)
@@ -57,7 +63,7 @@ __attribute__((target("avx512f"))) static double run_avx512(size_t rounds, float
             sums[i] = _mm512_fmadd_ps(sums[i], factor, term);
     for (int i = 0; i < SUMS; i++)
         *sink += _mm512_cvtss_f32(sums[i]);
-    return 2.0 * 16 * SUMS * (double)rounds;
+    return operations(16, rounds);
 }
 
 static const struct lae_limit avx2_fp32 = {"AVX2 multiply-add", run_avx2},
@@ -78,7 +84,7 @@ __attribute__((target("avx512f,avx512bf16"))) static double run_pairs(size_t rou
             sums[i] = _mm512_dpbf16_ps(sums[i], left, right);
     for (int i = 0; i < SUMS; i++)
         *sink += _mm512_cvtss_f32(sums[i]);
-    return 2.0 * 32 * SUMS * (double)rounds;
+    return operations(32, rounds);
 }
 
 enum { TILE_ROWS = 16, TILE_BYTES = 64, TILES = 8 };

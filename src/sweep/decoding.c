@@ -24,8 +24,9 @@ enum { WORD_FAILED, WORD_SIDES, WORD_DIGEST, WORDS = WORD_DIGEST + LAE_PICTURE_D
 
 #define ROUND ((size_t)1 << 12)   /* images */
 #define BROKEN ((int64_t)1 << 32) /* in WORD_FAILED: by what is not the image's fault */
+#define PATIENCE 30.0             /* seconds, between lines where no line is live */
 
-enum { SHOWN_FAULTS = 10, PATIENCE = 30 }; /* seconds, between lines where no line is live */
+enum { SHOWN_FAULTS = 10 };
 
 struct round;
 typedef lae_status work_function(struct round *round, size_t image, int64_t *words);
