@@ -4,9 +4,8 @@
 #     spack dev-build lae-mpi@main            # builds this tree, in place of sources from elsewhere
 #     spack load lae-mpi && mpirun -np 8 lae_mpi
 #
-# Spack 0.23 has loaded this recipe (without the import of MesonPackage, which it has built in) and knows
-# all packages and variants that it names; Spack 1.0's own packages have them, too. Concretizing and
-# building it have not been tried yet.
+# Tried with Spack 1.2 and its packages of July 2026 on Debian 13: concretized with all libraries from
+# source and with those of the system as externals, and with the latter built, loaded and run.
 
 from spack_repo.builtin.build_systems.meson import MesonPackage
 
@@ -28,9 +27,9 @@ class LaeMpi(MesonPackage):
     depends_on("meson@0.61:", type="build")
     depends_on("pkgconfig", type="build")
 
-    depends_on("openmpi")
+    depends_on("openmpi@4.1:")
     depends_on("openblas threads=none +locking")
-    depends_on("hdf5~mpi")
+    depends_on("hdf5@1.10:~mpi")
     depends_on("libyaml")
     depends_on("libarchive")
     depends_on("jansson")
@@ -40,7 +39,7 @@ class LaeMpi(MesonPackage):
     depends_on("libjpeg-turbo")
     depends_on("random123", type="build")
     depends_on("gnuplot", type="run")  # for lae_mpi report's figures
-    depends_on("onednn", when="+onednn")
+    depends_on("onednn@2.6:", when="+onednn")
     depends_on("libseccomp", when="+seccomp")
     depends_on("protobuf-c", when="+tensorboard")
 
