@@ -2,7 +2,7 @@
 #include "lae/cmd/cmd.h"
 #include "lae/files/map.h"
 #include "lae/learn/export.h"
-#include "lae/run/restored.h"
+#include "lae/run/task_files.h"
 #include "lae/store/kind.h"
 #include "lae/weights/adapters.h"
 #include "lae/weights/weights.h"

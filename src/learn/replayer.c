@@ -1,4 +1,5 @@
 #include "lae/learn/replayer.h"
+#include "lae/run/task_files.h"
 
 #include "lae/base/arena.h"
 #include "lae/base/clock.h"

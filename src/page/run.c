@@ -5,7 +5,7 @@
 #include "lae/config/scorers.h"
 #include "lae/files/map.h"
 #include "lae/run/metrics.h"
-#include "lae/run/restored.h"
+#include "lae/run/task_files.h"
 
 #include <math.h>
 #include <stdio.h>

@@ -1,7 +1,6 @@
 #include "branch.h"
 
-#include "lae/run/restored.h"
-#include "recovery.h"
+#include "lae/run/task_files.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -64,7 +63,7 @@ lae_status lae_branch_check(const struct lae_config *config, struct lae_run_dire
 {
     struct lae_config_differences keys = {0};
     char all[2048], fixed[2048];
-    LAE_TRY(lae_recovery_differences(config, dir->from, dir->last.config, &keys));
+    LAE_TRY(lae_task_files_differences(config, dir->from, dir->last.config, &keys));
     list_keys(&keys, false, all, sizeof all);
     list_keys(&keys, true, fixed, sizeof fixed);
     dir->branched = keys.count > 0;

@@ -6,6 +6,7 @@
 #include "lae/files/digest.h"
 #include "lae/files/map.h"
 #include "lae/files/own.h"
+#include "lae/run/task_files.h"
 #include "recovery.h"
 #include "snapshot.h"
 
@@ -67,7 +68,7 @@ static lae_status check_files(const struct lae_run_directory *dir)
                  {"metrics.jsonl", LAE_OWN_WRITTEN},
                  {"config.yaml", LAE_OWN_FILE},
                  {INDEX, LAE_OWN_FILE},
-                 {RESUME_COMING, LAE_OWN_FILE},
+                 {LAE_RESUME_COMING, LAE_OWN_FILE},
                  {"events", LAE_OWN_DIRECTORY}};
     lae_status status = NULL;
     for (size_t i = 0; i < sizeof files / sizeof files[0] && status == NULL; i++) {
@@ -195,7 +196,7 @@ static lae_status restore_here(struct lae_run_directory *dir, const struct lae_s
     if (dir->found)
         LAE_TRY(lae_status_prefix(lae_snapshot_restore(setup, &dir->last, state), "%s", place));
     if (dir->branched) LAE_TRY(set_origin(state, dir->from));
-    LAE_TRY(lae_recovery_set_aside(dir, setup->log));
+    LAE_TRY(lae_task_files_set_aside(dir, setup->log));
     if (dir->from != NULL) LAE_TRY(lae_recovery_copy(dir));
     dir->begun = true;
     return write_config(setup->config, dir);
@@ -272,9 +273,9 @@ struct inside_paths {
 static lae_status name_inside(const struct lae_run_directory *dir, struct inside_paths *paths)
 {
     *paths = (struct inside_paths){
-        .newest = lae_path_join(dir->path, RESUME),
-        .previous = lae_path_join(dir->path, RESUME_PREVIOUS),
-        .coming = lae_path_join(dir->path, RESUME_COMING),
+        .newest = lae_path_join(dir->path, LAE_RESUME),
+        .previous = lae_path_join(dir->path, LAE_RESUME_PREVIOUS),
+        .coming = lae_path_join(dir->path, LAE_RESUME_COMING),
     };
     bool named = paths->newest != NULL && paths->previous != NULL && paths->coming != NULL;
     return named ? NULL : lae_out_of_memory(64, "a path");
@@ -323,7 +324,7 @@ static lae_status close_if_open(const struct lae_run_directory *dir)
 {
     struct inside_paths inside;
     lae_status status = name_inside(dir, &inside);
-    char *task = lae_recovery_task_path(dir->path, dir->finished - 1);
+    char *task = lae_task_files_path(dir->path, dir->finished - 1);
     char *index = lae_path_join(dir->path, INDEX);
     if (status == NULL && (task == NULL || index == NULL)) status = lae_out_of_memory(64, "a path");
     bool open = status == NULL && !is_closed(task, index, &inside);
@@ -349,7 +350,7 @@ lae_status lae_run_directory_check_whole(struct lae_run_directory *dir,
 static lae_status write_task(const struct lae_run_directory *dir, const struct lae_setup *setup,
                              const struct lae_state *state, const char *hosts)
 {
-    char *path = lae_recovery_task_path(dir->path, state->finished - 1);
+    char *path = lae_task_files_path(dir->path, state->finished - 1);
     if (path == NULL) return lae_out_of_memory(64, "a path");
     lae_status status = write_proven(path, setup, state, hosts);
     free(path);

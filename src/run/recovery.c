@@ -1,187 +1,23 @@
-/* The newest task file that is whole, or the state inside the task after it, if there is one.
- *
- * A damaged file is passed over with a warning, and what it held is computed again; it is kept
- * under another name, as somebody may know how to mend it. Anything else that cannot be read (a
- * newer version's file, a directory in its place, no permission) ends the program: going back would
- * overwrite it.
- */
+/* From what a run directory holds to what learning goes on from. */
 #include "recovery.h"
 
 #include "branch.h"
 #include "lae/files/atomic.h"
 #include "lae/files/map.h"
-#include "lae/files/own.h"
-#include "lae/run/restored.h"
+#include "lae/run/task_files.h"
 #include "snapshot.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-
-char *lae_recovery_task_path(const char *directory, int task)
-{
-    char name[32];
-    snprintf(name, sizeof name, "task_%02d.h5", task);
-    return lae_path_join(directory, name);
-}
-
-/* The highest NN of the directory's task_NN.h5; -1: none. */
-static lae_status highest_task(const char *directory, int *highest)
-{
-    *highest = -1;
-    DIR *stream = opendir(directory);
-    if (stream == NULL)
-        return lae_bad_input("%s: cannot be listed: %s", directory, strerror(errno));
-    struct dirent *entry;
-    while (errno = 0, (entry = readdir(stream)) != NULL) {
-        int task, length = 0;
-        bool fits = sscanf(entry->d_name, "task_%5d.h5%n", &task, &length) == 1 && length > 0 &&
-                    entry->d_name[length] == '\0';
-        if (fits && task > *highest) *highest = task;
-    }
-    int error = errno;
-    closedir(stream);
-    if (error != 0) return lae_bad_input("%s: cannot be listed: %s", directory, strerror(error));
-    return NULL;
-}
-
-/* Reads a checkpoint if it is there and whole: *read says so. */
-static lae_status read_if_whole(const char *path, struct lae_log *log,
-                                struct lae_checkpoint *checkpoint, bool *read)
-{
-    *read = false;
-    LAE_TRY(lae_own_check(path, LAE_OWN_FILE));
-    if (!lae_path_exists(path)) return NULL;
-    lae_status status = lae_checkpoint_read(path, &lae_run_layout, log, checkpoint);
-    if (status != NULL && lae_checkpoint_is_damaged(path)) {
-        lae_log_warn(log, "%s; going back to what was saved before", lae_status_message(status));
-        lae_status_free(status);
-        return NULL;
-    }
-    *read = status == NULL;
-    return status;
-}
-
-/* Gives a file of the run another name, under which nothing looks for it: NAME.damaged, or with a
- * number where that is taken. */
-static lae_status set_aside(const char *path, struct lae_log *log)
-{
-    size_t size = strlen(path) + 32;
-    char *other = malloc(size);
-    if (other == NULL) return lae_out_of_memory(size, "a path");
-    struct stat about;
-    int number = 1;
-    do
-        snprintf(other, size, number == 1 ? "%s.damaged" : "%s.damaged-%d", path, number);
-    while (lstat(other, &about) == 0 && number++ < 10000);
-    lae_status status = lae_atomic_rename(path, other);
-    if (status == NULL) lae_log_warn(log, "%s: is kept as %s", path, other);
-    free(other);
-    return status;
-}
-
-static lae_status set_aside_if(bool damaged, char *path, struct lae_log *log)
-{
-    lae_status status = path == NULL ? lae_out_of_memory(64, "a path") : NULL;
-    if (status == NULL && lae_path_exists(path) && (damaged || lae_checkpoint_is_damaged(path)))
-        status = set_aside(path, log);
-    free(path);
-    return status;
-}
-
-lae_status lae_recovery_set_aside(const struct lae_run_directory *dir, struct lae_log *log)
-{
-    int highest;
-    LAE_TRY(highest_task(dir->path, &highest));
-    /* A task's file that is whole would have been found. */
-    for (int task = dir->found ? dir->finished : 0; task <= highest; task++)
-        LAE_TRY(set_aside_if(true, lae_recovery_task_path(dir->path, task), log));
-    LAE_TRY(set_aside_if(false, lae_path_join(dir->path, RESUME), log));
-    return set_aside_if(false, lae_path_join(dir->path, RESUME_PREVIOUS), log);
-}
-
-static void take(struct lae_run_directory *dir, const struct lae_checkpoint *checkpoint)
-{
-    lae_checkpoint_free(&dir->last);
-    dir->last = *checkpoint;
-    dir->found = true;
-    dir->finished = checkpoint->task + (checkpoint->position != NULL ? 0 : 1);
-    dir->task_count = checkpoint->task_count;
-}
-
-static lae_status find_task(struct lae_run_directory *dir, int task, struct lae_log *log)
-{
-    struct lae_checkpoint checkpoint;
-    bool read = false;
-    char *path = lae_recovery_task_path(dir->path, task);
-    if (path == NULL) return lae_out_of_memory(64, "a path");
-    lae_status status = read_if_whole(path, log, &checkpoint, &read);
-    if (read && (checkpoint.task != task || checkpoint.position != NULL)) {
-        status = lae_bad_input("%s: holds task %d; move it away", path, checkpoint.task);
-        lae_checkpoint_free(&checkpoint);
-        read = false;
-    }
-    if (read) take(dir, &checkpoint);
-    free(path);
-    return status;
-}
-
-static lae_status find_inside(struct lae_run_directory *dir, const char *name, struct lae_log *log)
-{
-    struct lae_checkpoint checkpoint;
-    bool read = false;
-    char *path = lae_path_join(dir->path, name);
-    if (path == NULL) return lae_out_of_memory(64, "a path");
-    lae_status status = read_if_whole(path, log, &checkpoint, &read);
-    free(path);
-    if (!read) return status;
-    /* Without any task's file, as after run.resume=FILE, it counts whatever its task. */
-    if (checkpoint.position != NULL && (!dir->found || checkpoint.task == dir->finished))
-        take(dir, &checkpoint);
-    else /* of a task that has been finished since */
-        lae_checkpoint_free(&checkpoint);
-    return NULL;
-}
-
-lae_status lae_recovery_find_task(struct lae_run_directory *dir, struct lae_log *log)
-{
-    int highest;
-    LAE_TRY(highest_task(dir->path, &highest));
-    for (int task = highest; task >= 0 && !dir->found; task--)
-        LAE_TRY(find_task(dir, task, log));
-    return NULL;
-}
-
-static lae_status find_newest(struct lae_run_directory *dir, struct lae_log *log)
-{
-    LAE_TRY(lae_recovery_find_task(dir, log));
-    LAE_TRY(find_inside(dir, RESUME, log));
-    if (dir->found && dir->last.position != NULL) return NULL;
-    return find_inside(dir, RESUME_PREVIOUS, log);
-}
-
-lae_status lae_recovery_differences(const struct lae_config *config, const char *path,
-                                    const char *then, struct lae_config_differences *differences)
-{
-    char *now = NULL, *stored = lae_path_join(path, "/config"); /* as a message names it */
-    lae_status status = stored == NULL ? lae_out_of_memory(strlen(path), "a path")
-                                       : lae_config_print_result(config, &now);
-    if (status == NULL)
-        status = lae_config_differences(stored, then, "this configuration", now, differences);
-    free(stored);
-    free(now);
-    return status;
-}
 
 /* Refuses to go on with another configuration, naming the keys. */
 static lae_status compare_config(const struct lae_config *config, const char *path,
                                  const char *then)
 {
     struct lae_config_differences differences = {0};
-    LAE_TRY(lae_recovery_differences(config, path, then, &differences));
+    LAE_TRY(lae_task_files_differences(config, path, then, &differences));
     char list[2048] = "";
     size_t used = 0;
     for (size_t i = 0; i < differences.count && used < sizeof list - 1; i++) {
@@ -218,9 +54,9 @@ lae_status lae_recovery_copy(const struct lae_run_directory *dir)
     /* The newest first: a copy that is killed is gone on from there, and never from less. */
     for (int task = last->task; task >= 0 && status == NULL; task--) {
         bool own = task == last->task, inside = own && last->position != NULL;
-        char *from = own ? strdup(dir->from) : lae_recovery_task_path(source, task);
+        char *from = own ? strdup(dir->from) : lae_task_files_path(source, task);
         char *to =
-            inside ? lae_path_join(dir->path, RESUME) : lae_recovery_task_path(dir->path, task);
+            inside ? lae_path_join(dir->path, LAE_RESUME) : lae_task_files_path(dir->path, task);
         status = from == NULL || to == NULL ? lae_out_of_memory(64, "a path")
                                             : copy_file(from, to, !own);
         free(from);
@@ -238,7 +74,7 @@ static lae_status start_from_file(const struct lae_config *config, struct lae_ru
     free(dir->from);
     LAE_TRY(lae_status_prefix(lae_checkpoint_find(config->run.resume, log, &dir->from, &checkpoint),
                               "run.resume"));
-    take(dir, &checkpoint);
+    lae_task_files_take(dir, &checkpoint);
     LAE_TRY(lae_branch_check(config, dir, log));
     if (!dir->branched) lae_log_info(log, "starting from %s", dir->from);
     return NULL;
@@ -265,7 +101,7 @@ static lae_status is_copy(const struct lae_config *config, const struct lae_run_
 lae_status lae_recovery_find(const struct lae_config *config, struct lae_run_directory *dir,
                              struct lae_log *log)
 {
-    LAE_TRY(find_newest(dir, log));
+    LAE_TRY(lae_task_files_newest(dir, log));
     bool never = strcmp(config->run.resume, "never") == 0;
     if (never && dir->found)
         return lae_bad_input(

@@ -10,111 +10,12 @@
 
 #include "lae/files/digest.h"
 #include "lae/files/map.h"
-#include "lae/store/kind.h"
-#include "recovery.h"
+#include "lae/run/task_files.h"
 #include "snapshot.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-/* ---- the file */
-
-static lae_status find_in_directory(const char *directory, struct lae_log *log, char **path,
-                                    struct lae_checkpoint *checkpoint)
-{
-    struct lae_run_directory dir = {.path = strdup(directory), .lock = {.file = -1}};
-    if (dir.path == NULL) return lae_out_of_memory(strlen(directory), "a path");
-    lae_status status = lae_recovery_find_task(&dir, log);
-    if (status == NULL && !dir.found)
-        status = lae_bad_input("%s: has no good task_NN.h5: no task of it is finished", directory);
-    if (status == NULL) {
-        *path = lae_recovery_task_path(directory, dir.last.task);
-        if (*path == NULL) status = lae_out_of_memory(strlen(directory), "a path");
-    }
-    if (status == NULL) {
-        *checkpoint = dir.last;
-        dir.last = (struct lae_checkpoint){0};
-    }
-    lae_run_directory_close(&dir);
-    return status;
-}
-
-/* The directory of a run that its list of links stands for; NULL: `place` is no such list. */
-static lae_status find_listed(const char *place, char **directory)
-{
-    char kind[LAE_KIND_TEXT];
-    *directory = NULL;
-    LAE_TRY(lae_kind_of(place, kind));
-    if (strcmp(kind, LAE_RUN_FORMAT) != 0) return NULL;
-    *directory = lae_path_directory(place);
-    return *directory == NULL ? lae_out_of_memory(strlen(place), "a path") : NULL;
-}
-
-lae_status lae_checkpoint_find(const char *place, struct lae_log *log, char **path,
-                               struct lae_checkpoint *checkpoint)
-{
-    *path = NULL;
-    *checkpoint = (struct lae_checkpoint){0};
-    if (lae_path_is_directory(place)) return find_in_directory(place, log, path, checkpoint);
-    char *listed;
-    LAE_TRY(find_listed(place, &listed));
-    if (listed != NULL) {
-        lae_status status = find_in_directory(listed, log, path, checkpoint);
-        free(listed);
-        return status;
-    }
-    LAE_TRY(lae_checkpoint_read(place, &lae_run_layout, log, checkpoint));
-    *path = strdup(place);
-    if (*path != NULL) return NULL;
-    lae_checkpoint_free(checkpoint);
-    return lae_out_of_memory(strlen(place), "a path");
-}
-
-static bool is_of_same_run(const struct lae_checkpoint *a, const struct lae_checkpoint *b)
-{
-    const char *config = lae_checkpoint_config_of(a, b->task); /* before a branch another */
-    bool same = a->init.count == b->init.count && strcmp(config, b->config) == 0;
-    for (size_t i = 0; same && i < a->init.count; i++) {
-        const struct lae_named *x = &a->init.items[i], *y = &b->init.items[i];
-        same = strcmp(x->name, y->name) == 0 && x->count == y->count &&
-               memcmp(x->data, y->data, x->count * sizeof *x->data) == 0;
-    }
-    return same;
-}
-
-static lae_status read_beside(const char *path, const struct lae_checkpoint *checkpoint, int task,
-                              struct lae_log *log, struct lae_checkpoint *beside, bool *found)
-{
-    if (!lae_path_exists(path)) return NULL;
-    lae_status status = lae_checkpoint_read(path, &lae_run_layout, log, beside);
-    if (status != NULL && lae_checkpoint_is_damaged(path)) {
-        lae_log_warn(log, "%s; left out", lae_status_message(status));
-        lae_status_free(status);
-        return NULL;
-    }
-    LAE_TRY(status);
-    *found = beside->task == task && beside->position == NULL && is_of_same_run(checkpoint, beside);
-    if (*found) return NULL;
-    lae_log_warn(log, "%s: is not of the same run; left out", path);
-    lae_checkpoint_free(beside);
-    return NULL;
-}
-
-lae_status lae_checkpoint_beside(const char *path, const struct lae_checkpoint *checkpoint,
-                                 int task, struct lae_log *log, struct lae_checkpoint *beside,
-                                 bool *found)
-{
-    *found = false;
-    *beside = (struct lae_checkpoint){0};
-    char *directory = lae_path_directory(path);
-    char *name = directory != NULL ? lae_recovery_task_path(directory, task) : NULL;
-    lae_status status = name == NULL ? lae_out_of_memory(strlen(path), "a path")
-                                     : read_beside(name, checkpoint, task, log, beside, found);
-    free(directory);
-    free(name);
-    return status;
-}
 
 /* ---- the configuration */
 

@@ -13,14 +13,12 @@
 #define PLAIN ((size_t)16 << 10) /* bytes of a matrix that is stored as a whole */
 #define CHUNK ((size_t)64 << 10) /* bytes of a chunk */
 
-enum { CHUNK_ROWS = 512, CHUNK_COLUMNS = 64 }; /* of a triangle */
+enum { CHUNK_COLUMNS = 64 }; /* of a triangle */
 
 static size_t least(size_t a, size_t b)
 {
     return a < b ? a : b;
 }
-
-/* ---- writing ---- */
 
 /* `unknown`: the value of what is not written. */
 static hid_t chunked(hid_t type, size_t rows, size_t columns, const void *unknown, bool shuffle)
@@ -51,31 +49,6 @@ static lae_status create(struct lae_hdf5 *file, const char *name, const size_t s
     return status;
 }
 
-static herr_t transfer_block(const struct block *block, hid_t dataset, hid_t type, void *values,
-                             bool write)
-{
-    const hsize_t start[2] = {block->first, 0}, count[2] = {block->rows, block->columns};
-    hid_t memory = H5Screate_simple(2, count, NULL), stored = H5Dget_space(dataset);
-    herr_t result = H5Sselect_hyperslab(stored, H5S_SELECT_SET, start, NULL, count, NULL);
-    if (result >= 0)
-        result = write ? H5Dwrite(dataset, type, memory, stored, H5P_DEFAULT, values)
-                       : H5Dread(dataset, type, memory, stored, H5P_DEFAULT, values);
-    H5Sclose(stored);
-    H5Sclose(memory);
-    return result;
-}
-
-herr_t lae_hdf5_read_block(const struct block *block, hid_t dataset, hid_t type, void *values)
-{
-    return transfer_block(block, dataset, type, values, false);
-}
-
-struct block lae_hdf5_triangle_block(size_t first, size_t rows)
-{
-    size_t end = least(first + CHUNK_ROWS, rows);
-    return (struct block){.first = first, .rows = end - first, .columns = end};
-}
-
 static size_t row_of(size_t task)
 {
     return task * (task + 1) / 2;
@@ -97,12 +70,12 @@ static lae_status write_blocks(struct lae_hdf5 *file, const char *name, hid_t da
                                const double *triangle)
 {
     herr_t result = 0;
-    double *values = malloc(CHUNK_ROWS * (rows + 1) * sizeof *values);
-    if (values == NULL) return lae_out_of_memory(CHUNK_ROWS * rows * sizeof *values, name);
-    for (size_t first = 0; first < rows && result >= 0; first += CHUNK_ROWS) {
+    double *values = malloc(LAE_TRIANGLE_ROWS * (rows + 1) * sizeof *values);
+    if (values == NULL) return lae_out_of_memory(LAE_TRIANGLE_ROWS * rows * sizeof *values, name);
+    for (size_t first = 0; first < rows && result >= 0; first += LAE_TRIANGLE_ROWS) {
         struct block block = lae_hdf5_triangle_block(first, rows);
         spread(&block, triangle, values);
-        result = transfer_block(&block, dataset, H5T_NATIVE_DOUBLE, values, true);
+        result = lae_hdf5_write_block(&block, dataset, H5T_NATIVE_DOUBLE, values);
     }
     free(values);
     return result >= 0 ? NULL : lae_hdf5_fault(LAE_FAILED, file, "/%s: cannot be written", name);
@@ -130,7 +103,7 @@ lae_status lae_hdf5_write_triangle(struct lae_hdf5 *file, const char *name, size
     if (size * size * sizeof *values <= PLAIN)
         return write_whole_triangle(file, name, size, rows, values);
     hid_t creation =
-        chunked(H5T_NATIVE_DOUBLE, least(CHUNK_ROWS, size), CHUNK_COLUMNS, &unknown, false);
+        chunked(H5T_NATIVE_DOUBLE, least(LAE_TRIANGLE_ROWS, size), CHUNK_COLUMNS, &unknown, false);
     hid_t dataset;
     LAE_TRY(create(file, name, (size_t[]){size, size}, H5T_IEEE_F64LE, creation, &dataset));
     lae_status status = write_blocks(file, name, dataset, rows, values);
@@ -150,7 +123,7 @@ lae_status lae_hdf5_write_rows(struct lae_hdf5 *file, const char *name, size_t r
     LAE_TRY(create(file, name, shape, H5T_IEEE_F32LE, creation, &dataset));
     const struct block block = {.rows = known, .columns = columns};
     lae_status status = NULL;
-    if (known > 0 && transfer_block(&block, dataset, H5T_NATIVE_FLOAT, (void *)values, true) < 0)
+    if (known > 0 && lae_hdf5_write_block(&block, dataset, H5T_NATIVE_FLOAT, values) < 0)
         status = lae_hdf5_fault(LAE_FAILED, file, "/%s: cannot be written", name);
     H5Dclose(dataset);
     return status;

@@ -32,19 +32,6 @@ struct lae_restored {
     bool begun;             /* the setup was begun, and has to be closed */
 };
 
-/* Reads the checkpoint at `place`, or, where that is a run's directory or its run.h5, the newest
- * good file of a finished task in it; *path is its path, free(). Rank 0's. Errors: as
- * lae_checkpoint_read's; no such file. */
-lae_status lae_checkpoint_find(const char *place, struct lae_log *log, char **path,
-                               struct lae_checkpoint *checkpoint) LAE_MUST_CHECK;
-
-/* The file of task `task` in the directory of the checkpoint at `path`. Where there is no good one
- * (a damaged one is a warning), or it does not belong to the same run, *found is false. Rank 0's.
- * Errors: memory, a newer version's file. */
-lae_status lae_checkpoint_beside(const char *path, const struct lae_checkpoint *checkpoint,
-                                 int task, struct lae_log *log, struct lae_checkpoint *beside,
-                                 bool *found) LAE_MUST_CHECK;
-
 /* Opens what `place` means for lae_checkpoint_find; `settings` [count] are KEY=VALUE. Other images
  * or other software than those it was learned with are a warning. [collective] Errors, the same on
  * all ranks: a key that would change the result, other weights, a state inside a task. The struct
