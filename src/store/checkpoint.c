@@ -111,7 +111,7 @@ static lae_status write_links(struct lae_hdf5 *file, int tasks)
 lae_status lae_checkpoint_write_index(const char *path, int tasks)
 {
     struct lae_hdf5 file;
-    LAE_TRY(lae_hdf5_create(path, LAE_RUN_FORMAT, LAE_FORMAT_VERSION, &file));
+    LAE_TRY(lae_hdf5_create(path, LAE_RUN_FORMAT, 1, &file));
     lae_status status = write_links(&file, tasks);
     if (status == NULL) status = lae_hdf5_commit(&file);
     lae_hdf5_close(&file);

@@ -1,3 +1,4 @@
+#include "checkpoint_head.h"
 #include "checkpoint_root.h"
 #include "hdf5_file.h"
 
@@ -62,45 +63,6 @@ static lae_status read_class_order(struct lae_hdf5 *file, struct lae_checkpoint 
 
 /* ---- tensors ---- */
 
-/* One task's classifier: its classes are added to *classes, its feature width must be *width (0:
- * any yet). */
-static lae_status check_classifier(const struct lae_hdf5 *file, const struct lae_set *head,
-                                   int task, size_t *classes, size_t *width)
-{
-    char name[32];
-    snprintf(name, sizeof name, "task_%02d/weight", task);
-    const struct lae_named *weight = lae_set_find(head, name);
-    snprintf(name, sizeof name, "task_%02d/bias", task);
-    const struct lae_named *bias = lae_set_find(head, name);
-    if (weight == NULL || bias == NULL)
-        return lae_bad_input("%s: /head/task_%02d: weight or bias is missing", file->path, task);
-    char text[2][LAE_SHAPE_TEXT];
-    if (weight->rank != 2 || bias->rank != 1 || weight->shape[0] != bias->shape[0] ||
-        (*width != 0 && weight->shape[1] != *width))
-        return lae_bad_input("%s: /head/task_%02d: weight %s and bias %s do not fit together or to "
-                             "the other tasks",
-                             file->path, task, lae_shape_text(weight->rank, weight->shape, text[0]),
-                             lae_shape_text(bias->rank, bias->shape, text[1]));
-    *classes += bias->shape[0];
-    *width = weight->shape[1];
-    return NULL;
-}
-
-static lae_status read_head(struct lae_hdf5 *file, struct lae_checkpoint *checkpoint)
-{
-    LAE_TRY(lae_hdf5_read_set(file, "head", &checkpoint->head));
-    size_t classes = 0, width = 0;
-    for (int task = 0; task <= checkpoint->task; task++)
-        LAE_TRY(check_classifier(file, &checkpoint->head, task, &classes, &width));
-    if (checkpoint->head.count == 2 * ((size_t)checkpoint->task + 1) &&
-        classes == (size_t)checkpoint->classes_seen)
-        return NULL;
-    return lae_bad_input("%s: /head: has %zu tensors for %zu classes in tasks 0..%d; %d classes "
-                         "have been seen",
-                         file->path, checkpoint->head.count, classes, checkpoint->task,
-                         checkpoint->classes_seen);
-}
-
 static lae_status read_earlier(struct lae_hdf5 *file, struct lae_checkpoint *checkpoint)
 {
     if (!lae_hdf5_has(file, "config_before")) return NULL;
@@ -140,7 +102,7 @@ static lae_status read_tensors(struct lae_hdf5 *file, struct lae_checkpoint *che
     if (lae_hdf5_has(file, "offline"))
         LAE_TRY(lae_hdf5_read_set(file, "offline", &checkpoint->offline));
     LAE_TRY(read_history(file, checkpoint));
-    return read_head(file, checkpoint);
+    return lae_checkpoint_read_head(file, checkpoint);
 }
 
 /* ---- metrics, merge records, provenance: arrays that grow while the file is walked ---- */
@@ -222,6 +184,14 @@ static lae_status read_width(struct lae_hdf5 *file, const char *group, size_t *w
     return NULL;
 }
 
+/* What is above the diagonal, as below it. */
+static void mirror(size_t size, float *matrix)
+{
+    for (size_t j = 0; j < size; j++)
+        for (size_t k = j + 1; k < size; k++)
+            matrix[j * size + k] = matrix[k * size + j];
+}
+
 static lae_status take_counts(struct lae_hdf5 *file, const char *name, size_t classes,
                               const int32_t *stored, int64_t *count)
 {
@@ -276,6 +246,7 @@ static lae_status read_stats(struct lae_hdf5 *file, const char *name, bool is_gr
     LAE_TRY(read_width(file, group, &stats->width));
     size_t known = lae_stats_rows(stats), width = stats->width;
     LAE_TRY(read_matrix(file, group, "scatter", width, width, width, &stats->scatter));
+    if (file->version >= 2) mirror(width, stats->scatter);
     return read_matrix(file, group, "mean", stats->classes, width, known, &stats->mean);
 }
 

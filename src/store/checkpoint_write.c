@@ -1,3 +1,4 @@
+#include "checkpoint_head.h"
 #include "checkpoint_root.h"
 #include "hdf5_file.h"
 
@@ -6,6 +7,7 @@
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 static lae_status write_earlier(struct lae_hdf5 *file, const struct lae_checkpoint *checkpoint)
 {
@@ -45,7 +47,7 @@ static lae_status write_tensors(struct lae_hdf5 *file, const struct lae_checkpoi
         LAE_TRY(lae_hdf5_write_set(file, "offline", &checkpoint->offline));
     for (int task = 0; checkpoint->history != NULL && task < checkpoint->task; task++)
         LAE_TRY(write_history(file, task, &checkpoint->history[task]));
-    return lae_hdf5_write_set(file, "head", &checkpoint->head);
+    return lae_checkpoint_write_head(file, checkpoint);
 }
 
 static lae_status write_metrics(struct lae_hdf5 *file, const struct lae_checkpoint *checkpoint)
@@ -76,26 +78,83 @@ static lae_status write_counts(struct lae_hdf5 *file, const char *name,
     return status;
 }
 
-static lae_status write_stats(struct lae_hdf5 *file, const struct lae_kept_stats *kept)
+/* It is symmetric: in version 2 the half above the diagonal is 0 and takes no room. */
+static lae_status write_scatter(struct lae_hdf5 *file, const char *name,
+                                const struct lae_stats *stats)
 {
-    const struct lae_stats *stats = &kept->stats;
-    char group[LAE_HDF5_NAME], name[LAE_HDF5_NAME];
-    const size_t scatter[2] = {stats->width, stats->width};
-    LAE_TRY(lae_hdf5_join(group, "stats", kept->name));
+    size_t width = stats->width;
+    if (file->version < 2)
+        return lae_hdf5_write_float(file, name, 2, (size_t[]){width, width}, stats->scatter);
+    float *half = calloc(width * width + 1, sizeof *half);
+    if (half == NULL) return lae_out_of_memory(width * width * sizeof *half, name);
+    for (size_t j = 0; j < width; j++)
+        memcpy(half + j * width, stats->scatter + j * width, (j + 1) * sizeof *half);
+    lae_status status = lae_hdf5_write_rows(file, name, width, width, width, half);
+    free(half);
+    return status;
+}
+
+static lae_status write_values(struct lae_hdf5 *file, const char *group,
+                               const struct lae_stats *stats)
+{
+    char name[LAE_HDF5_NAME];
     LAE_TRY(lae_hdf5_join(name, group, "count"));
     LAE_TRY(write_counts(file, name, stats));
     LAE_TRY(lae_hdf5_join(name, group, "mean"));
     LAE_TRY(lae_hdf5_write_rows(file, name, stats->classes, stats->width, lae_stats_rows(stats),
                                 stats->mean));
     LAE_TRY(lae_hdf5_join(name, group, "scatter"));
-    LAE_TRY(lae_hdf5_write_float(file, name, 2, scatter, stats->scatter));
+    return write_scatter(file, name, stats);
+}
+
+static lae_status name_values(struct lae_hdf5 *file, const char *group, const char *first)
+{
+    static const char *const values[] = {"count", "mean", "scatter"};
+    for (size_t i = 0; i < sizeof values / sizeof values[0]; i++) {
+        char name[LAE_HDF5_NAME], object[LAE_HDF5_NAME];
+        LAE_TRY(lae_hdf5_join(name, group, values[i]));
+        LAE_TRY(lae_hdf5_join(object, first, values[i]));
+        LAE_TRY(lae_hdf5_write_name(file, name, object));
+    }
+    return NULL;
+}
+
+static bool are_same(const struct lae_stats *a, const struct lae_stats *b)
+{
+    size_t classes = a->classes, width = a->width;
+    return width == b->width && memcmp(a->count, b->count, classes * sizeof *a->count) == 0 &&
+           memcmp(a->mean, b->mean, classes * width * sizeof *a->mean) == 0 &&
+           memcmp(a->scatter, b->scatter, width * width * sizeof *a->scatter) == 0;
+}
+
+/* The statistics before number i that are the same, or NULL. */
+static const struct lae_kept_stats *find_same(const struct lae_checkpoint *checkpoint, size_t i)
+{
+    const struct lae_kept_stats *kept = checkpoint->stats;
+    for (size_t k = 0; k < i; k++)
+        if (are_same(&kept[k].stats, &kept[i].stats)) return &kept[k];
+    return NULL;
+}
+
+/* Through modules that have not moved, as where a task has one class and so nothing to learn, all
+ * views have the same statistics: in version 2 they are there once, under several names. */
+static lae_status write_stats(struct lae_hdf5 *file, const struct lae_checkpoint *checkpoint,
+                              size_t i)
+{
+    const struct lae_kept_stats *kept = &checkpoint->stats[i];
+    const struct lae_kept_stats *same = file->version < 2 ? NULL : find_same(checkpoint, i);
+    char group[LAE_HDF5_NAME], first[LAE_HDF5_NAME];
+    LAE_TRY(lae_hdf5_join(group, "stats", kept->name));
+    LAE_TRY(lae_hdf5_join(first, "stats", same != NULL ? same->name : ""));
+    LAE_TRY(same != NULL ? name_values(file, group, first)
+                         : write_values(file, group, &kept->stats));
     return isnan(kept->lambda) ? NULL : lae_hdf5_put_double(file, group, "lambda", kept->lambda);
 }
 
 static lae_status write_all_stats(struct lae_hdf5 *file, const struct lae_checkpoint *checkpoint)
 {
     for (size_t i = 0; i < checkpoint->stats_count; i++)
-        LAE_TRY(write_stats(file, &checkpoint->stats[i]));
+        LAE_TRY(write_stats(file, checkpoint, i));
     return NULL;
 }
 
@@ -145,7 +204,8 @@ static lae_status write_content(struct lae_hdf5 *file, const struct lae_checkpoi
 lae_status lae_checkpoint_write(const char *path, const struct lae_checkpoint *checkpoint)
 {
     struct lae_hdf5 file;
-    LAE_TRY(lae_hdf5_create(path, LAE_CHECKPOINT_FORMAT, LAE_FORMAT_VERSION, &file));
+    int version = checkpoint->task_count > LAE_FEW_TASKS ? 2 : 1;
+    LAE_TRY(lae_hdf5_create(path, LAE_CHECKPOINT_FORMAT, version, &file));
     lae_status status = write_content(&file, checkpoint);
     if (status == NULL) status = lae_hdf5_commit(&file);
     lae_hdf5_close(&file);

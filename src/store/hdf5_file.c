@@ -50,6 +50,14 @@ lae_status lae_hdf5_start(struct lae_hdf5 *file, const char *path, const char *f
     return NULL;
 }
 
+bool lae_hdf5_measure(struct lae_hdf5 *file)
+{
+    hsize_t size = 0;
+    bool known = H5Fget_filesize(file->id, &size) >= 0;
+    file->unread = LAE_HDF5_NAMES * size;
+    return known;
+}
+
 void lae_hdf5_close(struct lae_hdf5 *file)
 {
     if (file->id >= 0) H5Fclose(file->id);

@@ -18,6 +18,9 @@ lae_status lae_hdf5_hear(struct lae_hdf5 *file) LAE_MUST_CHECK;
 lae_status lae_hdf5_fault(enum lae_code code, const struct lae_hdf5 *file, const char *format, ...)
     LAE_PRINTF(3, 4);
 
+/* How much may be read of a file that has been opened. False: HDF5 does not know its size. */
+bool lae_hdf5_measure(struct lae_hdf5 *file);
+
 /* Errors: the way to `name` leads over a link to elsewhere (soft, external, user-defined). */
 lae_status lae_hdf5_check_links(const struct lae_hdf5 *file, const char *name) LAE_MUST_CHECK;
 

@@ -140,7 +140,7 @@ static lae_status open_here(struct lae_hdf5 *file)
 #endif
     file->id = H5Fopen(file->path, H5F_ACC_RDONLY, access);
     lae_status status = NULL;
-    if (file->id < 0 || H5Fget_filesize(file->id, &file->unread) < 0)
+    if (file->id < 0 || !lae_hdf5_measure(file))
         status = lae_hdf5_fault(LAE_BAD_INPUT, file, "cannot be opened by HDF5");
     H5Pclose(access);
     return status;

@@ -160,6 +160,14 @@ lae_status lae_hdf5_write_link(struct lae_hdf5 *file, const char *name, const ch
     return lae_hdf5_fault(LAE_FAILED, file, "/%s: cannot link to %s", name, target);
 }
 
+lae_status lae_hdf5_write_name(struct lae_hdf5 *file, const char *name, const char *object)
+{
+    LAE_TRY(lae_hdf5_make_way(file, name));
+    if (H5Lcreate_hard(file->id, object, file->id, name, H5P_DEFAULT, H5P_DEFAULT) >= 0)
+        return NULL;
+    return lae_hdf5_fault(LAE_FAILED, file, "/%s: cannot be a name of /%s", name, object);
+}
+
 /* ---- attributes ---- */
 
 /* rank 0: a single value. */

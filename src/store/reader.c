@@ -125,7 +125,7 @@ static lae_status open_sandboxed(int descriptor, struct image *image, struct lae
     lae_sandbox_enter(image->size);
     /* The name is looked for first, and must lead nowhere: nothing can be opened any more. */
     file->id = H5Fopen("in memory", H5F_ACC_RDONLY, access);
-    if (file->id >= 0 && H5Fget_filesize(file->id, &file->unread) >= 0) return NULL;
+    if (file->id >= 0 && lae_hdf5_measure(file)) return NULL;
     return lae_hdf5_fault(LAE_BAD_INPUT, file, "cannot be opened by HDF5");
 }
 

@@ -16,6 +16,7 @@
 #include <cmocka.h>
 #include <dirent.h>
 #include <ftw.h>
+#include <limits.h>
 #include <math.h>
 #include <signal.h>
 #include <stdio.h>
@@ -372,6 +373,7 @@ static void test_large_values(void **state)
 /* ---- many tasks ---- */
 
 enum { MANY = 400, DONE = 300, WIDTH = 64 }; /* tasks of one class each */
+enum { INIT, SAME, OTHER, VIEWS };           /* statistics: two have the same values */
 
 static double accuracy_of(size_t t, size_t k)
 {
@@ -388,6 +390,19 @@ static void add_triangle(struct lae_checkpoint *c, size_t done)
     for (size_t t = 0; t < done; t++)
         for (size_t k = 0; k <= t; k++)
             *value++ = accuracy_of(t, k);
+}
+
+static void add_many_stats(struct lae_kept_stats *kept, const char *name, int done, float first)
+{
+    *kept = (struct lae_kept_stats){.name = strdup(name), .lambda = NAN};
+    assert_null(lae_stats_create(MANY, WIDTH, &kept->stats));
+    for (int i = 0; i < done; i++)
+        kept->stats.count[i] = 1;
+    for (size_t i = 0; i < (size_t)done * WIDTH; i++)
+        kept->stats.mean[i] = sinf(first + (float)i);
+    for (size_t j = 0; j < WIDTH; j++)
+        for (size_t k = 0; k < WIDTH; k++)
+            kept->stats.scatter[j * WIDTH + k] = cosf(first + (float)(j * k));
 }
 
 /* `done` tasks are finished; 0: a state inside the first. */
@@ -412,14 +427,12 @@ static void make_many(struct lae_checkpoint *c, int done)
         add(&c->head, name, 2, 1, 4, 0.25f);
     }
     add_triangle(c, (size_t)done);
-    c->stats_count = 1;
-    c->stats = calloc(1, sizeof *c->stats);
-    c->stats[0] = (struct lae_kept_stats){.name = strdup("init"), .lambda = NAN};
-    assert_null(lae_stats_create(MANY, WIDTH, &c->stats[0].stats));
-    for (int i = 0; i < done; i++)
-        c->stats[0].stats.count[i] = 1;
-    for (size_t i = 0; i < (size_t)done * WIDTH; i++)
-        c->stats[0].stats.mean[i] = sinf((float)i);
+    c->stats_count = VIEWS;
+    c->stats = calloc(VIEWS, sizeof *c->stats);
+    add_many_stats(&c->stats[INIT], "init", done, 0.0f);
+    add_many_stats(&c->stats[SAME], "offline", done, 0.0f);
+    add_many_stats(&c->stats[OTHER], "online", done, 1.0f);
+    c->stats[SAME].lambda = 10.0; /* of a group */
 }
 
 /* What HDF5's tools see: the whole square. */
@@ -447,8 +460,7 @@ static void test_many_tasks(void **state)
     make_many(&many, DONE);
     assert_ok(lae_checkpoint_write(place->path, &many));
     assert_ok(lae_checkpoint_read(place->path, &lae_run_layout, NULL, &again));
-    assert_same_metrics(&many, &again);
-    assert_same_stats(&many, &again);
+    assert_same(&many, &again);
     lae_checkpoint_free(&again);
     assert_square(place->path);
     free(load(place->path, &size));
@@ -464,9 +476,27 @@ static void test_many_tasks_to_come(void **state)
     make_many(&many, 0);
     assert_ok(lae_checkpoint_write(place->path, &many));
     assert_ok(lae_checkpoint_read(place->path, &lae_run_layout, NULL, &again));
-    assert_same_metrics(&many, &again);
-    assert_same_stats(&many, &again);
+    assert_same(&many, &again);
     lae_checkpoint_free(&again);
+    lae_checkpoint_free(&many);
+}
+
+/* Files of a few tasks are as ever, to the version in their seals. */
+static void test_which_version(void **state)
+{
+    struct place *place = *state;
+    struct lae_checkpoint many;
+    int version;
+    make_many(&many, 1);
+    for (int tasks = LAE_FEW_TASKS; tasks <= LAE_FEW_TASKS + 1; tasks++) {
+        many.task_count = tasks;
+        many.metric_count = 0;
+        assert_ok(lae_checkpoint_write(place->path, &many));
+        assert_ok(lae_seal_check(place->path, LAE_CHECKPOINT_FORMAT, 2, NULL, &version));
+        assert_int_equal(version, tasks > LAE_FEW_TASKS ? 2 : 1);
+        assert_ok(read_and_free(place->path));
+    }
+    many.metric_count = 1;
     lae_checkpoint_free(&many);
 }
 
@@ -740,23 +770,23 @@ static void test_newer_version(void **state)
 {
     struct place *place = *state;
     struct lae_hdf5 file;
-    assert_ok(lae_hdf5_create(place->path, "lae-checkpoint", 2, &file));
+    assert_ok(lae_hdf5_create(place->path, "lae-checkpoint", 3, &file));
     assert_ok(lae_hdf5_commit(&file));
     lae_hdf5_close(&file);
     assert_error(read_and_free(place->path), LAE_BAD_INPUT, place->path,
-                 "written by a newer version: format_version 2, this program reads up to 1", NULL);
+                 "written by a newer version: format_version 3, this program reads up to 2", NULL);
     int version;
-    assert_error(lae_seal_check(place->path, "lae-checkpoint", 1, NULL, &version), LAE_BAD_INPUT,
-                 "format_version 2", NULL);
+    assert_error(lae_seal_check(place->path, "lae-checkpoint", 2, NULL, &version), LAE_BAD_INPUT,
+                 "format_version 3", NULL);
     size_t size;
     unsigned char *bytes = load(place->path, &size);
     assert_ok(lae_seal_stamp(bytes, size, "lae-checkpoint", 1)); /* root and seal disagree */
     save(place->path, bytes, size);
-    assert_error(lae_hdf5_open(place->path, "lae-checkpoint", 2, NULL, &file), LAE_BAD_INPUT,
+    assert_error(lae_hdf5_open(place->path, "lae-checkpoint", 3, NULL, &file), LAE_BAD_INPUT,
                  "not what the seal says", NULL);
-    assert_error(read_and_free(place->path), LAE_BAD_INPUT, "format_version 2", NULL);
+    assert_error(read_and_free(place->path), LAE_BAD_INPUT, "format_version 3", NULL);
     save(place->path, bytes + LAE_SEAL_BYTES, size - LAE_SEAL_BYTES); /* no seal */
-    assert_error(read_and_free(place->path), LAE_BAD_INPUT, "format_version 2", NULL);
+    assert_error(read_and_free(place->path), LAE_BAD_INPUT, "format_version 3", NULL);
     free(bytes);
 }
 
@@ -1220,6 +1250,99 @@ static void test_odd_contents(void **state)
     free(bytes);
 }
 
+/* ---- odd classifiers of many tasks: not damaged, but not what they claim ---- */
+
+static void no_numbers_of_classes(hid_t file)
+{
+    forget(file, "/head/classes");
+}
+
+static void put_numbers_of_classes(hid_t file, hsize_t tasks, int first)
+{
+    int classes[DONE + 1];
+    for (int task = 0; task <= DONE; task++)
+        classes[task] = task == 0 ? first : 1;
+    forget(file, "/head/classes");
+    put_dataset(file, "/head/classes", H5T_NATIVE_INT, 1, &tasks, classes);
+}
+
+static void a_task_without_classes(hid_t file)
+{
+    put_numbers_of_classes(file, DONE, 0);
+}
+
+static void a_task_too_many(hid_t file)
+{
+    put_numbers_of_classes(file, DONE + 1, 1);
+}
+
+static void a_class_too_many(hid_t file)
+{
+    put_numbers_of_classes(file, DONE, 2);
+}
+
+/* The sum of all would be right in 32 bits. */
+static void classes_beyond_all(hid_t file)
+{
+    put_numbers_of_classes(file, DONE, INT_MAX);
+}
+
+static void put_rows(hid_t file, int rank, hsize_t rows)
+{
+    static const float values[5 * DONE];
+    forget(file, "/head/weight");
+    put_dataset(file, "/head/weight", H5T_NATIVE_FLOAT, rank, (hsize_t[]){rows, 4}, values);
+}
+
+static void a_row_too_few(hid_t file)
+{
+    put_rows(file, 2, DONE - 1);
+}
+
+static void rows_without_width(hid_t file)
+{
+    put_rows(file, 1, DONE);
+}
+
+static void a_bias_too_few(hid_t file)
+{
+    static const float values[DONE];
+    forget(file, "/head/bias");
+    put_dataset(file, "/head/bias", H5T_NATIVE_FLOAT, 1, (hsize_t[]){DONE - 1}, values);
+}
+
+static const struct {
+    void (*make)(hid_t file);
+    const char *named;
+} odd_classifiers[] = {
+    {no_numbers_of_classes, "/head/classes"},
+    {a_task_without_classes, "/head/classes: entry 0 is 0"},
+    {a_task_too_many, "/head/classes: has 301 entries, 300 are wanted"},
+    {a_class_too_many, "/head/classes: come to 301; 300 classes have been seen"},
+    {classes_beyond_all, "/head/classes: come to"},
+    {a_row_too_few, "/head/weight: has shape [299, 4]; 300 rows are wanted"},
+    {rows_without_width, "/head/weight: has shape [300];"},
+    {a_bias_too_few, "/head/bias: has 299 entries, 300 are wanted"},
+};
+
+static void test_odd_classifiers_of_many_tasks(void **state)
+{
+    struct place *place = *state;
+    struct lae_checkpoint many;
+    make_many(&many, DONE);
+    for (size_t i = 0; i < COUNT(odd_classifiers); i++) {
+        assert_ok(lae_checkpoint_write(place->path, &many));
+        size_t size;
+        unsigned char *bytes = load(place->path, &size);
+        save(place->path, bytes + LAE_SEAL_BYTES, size - LAE_SEAL_BYTES);
+        free(bytes);
+        change(place->path, odd_classifiers[i].make);
+        assert_error(read_and_free(place->path), LAE_BAD_INPUT, place->path,
+                     odd_classifiers[i].named, NULL);
+    }
+    lae_checkpoint_free(&many);
+}
+
 /* Other writers' habits: strings of fixed length, big-endian numbers, groups from later versions.
  */
 static void write_otherwise(hid_t file)
@@ -1366,6 +1489,8 @@ int main(void)
         AT_A_PLACE(test_round_trip_of_little),
         AT_A_PLACE(test_many_tasks),
         AT_A_PLACE(test_many_tasks_to_come),
+        AT_A_PLACE(test_which_version),
+        AT_A_PLACE(test_odd_classifiers_of_many_tasks),
         AT_A_PLACE(test_forged),
         AT_A_PLACE(test_large_values),
         AT_A_PLACE(test_equal_contents_equal_files),

@@ -17,7 +17,8 @@
 #include <stdint.h>
 
 #define LAE_CHECKPOINT_FORMAT "lae-checkpoint"
-#define LAE_FORMAT_VERSION 1
+#define LAE_FORMAT_VERSION 2
+#define LAE_FEW_TASKS 100        /* runs of more tasks have files of version 2 */
 #define LAE_RUN_FORMAT "lae-run" /* of run.h5 */
 
 /* A named array of doubles below /metrics, e.g. "online/seen" [T]. Of a matrix [T, T], "online/
@@ -86,7 +87,11 @@ struct lae_checkpoint {
     struct lae_set adam; /* with it: pet/m, pet/v, classifier/m, classifier/v */
 };
 
-/* Writes atomically (see files/atomic.h): HDF5 with a 512-byte user block that holds one line,
+/* Version 1, which every earlier program reads, or, of a run of more than LAE_FEW_TASKS tasks,
+ * version 2. There the tasks' classifiers lie below each other (src/store/checkpoint_head.h), of each
+ * scatter there is the half up to the diagonal, and what views have in common is there once.
+ *
+ * Writes atomically (see files/atomic.h): HDF5 with a 512-byte user block that holds one line,
  * "lae-checkpoint 1 sha256 <64 hex digits>\n", padded with zeros; the digest is over the bytes
  * after the user block. Object times are off, so equal contents give equal files but for
  * /provenance. */

@@ -13,8 +13,9 @@
  * outlives a call; what HDF5 reports becomes a status that names file and object.
  *
  * Errors in what is read are LAE_BAD_INPUT; nothing is allocated for a size the file does not back,
- * all values of a file together come from no more bytes than it has, and nothing is read from
- * another file that it may name (external links, external and virtual datasets).
+ * all values of a file together come from no more than LAE_HDF5_NAMES times the bytes that it has
+ * (a thing may have several names), and nothing is read from another file that it may name (external
+ * links, external and virtual datasets).
  */
 #ifndef LAE_STORE_HDF5_H
 #define LAE_STORE_HDF5_H
@@ -35,6 +36,8 @@ struct lae_hdf5_image {
     size_t size; /* as much as HDF5 asked for, the file and more */
     bool closed; /* HDF5 has done with it */
 };
+
+#define LAE_HDF5_NAMES 3
 
 struct lae_hdf5 {
     int channel; /* of a file that is read: to the process that has it open; negative: this one */
@@ -102,6 +105,10 @@ lae_status lae_hdf5_write_text(struct lae_hdf5 *file, const char *name,
 /* Every tensor of the set, as GROUP/NAME ("" for the root). An empty set makes an empty group. */
 lae_status lae_hdf5_write_set(struct lae_hdf5 *file, const char *group,
                               const struct lae_set *set) LAE_MUST_CHECK;
+
+/* One more name for an object of the file. */
+lae_status lae_hdf5_write_name(struct lae_hdf5 *file, const char *name,
+                               const char *object) LAE_MUST_CHECK;
 
 /* A link to `object` of the file `target`, whose path is relative to this file's directory. */
 lae_status lae_hdf5_write_link(struct lae_hdf5 *file, const char *name, const char *target,
