@@ -19,8 +19,8 @@ static const struct {
     [LAE_PAGE_ACCURACY] =
         {"accuracy", "Accuracy after each task",
          "Online is what the last task left, offline what was accumulated, ensemble the higher of "
-         "their two probabilities; HEAD_VIEW, as lda_offline, is a head made from class "
-         "statistics of that module's features."},
+         "their two probabilities; lda_offline and the like are heads made from class statistics "
+         "of the features that init, online or offline gives."},
     [LAE_PAGE_MATRIX] =
         {"matrix", "Accuracy matrix",
          "A row for the evaluation after each task, a column for each task's images: "

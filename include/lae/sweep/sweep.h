@@ -5,8 +5,9 @@
  *     rank        0 1 2 0 1 2 0 1 2 ...     that it is dealt to
  *     item        0 0 0 1 1 1 2 2 2 ...     of that rank
  *
- * (lae_dist_share and lae_dist_position know them.) Which worker does which item is not determined: results must not depend on it (METHOD section 9).
- * Training steps, evaluation, statistics, prediction and decoding are users of it.
+ * (lae_dist_share and lae_dist_position know them.) Which worker does which item is not determined:
+ * results must not depend on it (METHOD section 9). Training steps, evaluation, statistics,
+ * prediction and decoding are users of it.
  */
 #ifndef LAE_SWEEP_SWEEP_H
 #define LAE_SWEEP_SWEEP_H
@@ -38,8 +39,8 @@ struct lae_sweep {
 };
 
 /* Items 0..count-1 of this rank. True, on all ranks, when all items of all ranks are done and no
- * request that is heeded came; *request is then the strongest that came, whatever the ranks do of it.
- * False, on all ranks, when interrupted. [collective] */
+ * request that is heeded came; *request is then the strongest that came, whatever the ranks do of
+ * it. False, on all ranks, when interrupted. [collective] */
 bool lae_sweep_run(struct lae_sweep *sweep, size_t count, enum lae_request *request) LAE_MUST_CHECK;
 
 /* More work by the same threads, for after_part: false when interrupted. */
