@@ -165,5 +165,7 @@ launch() {
     done
     [ -z "$repeating" ] || kill "$repeating" 2>/dev/null || :
     believe_ranks
+    # The request itself ends a launcher or a rank that does not listen yet, before it has begun anything.
+    case $asked/$(kill -l "$code" 2>/dev/null) in ?*/USR[12]) code=75 ;; esac
     trap - INT TERM HUP QUIT USR1 USR2 PIPE
 }

@@ -58,6 +58,28 @@ for pause in 0 0.07 0.15 0.3 0.6; do
 done
 echo "ok: a request in the first second"
 
+# A launcher or ranks that the request finds before they listen: it ends them, and is what was asked for.
+cat >"$work/newborn" <<TEXT
+#!/bin/sh
+touch "$work/born.\$\$"
+exec env --default-signal=USR1 sleep 60
+TEXT
+chmod +x "$work/newborn"
+are_born() {
+    [ "$(find "$work" -name 'born.*' | wc -l)" -eq "$1" ]
+}
+ask_newborn() { # COUNT NAME
+    await 30 "$2" are_born "$1"
+    kill -USR1 $launched
+    ended 75 "$2"
+    rm "$work"/born.*
+}
+MPIRUN=$work/newborn start newborn_launcher
+ask_newborn 1 newborn_launcher
+LAE_MPI=$work/newborn start newborn_ranks
+ask_newborn 2 newborn_ranks
+echo "ok: a request before anything listens"
+
 for signal in HUP TERM; do
     start "asked$signal"
     await_state "asked$signal"
