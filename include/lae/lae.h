@@ -20,7 +20,8 @@
  * MPI is the program's: it has begun it, with MPI_THREAD_FUNNELED or more, and ends it after all
  * models are closed. The ranks of one host that open a model together share its weights; once it
  * is open, each works for itself. One thread at a time uses a model; MPI's thread opens and closes
- * it. Errors are values, see lae/base/status.h.
+ * it. Nothing is written to the screen: errors are values, see lae/base/status.h. Task files are
+ * read by a process of their own, which the first opening forks.
  */
 #ifndef LAE_LAE_H
 #define LAE_LAE_H
@@ -30,6 +31,10 @@
 #include <mpi.h>
 #include <stddef.h>
 #include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
 
 /* Raised when something here changes its meaning or goes; what is added does not raise it. */
 #define LAE_API 1
@@ -69,5 +74,9 @@ lae_status lae_model_score(struct lae_model *model, const uint8_t *rgb, size_t w
 /* The same of a PNG or JPEG file. Errors name the file: not there, damaged, neither of the two. */
 lae_status lae_model_score_file(struct lae_model *model, const char *path,
                                 float *scores) LAE_MUST_CHECK;
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

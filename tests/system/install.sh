@@ -99,6 +99,13 @@ build() { # SOURCE PROGRAM
 [ "$(cd "$prefix/include/lae" && find . -name '*.h' | sort | tr '\n' ' ')" = "./base/status.h ./lae.h " ] ||
     fail "other headers are installed than lae.h and what it needs"
 
+if command -v c++ >/dev/null; then
+    printf '#include <lae/lae.h>\nint main() { return lae_version() == nullptr; }\n' >"$work/use.cc"
+    # shellcheck disable=SC2086
+    c++ -Wall -Wextra -Werror -DOMPI_SKIP_MPICXX -o "$work/use_cc" "$work/use.cc" $flags >"$work/said" 2>&1 && "$work/use_cc" ||
+        { cat "$work/said"; fail "lae.h in C++"; }
+fi
+
 # Its scores are those of predict, to the bit, at one rank and several.
 picture=$LAE_TEST_SOURCE/tests/unit/fixtures/images/rgb8.png
 "$program" predict "$work/runs/demo" "$picture" --json "$work/scores.json" >"$work/out" 2>"$work/err" ||

@@ -9,6 +9,10 @@
 
 #include <stddef.h>
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 /* Exit codes, see README. */
 enum lae_code {
     LAE_OK = 0,
@@ -57,5 +61,9 @@ lae_status lae_status_first(lae_status first, lae_status second);
         lae_status lae_try_status_ = (expression);                                                 \
         if (lae_try_status_ != NULL) return lae_try_status_;                                       \
     } while (0)
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif
