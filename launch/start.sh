@@ -81,9 +81,9 @@ listen() {
     asked="" launcher="" repeating=""
     for signal in INT TERM HUP QUIT USR1 USR2; do
         # shellcheck disable=SC2064
-        trap "hand_on $signal" $signal
+        trap "interrupted=yes; hand_on $signal" $signal
     done
-    trap : PIPE # messages to nobody
+    trap interrupted=yes PIPE # messages to nobody
 }
 
 # One rank: says which it was where a signal ended it, which launchers keep to themselves, and ends with
@@ -92,12 +92,14 @@ listen() {
 # shellcheck disable=SC2016
 watched_rank='
 asked=""
-trap "asked=yes" TERM INT HUP QUIT
+trap "asked=yes interrupted=yes" TERM INT HUP QUIT
 trap "" USR1 USR2
 "$@" &
-while :; do
-    wait $! && code=0 || code=$?
-    kill -0 $! 2>/dev/null || break
+code="" interrupted=yes
+while [ -n "$interrupted" ]; do
+    interrupted=""
+    wait $! && ended=0 || ended=$?
+    [ $ended -eq 127 ] && [ -n "$code" ] || code=$ended
 done
 if [ $code -gt 128 ] && [ -z "$asked" ]; then
     name=$(kill -l $((code - 128)) 2>/dev/null) || name=$((code - 128))
@@ -140,11 +142,21 @@ believe_ranks() {
     fi
 }
 
+# await_launcher: until it has ended; leaves its exit code in `code`. A signal ends `wait` as well, which is
+# then called again; some shells have forgotten (127) the code of one that was waited for before.
+await_launcher() {
+    code="" interrupted=yes
+    while [ -n "$interrupted" ]; do
+        interrupted=""
+        wait "$launcher" && ended=0 || ended=$?
+        [ "$ended" -eq 127 ] && [ -n "$code" ] || code=$ended
+    done
+}
+
 # launch COMMAND...: runs the ranks' launcher, handing signals on to it. Leaves its exit code in `code`
 # and in `asked` what came: nothing, USR1, or (which says more) the first INT, TERM, QUIT or HUP.
 # The shell looks at signals only between commands and in `wait`, so the launcher is not waited for
-# in the foreground; and `wait` is over with a signal, so it is called again. Until the launcher
-# listens, it must not be killed by what asks it to hand on.
+# in the foreground. Until the launcher listens, it must not be killed by what asks it to hand on.
 launch() {
     if [ -n "$asked" ]; then # before anything was begun
         code=75
@@ -159,10 +171,7 @@ launch() {
     ) </dev/null &
     launcher=$!
     [ -z "$asked" ] || hand_on USR1 # it came in between
-    while :; do
-        wait "$launcher" && code=0 || code=$?
-        kill -0 "$launcher" 2>/dev/null || break
-    done
+    await_launcher
     [ -z "$repeating" ] || kill "$repeating" 2>/dev/null || :
     believe_ranks
     # The request itself ends a launcher or a rank that does not listen yet, before it has begun anything.

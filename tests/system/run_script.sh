@@ -39,7 +39,7 @@ gone() {
 ended() {
     wait $launched
     code=$?
-    [ $code -eq "$1" ] || { cat "$work/$2.err"; fail "$2: exit $code, not $1"; }
+    [ $code -eq "$1" ] || { cat "$work/$2.err" 2>/dev/null; fail "$2: exit $code, not $1"; }
     gone "$2"
 }
 
@@ -79,6 +79,24 @@ ask_newborn 1 newborn_launcher
 LAE_MPI=$work/newborn start newborn_ranks
 ask_newborn 2 newborn_ranks
 echo "ok: a request before anything listens"
+
+# A launcher that ends while the script hears a request: the exit code is the launcher's, not the signal's.
+cat >"$work/hearing" <<'TEXT'
+. "$1/launch/start.sh"
+hand_on() {
+    asked=$1
+    sleep 2
+}
+listen
+launch sh -c 'touch "$0"; sleep 1; exit 3' "$2"
+exit "$code"
+TEXT
+sh "$work/hearing" "$LAE_TEST_SOURCE" "$work/launched" &
+launched=$!
+await 30 "the launcher begins" test -e "$work/launched"
+kill -USR1 $launched
+ended 3 hearing
+echo "ok: a launcher that ends while a request is heard"
 
 for signal in HUP TERM; do
     start "asked$signal"
