@@ -1,5 +1,7 @@
 #include "lae/dist/exact.h"
 
+#include "lae/nn/kernels.h"
+
 #include <math.h>
 
 #define ONE 0x1p44 /* the integer that stands for 1 */
@@ -21,15 +23,7 @@ bool lae_exact_add_one(int64_t *sum, double value, int batch)
 
 size_t lae_exact_add(int64_t *sum, const float *values, size_t count, int batch)
 {
-    double limit = limit_of(batch);
-    size_t offenders = 0;
-    for (size_t i = 0; i < count; i++) {
-        double scaled = (double)values[i] * ONE;
-        bool fits = fabs(scaled) <= limit; /* false for NaN */
-        sum[i] += llrint(fits ? scaled : 0.0);
-        offenders += !fits;
-    }
-    return offenders;
+    return lae_kernels_best()->add_exact(sum, values, count, limit_of(batch));
 }
 
 double lae_exact_mean_one(int64_t sum, int batch)

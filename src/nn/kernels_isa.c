@@ -413,6 +413,37 @@ static void bf16_wide(float *y, const float *x, size_t n)
         y[i] = float_of(rounded(x[i]) & 0xffff0000u);
 }
 
+/* ---- exact sums -------------------------------------------------------------------------- */
+
+/* x, |x| <= 2^51, to the nearest integer: adding 1.5 * 2^52 leaves it in the low bits. */
+static inline uint64_t integer_in(double shifted)
+{
+    union {
+        double value;
+        uint64_t bits;
+    } both = {.value = shifted};
+    return both.bits - 0x4338000000000000u;
+}
+
+/* Vectors have no conversion to 64 bits before AVX-512, so it is made of two to 32: of a multiple
+ * of 2^32, and of what is left, where nothing is lost. Ties are even by the second alone. */
+static size_t add_exact(int64_t *sum, const float *x, size_t n, double limit)
+{
+    size_t offenders = 0;
+#pragma omp simd reduction(+ : offenders)
+    for (size_t i = 0; i < n; i++) {
+        double scaled = (double)x[i] * 0x1p44;
+        size_t fits = fabs(scaled) <= limit; /* 0 for NaN */
+        double value = fits ? scaled : 0.0;
+        double shifted = value * 0x1p-32 + 0x1.8p52;
+        double rest = value - (shifted - 0x1.8p52) * 0x1p32;
+        uint64_t whole = (integer_in(shifted) << 32) + integer_in(rest + 0x1.8p52);
+        sum[i] += (int64_t)whole;
+        offenders += 1 - fits;
+    }
+    return offenders;
+}
+
 const struct lae_kernels JOIN(lae_kernels_, LAE_ISA) = {
     .name = TEXT(LAE_ISA),
     .gelu = gelu,
@@ -431,4 +462,5 @@ const struct lae_kernels JOIN(lae_kernels_, LAE_ISA) = {
     .column_sum = column_sum,
     .bf16 = bf16,
     .bf16_wide = bf16_wide,
+    .add_exact = add_exact,
 };

@@ -2,6 +2,7 @@
 #include "lae/base/random.h"
 #include "lae/dist/dist.h"
 #include "lae/dist/exact.h"
+#include "lae/nn/kernels.h"
 
 #include <limits.h>
 #include <math.h>
@@ -69,6 +70,44 @@ static void rounds_to_nearest_even(void **state)
     assert_true(sum[0] == 1 && sum[1] == 2 && sum[2] == 2 && sum[3] == -2);
 }
 
+/* Any float by its bits, and those near the bounds; now and then one that does not fit. */
+static float any_float(const struct lae_random *stream, size_t i)
+{
+    uint32_t bits = lae_random_bits(stream, 2 * i);
+    float value;
+    memcpy(&value, &bits, sizeof value);
+    if (i % 3 == 0) return value;
+    return (float)ldexp(lae_random_uniform(stream, 2 * i + 1) - 0.5, (int)(bits % 68) - 47);
+}
+
+/* On each processor's table, in every tail: what llrint gives. */
+static void every_kernel_rounds_as_the_definition(void **state)
+{
+    (void)state;
+    enum { MANY = 20011 };
+    static float values[MANY];
+    struct lae_random stream = lae_random_stream(2, LAE_RANDOM_BENCH, 0, 0, 0);
+    for (size_t i = 0; i < MANY; i++)
+        values[i] = any_float(&stream, i);
+    for (const struct lae_kernels *const *k = lae_kernels_all(); *k != NULL; k++)
+        for (int batch = 1; batch < 3000; batch = batch * 7 + 1) {
+            static int64_t sum[MANY + 1], wanted[MANY + 1];
+            double limit = nextafter((double)(INT64_MAX / batch), 0.0);
+            size_t offenders = 0, count = MANY - (size_t)batch % 17;
+            memset(sum, 0, sizeof sum);
+            memset(wanted, 0, sizeof wanted);
+            for (size_t i = 0; i < count; i++) {
+                double scaled = (double)values[i] * 0x1p44;
+                bool fits = fabs(scaled) <= limit;
+                wanted[i] = fits ? llrint(scaled) : 0;
+                offenders += !fits;
+            }
+            assert_true(offenders > count / 10 && offenders < count / 2);
+            assert_int_equal((*k)->add_exact(sum, values, count, limit), offenders);
+            assert_memory_equal(sum, wanted, sizeof sum);
+        }
+}
+
 static void what_does_not_fit_is_counted_and_left_out(void **state)
 {
     (void)state;
@@ -126,6 +165,7 @@ int main(void)
         cmocka_unit_test(order_and_grouping_do_not_matter),
         cmocka_unit_test(mean_is_that_of_the_values),
         cmocka_unit_test(rounds_to_nearest_even),
+        cmocka_unit_test(every_kernel_rounds_as_the_definition),
         cmocka_unit_test(what_does_not_fit_is_counted_and_left_out),
         cmocka_unit_test(shares_of_many_ranks),
         cmocka_unit_test(a_full_batch_of_the_largest_values_does_not_overflow),

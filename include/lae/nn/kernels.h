@@ -53,6 +53,10 @@ struct lae_kernels {
     void (*bf16)(uint16_t *y, const float *x, size_t n);
     /* The same numbers, kept in fp32. In place allowed. */
     void (*bf16_wide)(float *y, const float *x, size_t n);
+
+    /* sum[n] += x * 2^44, rounded to nearest, ties to even, where that is at most `limit` in
+     * absolute value, which is below 2^63. How many are not, or are NaN: they are left out. */
+    size_t (*add_exact)(int64_t *sum, const float *x, size_t n, double limit);
 };
 
 /* The widest table this CPU can run. LAE_ISA=baseline|avx2|avx512 in the environment asks for
