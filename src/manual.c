@@ -79,9 +79,9 @@ static void man_command(const struct lae_command *command)
     for (; option->name != NULL; option++) {
         fputs(".TP\n.BI \\-\\-", stdout);
         roff(option->name);
-        fputs(" \" ", stdout);
+        if (option->value[0] != '\0') fputs(" \" ", stdout);
         roff(option->value);
-        puts("\"");
+        puts(option->value[0] != '\0' ? "\"" : "");
         roff_line("", option->help, "");
     }
     puts(".RE");
@@ -356,7 +356,7 @@ static void page_command(const struct lae_command *command)
     if (command->options == NULL) return;
     puts("\n| option | meaning |\n|---|---|");
     for (const struct lae_option *o = command->options; o->name != NULL; o++) {
-        printf("| `--%s ", o->name);
+        printf("| `--%s%s", o->name, o->value[0] != '\0' ? " " : "");
         cell(o->value);
         fputs("` | ", stdout);
         cell(o->help);

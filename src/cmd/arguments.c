@@ -99,9 +99,13 @@ static lae_status take_option(char **argv, int argc, int *at, struct lae_argumen
     int which = strncmp(word, "--", 2) == 0 ? find_option(arguments, word + 2) : -1;
     if (which < 0) return unknown_option(word, arguments->command);
     const struct lae_option *option = &arguments->command->options[which];
+    bool flag = option->value[0] == '\0';
     const char *value = strchr(word, '=');
+    if (flag && value != NULL) return lae_bad_input("--%s takes no value", option->name);
     if (value != NULL)
         value++;
+    else if (flag)
+        value = option->name;
     else if (*at + 1 < argc)
         value = argv[++*at];
     if (value == NULL || value[0] == '\0')

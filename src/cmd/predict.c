@@ -14,11 +14,13 @@
 #include <string.h>
 #include <sys/stat.h>
 
-enum { OPTION_SPLIT, OPTION_BY, OPTION_JSON };
+enum { OPTION_SPLIT, OPTION_FEATURES, OPTION_BY, OPTION_JSON };
 
 static const struct lae_option options[] = {
     [OPTION_SPLIT] = {"split", "test|validation|train",
                       "which images (those it was evaluated on); no image is augmented"},
+    [OPTION_FEATURES] = {"features", "",
+                         "into OUT.h5: the images' features, too, as each view gives them"},
     [OPTION_BY] = {"by", "NAME",
                    "of IMAGES: the scores that say how likely a class is (ensemble, or online)"},
     [OPTION_JSON] = {"json", "FILE", "of IMAGES: write the classes and all scores as JSON, too"},
@@ -85,7 +87,8 @@ static void show_progress(void *log, double share)
     lae_log_live(log, "predicting %.0f %%", 100.0 * share);
 }
 
-static lae_status predict(const struct lae_restored *restored, const char *part, const char *out)
+static lae_status predict(const struct lae_restored *restored, const char *part, bool features,
+                          const char *out)
 {
     enum lae_split split;
     LAE_TRY(read_split(part, &restored->setup.dataset, &split));
@@ -94,7 +97,7 @@ static lae_status predict(const struct lae_restored *restored, const char *part,
     struct lae_predictions predictions = {0};
     lae_status status = lae_dist_agree(setup->dist, first ? check_out(out, restored->path) : NULL);
     if (status == NULL)
-        status = lae_restored_settle(restored, lae_predict(setup, &restored->state, split,
+        status = lae_restored_settle(restored, lae_predict(setup, &restored->state, split, features,
                                                            first ? show_progress : NULL, setup->log,
                                                            &predictions));
     if (status == NULL)
@@ -111,7 +114,8 @@ static lae_status run_dataset(const struct lae_arguments *arguments, const struc
     lae_status status = lae_restored_open(arguments->positional[0], arguments->settings,
                                           arguments->setting_count, dist, log, &restored);
     if (status == NULL)
-        status = predict(&restored, arguments->options[OPTION_SPLIT], arguments->positional[1]);
+        status = predict(&restored, arguments->options[OPTION_SPLIT],
+                         arguments->options[OPTION_FEATURES] != NULL, arguments->positional[1]);
     lae_restored_close(&restored);
     return status;
 }
@@ -162,9 +166,9 @@ static lae_status rank_all(const struct lae_restored *restored, const char *cons
     bool first = setup->dist->rank == 0;
     struct lae_predictions predictions = {0};
     size_t by = 0;
-    lae_status status = lae_restored_settle(restored, lae_predict(setup, &restored->state, LAE_TEST,
-                                                                  first ? show_progress : NULL,
-                                                                  setup->log, &predictions));
+    lae_status status = lae_restored_settle(
+        restored, lae_predict(setup, &restored->state, LAE_TEST, false,
+                              first ? show_progress : NULL, setup->log, &predictions));
     if (status == NULL) {
         status = first ? find_scores(&predictions, name, &by) : NULL;
         if (first && status == NULL) status = rank_images(restored, &predictions, by, names, json);
@@ -229,6 +233,10 @@ static lae_status check_options(const struct lae_arguments *arguments, bool imag
     const char *place = arguments->positional[1];
     if (images && arguments->options[OPTION_SPLIT] != NULL)
         return lae_bad_input("--split: %s holds images that are of no split", place);
+    if (images && arguments->options[OPTION_FEATURES] != NULL)
+        return lae_bad_input("--features: are written into an OUT.h5, for the images of a dataset; "
+                             "%s is a place of images without labels",
+                             place);
     for (int i = 0; i < 2 && !images; i++)
         if (arguments->options[of_images[i]] != NULL)
             return lae_bad_input("--%s: is for images without labels, but %s is neither a folder "
@@ -249,8 +257,8 @@ static lae_status run(const struct lae_arguments *arguments, const struct lae_di
 
 const struct lae_command lae_command_predict = {
     .name = "predict",
-    .usage = "CHECKPOINT OUT.h5|IMAGES [--split test|validation|train] [--by NAME] [--json FILE] "
-             "[KEY=VALUE ...]",
+    .usage = "CHECKPOINT OUT.h5|IMAGES [--split test|validation|train] [--features] [--by NAME] "
+             "[--json FILE] [KEY=VALUE ...]",
     .help = "write the probabilities and scores that a task file gives all images, as HDF5; or "
             "print the five likeliest classes of each PNG or JPEG file in and below a folder, or "
             "of one file",

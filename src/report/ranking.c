@@ -14,7 +14,7 @@
 int lae_ranking_best(const struct lae_ranking *ranking, size_t image, size_t best[LAE_RANKED])
 {
     const struct lae_predictions *predictions = ranking->predictions;
-    const float *p = predictions->items[ranking->by].scores + image * predictions->classes;
+    const float *p = predictions->items[ranking->by].values + image * predictions->classes;
     int count = 0;
     for (size_t c = 0; c < predictions->classes; c++) {
         int place = count;
@@ -32,7 +32,7 @@ int lae_ranking_best(const struct lae_ranking *ranking, size_t image, size_t bes
 static double score(const struct lae_ranking *ranking, size_t item, size_t image, size_t index)
 {
     const struct lae_predictions *predictions = ranking->predictions;
-    return (double)predictions->items[item].scores[image * predictions->classes + index];
+    return (double)predictions->items[item].values[image * predictions->classes + index];
 }
 
 /* Heads made from class statistics give scores of other kinds. */

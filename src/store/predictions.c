@@ -15,12 +15,14 @@ static lae_status write_attributes(struct lae_hdf5 *file, const struct lae_predi
 
 static lae_status write_content(struct lae_hdf5 *file, const struct lae_predictions *p)
 {
-    const size_t shape[2] = {p->count, p->classes};
     LAE_TRY(write_attributes(file, p));
-    for (size_t i = 0; i < p->item_count; i++)
-        LAE_TRY(lae_hdf5_write_float(file, p->items[i].name, 2, shape, p->items[i].scores));
-    LAE_TRY(lae_hdf5_write_int32(file, "labels", 1, shape, p->labels));
-    return lae_hdf5_write_int32(file, "index", 1, shape, p->index);
+    for (size_t i = 0; i < p->item_count; i++) {
+        const struct lae_prediction *item = &p->items[i];
+        const size_t shape[2] = {p->count, item->width};
+        LAE_TRY(lae_hdf5_write_float(file, item->name, 2, shape, item->values));
+    }
+    LAE_TRY(lae_hdf5_write_int32(file, "labels", 1, &p->count, p->labels));
+    return lae_hdf5_write_int32(file, "index", 1, &p->count, p->index);
 }
 
 lae_status lae_predictions_write(const char *path, const struct lae_predictions *predictions)
@@ -37,7 +39,7 @@ void lae_predictions_free(struct lae_predictions *predictions)
 {
     for (size_t i = 0; i < predictions->item_count; i++) {
         free(predictions->items[i].name);
-        free(predictions->items[i].scores);
+        free(predictions->items[i].values);
     }
     free(predictions->items);
     free(predictions->labels);

@@ -4,7 +4,8 @@
  *   /index counts from 0; /labels are output indices that were seen, or -1
  *   rows of /online and /offline add up to 1, those of /ensemble are their maxima, to the bit
  *   the share of images whose label has the (first) largest score is /metrics/.../seen, also of
- *   heads made from class statistics, of which there are those that the task file has metrics of */
+ *   heads made from class statistics, of which there are those that the task file has metrics of
+ *   /features/VIEW, where they are: their cosines to the class means of /stats are /ncm_VIEW */
 #include <hdf5.h>
 #include <math.h>
 #include <stdbool.h>
@@ -102,6 +103,52 @@ static double accuracy(const struct predictions *x, const float *p)
     return 100.0 * (double)right / (double)seen;
 }
 
+/* Whether row [c] is the cosines of feature [d] to means [c, d]; classes without a mean are not
+ * looked at. */
+static bool are_cosines(const float *row, const float *feature, const float *means, size_t c,
+                        size_t d)
+{
+    for (size_t k = 0; k < c; k++) {
+        double product = 0.0, mean = 0.0, length = 0.0;
+        for (size_t j = 0; j < d; j++) {
+            double m = means[k * d + j], x = feature[j];
+            product += m * x;
+            mean += m * m;
+            length += x * x;
+        }
+        if (mean > 0.0 && fabs(product / sqrt(mean * length) - (double)row[k]) > 1e-5) return false;
+    }
+    return true;
+}
+
+/* How many views' features there are and are right; -1: some are not. */
+static int check_features(hid_t file, hid_t task, const struct predictions *x)
+{
+    static const char *const views[] = {"init", "online", "offline"};
+    int found = 0;
+    for (int v = 0; v < 3; v++) {
+        char name[3][64];
+        hsize_t shape[2], stored[2], rows[2];
+        snprintf(name[0], sizeof name[0], "/features/%s", views[v]);
+        snprintf(name[1], sizeof name[1], "/stats/%s/mean", views[v]);
+        snprintf(name[2], sizeof name[2], "/ncm_%s", views[v]);
+        float *features = read_dataset(file, name[0], H5T_NATIVE_FLOAT, sizeof(float), shape);
+        float *means = read_dataset(task, name[1], H5T_NATIVE_FLOAT, sizeof(float), stored);
+        float *ncm = read_dataset(file, name[2], H5T_NATIVE_FLOAT, sizeof(float), rows);
+        bool known = features != NULL && means != NULL && ncm != NULL;
+        if (features != NULL && shape[0] != x->n) return -1;
+        if (known && shape[1] != stored[1]) return -1;
+        for (size_t i = 0; known && i < x->n; i++)
+            if (!are_cosines(ncm + i * x->c, features + i * shape[1], means, x->c, shape[1]))
+                return -1;
+        found += known;
+        free(features);
+        free(means);
+        free(ncm);
+    }
+    return found;
+}
+
 int main(int argc, char **argv)
 {
     if (argc != 3) {
@@ -129,6 +176,9 @@ int main(int argc, char **argv)
         free(stored);
         free(x.p[m]);
     }
+    int features = check_features(file, task, &x);
+    printf("features of %d views agree with /ncm_VIEW\n", features);
+    good = good && features >= 0;
     free(x.labels);
     H5Fclose(file);
     H5Fclose(task);

@@ -138,6 +138,14 @@ h5ls "$work/p2.h5" | grep -q "ensemble *Dataset {240, 12}" || fail "shape"
 [ "$(tail -c +513 "$work/p2.h5" | sha256sum | cut -d' ' -f1)" = \
     "$(head -c 512 "$work/p2.h5" | tr -d '\0' | cut -d' ' -f4)" ] || fail "the digest is another"
 "$LAE_CHECK_PREDICTIONS" "$work/p2.h5" "$ties/task_01.h5" >/dev/null && fail "another task's file"
+did 0 1 predict "$ties" "$work/f1.h5" --features
+did 0 3 predict "$ties" "$work/f3.h5" --features
+cmp "$work/f1.h5" "$work/f3.h5" || fail "other features at 3 ranks"
+h5diff "$work/f1.h5" "$work/p2.h5" /ensemble /ensemble || fail "--features changes the scores"
+[ "$(h5ls "$work/f1.h5/features" | tr -s ' ')" = "$(for view in init offline online; do
+    echo "$view Dataset {240, 16}"
+done)" ] || { h5ls "$work/f1.h5/features"; fail "/features"; }
+"$LAE_CHECK_PREDICTIONS" "$work/f1.h5" "$ties/task_02.h5" | grep -q "features of 2 views agree" || fail "features"
 did 0 2 predict "$ties/task_00.h5" "$work/train.h5" --split train
 h5ls "$work/train.h5" | grep -q "online *Dataset {240, 4}" || fail "the training part"
 h5dump -y -d /labels "$work/train.h5" | tr -d ' ' | grep -q '^-1,' || fail "classes not seen"
@@ -238,6 +246,8 @@ refused "No such file" 2 evaluate "$work/nothing.h5"
 refused "not an HDF5 file" 1 evaluate "$tiny"
 refused "neither test, validation nor train" 2 predict "$ties" "$work/q.h5" --split val
 refused "holds no training images out" 2 predict "$ties" "$work/q.h5" --split validation
+refused "features takes no value" 2 predict "$ties" "$work/q.h5" --features=all
+refused "features: are written into an OUT.h5" 2 predict "$ties" "$work" --features
 refused "neither a folder that exists" 2 predict "$ties" "$work/imags"
 refused "there is no directory" 2 predict "$ties" "$work/nowhere/q.h5"
 refused "is the checkpoint itself" 2 predict "$ties" "$ties/task_02.h5"

@@ -216,7 +216,7 @@ static void ranking(void **state)
     static const char *const names[] = {"ape", "bee", "cat", "dog", "eel", "fox", "gnu"};
     static const int labels[] = {6, 5, 4, 3, 2, 1, 0};
     struct lae_prediction items[] = {
-        {"online", online}, {"ensemble", ensemble}, {"ncm_init", online}};
+        {"online", 7, online}, {"ensemble", 7, ensemble}, {"ncm_init", 7, online}};
     struct lae_predictions predictions = {
         .count = 2, .classes = 7, .items = items, .item_count = 3};
     struct lae_ranking all = {&predictions, 1, files, labels, names};

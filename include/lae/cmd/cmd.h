@@ -28,7 +28,8 @@ struct lae_arguments {
 
 /* An option of one command, --NAME VALUE. */
 struct lae_option {
-    const char *name, *value, *help; /* value: what stands for it in the help */
+    const char *name, *value,
+        *help; /* value: what stands for it in the help; empty: it takes none */
 };
 
 struct lae_command {

@@ -5,11 +5,14 @@
  *     /online /offline /ensemble   float32 [N, classes seen], probabilities; offline and ensemble
  *                  where there is an offline module. The ensemble's rows are maxima of two and add
  *                  up to 1 or more
- *     /HEAD_MODULE the same of heads made from class statistics, but scores as they are: cosines of
+ *     /HEAD_VIEW   the same of heads made from class statistics, but scores as they are: cosines of
  *                  ncm; of lda and aligned logarithms of probabilities but for a number that is the
  *                  same in a row; of ridge what was fitted to 1 and 0. Minus infinity for a class
- * without training images /labels      int32 [N] the right output index; -1: of a class not seen
- * yet /index       int32 [N] the image's number in its part of the data
+ *                  without training images
+ *     /features/VIEW               float32 [N, D], where they were asked for: what the backbone
+ *                  makes of each image, seen through init, online or offline
+ *     /labels      int32 [N] the right output index; -1: of a class not seen yet
+ *     /index       int32 [N] the image's number in its part of the data
  *
  * The same contents give the same bytes: nothing tells when, where or by how many it was made.
  */
@@ -25,12 +28,13 @@
 
 struct lae_prediction {
     char *name;
-    float *scores; /* [count, classes] */
+    size_t width;  /* classes; D of features */
+    float *values; /* [count, width] */
 };
 
 struct lae_predictions {
     size_t count, classes;        /* N, classes seen */
-    struct lae_prediction *items; /* [item_count] */
+    struct lae_prediction *items; /* [item_count] scores, then features */
     size_t item_count;
     int32_t *labels, *index; /* [count] */
     /* What the attributes say; not owned: */
