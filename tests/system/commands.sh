@@ -289,13 +289,10 @@ says "^the same as stored in the file$"
 
 # A state inside a task can be inspected, but has no metrics yet.
 train 1 inside train.epochs=60000 checkpoint.every_steps=5 &
-for i in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20; do
-    [ -s "$runs/inside/resume.h5" ] && break
-    sleep 0.5
-done
+await 60 "a state inside a task is saved" test -s "$runs/inside/resume.h5"
 kill -TERM "$(cut -d' ' -f2 "$runs/inside/lock")"
 wait
-cp "$runs/inside/resume.h5" "$work/resume.h5" || fail "no state inside a task was saved"
+cp "$runs/inside/resume.h5" "$work/resume.h5"
 did 0 1 inspect "$work/resume.h5"
 says "inside task 0 of 0 to 2, after [0-9]+ of its steps"
 refused "state inside task 0" 2 evaluate "$work/resume.h5"
@@ -304,7 +301,7 @@ echo "ok: damage, and states inside a task"
 # Asked to stop, predict ends with 75 and leaves nothing.
 train 1 long data.synthetic.test=3000 run.tasks=1 || fail "training with many test images"
 "$LAE_MPI" predict "$runs/long" "$work/long.h5" 2>"$work/err" &
-sleep 1
+await 60 "the program listens" listens $!
 kill -TERM $!
 wait $!
 code=$?

@@ -69,6 +69,12 @@ has_ended() { # PROCESS
     ! kill -0 "$1" 2>/dev/null
 }
 
+# listens PROCESS: whether it has handlers for SIGUSR1 (bit 9) and SIGTERM (bit 14) by now.
+listens() {
+    caught=$(sed -n 's/^SigCgt:[[:space:]]*//p' "/proc/$1/status")
+    [ $((0x${caught:-0} >> 9 & 0x21)) -eq 33 ]
+}
+
 # begun_or_ended NAME FILE: the run of `launched` has written the file anew, or is over.
 begun_or_ended() {
     is_newer "$1" "$2" || has_ended "$launched"

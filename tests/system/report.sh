@@ -180,10 +180,7 @@ echo "ok: what is one experiment"
 # ---- a run whose first task is under way, and one whose second is
 
 train 1 long train.epochs=60000 checkpoint.every_steps=5 report.every_steps=2 &
-for i in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20 21 22 23 24 25 26 27 28 29 30; do
-    [ -s "$runs/long/resume.h5" ] && break
-    sleep 0.5
-done
+await 60 "a state inside a task is saved" test -s "$runs/long/resume.h5"
 report "$runs/long" --output "$work/long"
 looks_right "$work/long/report.html"
 grep -q "none yet" "$work/long/report.html" || fail "a task that is not finished"

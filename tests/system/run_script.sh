@@ -43,15 +43,9 @@ ended() {
     gone "$2"
 }
 
-# Whether the script has set its traps by now (SIGUSR1 is bit 9): before, no shell could hear a request.
-listens() {
-    caught=$(sed -n 's/^SigCgt:[[:space:]]*//p' "/proc/$launched/status")
-    [ $((0x$caught >> 9 & 1)) -eq 1 ]
-}
-
 for pause in 0 0.07 0.15 0.3 0.6; do
     start "early$pause"
-    await 10 "the script listens" listens
+    await 10 "the script listens" listens $launched # before, no shell could hear a request
     sleep $pause
     kill -USR1 $launched
     ended 75 "early$pause"
