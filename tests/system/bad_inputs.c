@@ -128,11 +128,21 @@ static void work(const struct bad_list *list, struct score *score)
     }
 }
 
+/* Open MPI 4's launchers share a directory by the machine's name, and one that ends removes it as
+ * another begins. */
+static void keep_launchers_apart(const struct bad_list *list, int worker)
+{
+    char dir[BAD_PATH];
+    snprintf(dir, sizeof dir, "%s/mpi-%d", list->masters, worker);
+    setenv("OMPI_MCA_orte_tmpdir_base", dir, 1);
+}
+
 static void run_all(const struct bad_list *list, struct score *score)
 {
     fflush(NULL);
     for (int i = 0; i < WORKERS; i++) {
         if (fork() != 0) continue;
+        keep_launchers_apart(list, i);
         work(list, score);
         fflush(NULL);
         _exit(0);
