@@ -82,6 +82,22 @@ static size_t count_entries(const struct lae_set *set)
     return count;
 }
 
+/* Changes of all tasks are vectors of the newest's tensors. */
+static lae_status check_tensors(const struct subject *newest, int task,
+                                const struct lae_checkpoint *other)
+{
+    const struct lae_set *online = &newest->checkpoint.online;
+    bool fits = online->count == other->online.count;
+    for (size_t i = 0; fits && i < online->count; i++) {
+        const struct lae_named *item = lae_set_find(&other->online, online->items[i].name);
+        fits = item != NULL && item->count == online->items[i].count;
+    }
+    if (fits) return NULL;
+    return lae_bad_input("%s: the tensors of /online are others than in task_%02d.h5 beside it; "
+                         "inspect one of them by itself, from a directory of its own",
+                         newest->path, task);
+}
+
 /* The changes of all tasks up to the newest; NULL where a file that it takes is missing. */
 static lae_status collect_changes(const struct subject *newest, struct lae_log *log,
                                   float **changes, size_t count)
@@ -93,7 +109,8 @@ static lae_status collect_changes(const struct subject *newest, struct lae_log *
         struct lae_checkpoint now;
         bool found = false;
         status = lae_checkpoint_beside(newest->path, &newest->checkpoint, task, log, &now, &found);
-        if (found && found_before) {
+        if (status == NULL && found) status = check_tensors(newest, task, &now);
+        if (status == NULL && found && found_before) {
             changes[task] = new_change(&now, task > 0 ? &before : NULL, count);
             if (changes[task] == NULL)
                 status = lae_out_of_memory(count * sizeof(float), "a task's changes");

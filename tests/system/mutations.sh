@@ -4,7 +4,7 @@
 # more memory for it, and a page stays a page. LAE_TEST_MUTATIONS=1000 for more of them.
 [ ! -w /dev/shm ] || export TMPDIR=/dev/shm # hundreds of small files, each of them flushed
 . "$(dirname "$0")/common.sh"
-need mpirun xmllint
+need mpirun xmllint h5copy h5unjam
 
 mutations=${LAE_TEST_MUTATIONS:-25}
 first=${LAE_TEST_MUTATIONS_FROM:-1}
@@ -33,6 +33,21 @@ judge() {
         { cat -v "$work/out" "$work/err"; fail "change $seed: what controls a terminal: $*"; }
     return 0
 }
+
+# An earlier task's file has more tensors than the newest, which say what room there is.
+seed=none
+echo "a tensor more in task_00.h5" >"$work/what"
+cp -r "$runs/whole" "$work/changed"
+h5unjam -i "$runs/whole/task_00.h5" -o "$work/changed/task_00.h5" --delete 2>/dev/null
+h5copy -i "$work/changed/task_00.h5" -o "$work/changed/task_00.h5" -s /online/blocks/0 -d /online/blocks/9 ||
+    fail "no tensor can be added"
+counts=
+judge inspect "$work/changed"
+[ "$code" -eq 2 ] && grep -q "task_00.h5" "$work/err" || { cat "$work/err"; fail "inspect ends with $code"; }
+for command in report merge; do
+    judge $command "$work/changed"
+done
+echo "ok: a tensor more in an earlier task"
 
 counts=
 seed=$first
