@@ -122,7 +122,7 @@ grep -q "^lae_mpi: rank [01] on .* was ended by signal SEGV\|Signal: Segmentatio
 gone crashed
 echo "ok: killed ranks, and a killed script"
 
-# A rank that ends before MPI has begun, as others wait for it in MPI_Init.
+# A rank that ends before MPI has begun, or halfway, as others wait for it in MPI_Init.
 # dies NAME CODE TEXT COMMAND: what rank 1 does in place of the program.
 dies() {
     cat >"$work/early" <<TEXT
@@ -141,6 +141,8 @@ TEXT
 program=$LAE_MPI
 dies unborn_kill 137 "rank 1 on .* was ended by signal KILL" 'kill -KILL $$'
 dies unborn_segv 139 "rank 1 on .* was ended by signal SEGV" 'kill -SEGV $$'
+dies half_begun 137 "rank 1 on .* was ended by signal KILL" \
+    "exec env LD_PRELOAD='$LAE_HALF_BEGUN' '$program' \"\$@\""
 dies unborn_exit 3 "" "exit 3"
 dies unborn_fine 1 "MPI has not begun after" "exit 0"
 echo "ok: ranks that do not come"
