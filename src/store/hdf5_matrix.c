@@ -21,13 +21,13 @@ static size_t least(size_t a, size_t b)
 }
 
 /* `unknown`: the value of what is not written. */
-static hid_t chunked(hid_t type, size_t rows, size_t columns, const void *unknown, bool shuffle)
+static hid_t chunked(hid_t type, size_t rows, size_t columns, const void *unknown)
 {
     const hsize_t chunk[2] = {rows, columns};
     hid_t creation = lae_hdf5_dataset_properties();
     H5Pset_chunk(creation, 2, chunk);
     H5Pset_fill_value(creation, type, unknown);
-    if (shuffle) H5Pset_shuffle(creation);
+    H5Pset_shuffle(creation);
     if (H5Zfilter_avail(H5Z_FILTER_DEFLATE) > 0) H5Pset_deflate(creation, LAE_HDF5_DEFLATE);
     return creation;
 }
@@ -103,7 +103,7 @@ lae_status lae_hdf5_write_triangle(struct lae_hdf5 *file, const char *name, size
     if (size * size * sizeof *values <= PLAIN)
         return write_whole_triangle(file, name, size, rows, values);
     hid_t creation =
-        chunked(H5T_NATIVE_DOUBLE, least(LAE_TRIANGLE_ROWS, size), CHUNK_COLUMNS, &unknown, false);
+        chunked(H5T_NATIVE_DOUBLE, least(LAE_TRIANGLE_ROWS, size), CHUNK_COLUMNS, &unknown);
     hid_t dataset;
     LAE_TRY(create(file, name, (size_t[]){size, size}, H5T_IEEE_F64LE, creation, &dataset));
     lae_status status = write_blocks(file, name, dataset, rows, values);
@@ -118,7 +118,7 @@ lae_status lae_hdf5_write_rows(struct lae_hdf5 *file, const char *name, size_t r
     const size_t shape[2] = {rows, columns}, row = columns * sizeof *values;
     if (rows * row <= PLAIN) return lae_hdf5_write_float(file, name, 2, shape, values);
     size_t chunk = row < CHUNK ? least(rows, CHUNK / row) : 1;
-    hid_t creation = chunked(H5T_NATIVE_FLOAT, chunk, columns, &unknown, true);
+    hid_t creation = chunked(H5T_NATIVE_FLOAT, chunk, columns, &unknown);
     hid_t dataset;
     LAE_TRY(create(file, name, shape, H5T_IEEE_F32LE, creation, &dataset));
     const struct block block = {.rows = known, .columns = columns};
