@@ -175,7 +175,7 @@ static lae_status evaluated(void *context, const struct lae_position *position,
     struct lae_console *c = context;
     if (position->epoch + 1 < position->epochs) note_evaluation(c, position, counts);
     LAE_TRY(lae_jsonl_evaluation(&c->jsonl, position, counts));
-    return lae_tensorboard_evaluation(&c->events, position, counts);
+    return lae_tensorboard_evaluation(&c->events, position, c->setup, counts);
 }
 
 static lae_status merged(void *context, const struct lae_position *position,

@@ -2,6 +2,7 @@
 
 #include "lae/report/blocks.h"
 #include "lae/run/plan.h"
+#include "lae/store/checkpoint.h"
 
 #include <stdarg.h>
 #include <stdio.h>
@@ -73,23 +74,26 @@ lae_status lae_tensorboard_steps(struct lae_event_file *events,
     return end(&record, events, step_of(&report->position));
 }
 
-static void add_scorer(struct record *record, const struct lae_counts *counts, int scorer)
+static void add_scorer(struct record *record, const struct lae_counts *counts, int scorer,
+                       bool single_tasks)
 {
     const char *name = counts->scorers.items[scorer].name;
     add(record, lae_counts_seen(counts, scorer), "accuracy/%s", name);
-    for (int k = 0; k < counts->tasks; k++)
+    for (int k = 0; k < counts->tasks && single_tasks; k++)
         add(record, 100.0 * (double)counts->right[scorer][k] / (double)counts->images[k],
             "accuracy_task_%02d/%s", k, name);
 }
 
 lae_status lae_tensorboard_evaluation(struct lae_event_file *events,
                                       const struct lae_position *position,
+                                      const struct lae_setup *setup,
                                       const struct lae_counts *counts)
 {
     struct record record;
+    bool single_tasks = setup->sequence.tasks <= LAE_FEW_TASKS;
     LAE_TRY(begin(&record, (size_t)counts->scorers.count * ((size_t)counts->tasks + 1)));
     for (int i = 0; i < counts->scorers.count; i++)
-        add_scorer(&record, counts, i);
+        add_scorer(&record, counts, i, single_tasks);
     return end(&record, events, step_of(position));
 }
 

@@ -24,8 +24,9 @@ echo "ok: $kept MB are announced"
 # A thousand files of a thousand tasks come to
 #     1000 first + 1000^2 / 2 growth,
 # where growth is what a further task adds to every file after it: its classifier, its classes' means
-# through two views, its accuracies. Here of the demonstration's features, 128 wide. thousand NAME MB
-# KEY=VALUE...: the run's files would be less than that.
+# through two views, its accuracies. Here of the demonstration's features, 128 wide. Beside them
+# metrics.jsonl has a line of all tasks' accuracies for each task, and event files have none that
+# grow. thousand NAME MB KEY=VALUE...: the run's directory would be less than that.
 thousand() {
     name=$1 most=$2
     shift 2
@@ -35,15 +36,25 @@ thousand() {
         { cat "$work/out"; fail "$name: forty tasks"; }
     first=$(wc -c <"$runs/$name/task_01.h5")
     growth=$((($(wc -c <"$runs/$name/task_39.h5") - $(wc -c <"$runs/$name/task_19.h5")) / 20))
-    megabytes=$((($first * 1000 + growth * 500000) / 1000000))
+    line=$((($(evaluation 39 | wc -c) - $(evaluation 19 | wc -c)) / 20))
+    megabytes=$((($first * 1000 + (growth + line) * 500000) / 1000000 + $(bytes_of_events) / 40000))
     [ "$megabytes" -lt "$most" ] || fail "$name: a thousand such files would be $megabytes MB"
-    echo "ok: $name: $first bytes and $growth a task, $megabytes MB for a thousand"
+    echo "ok: $name: $first bytes and $growth a task, $line in metrics.jsonl, $megabytes MB for a thousand"
+}
+
+evaluation() {
+    grep "\"event\":\"evaluation\",\"task\":$1," "$runs/$name/metrics.jsonl"
+}
+
+bytes_of_events() {
+    cat "$runs/$name"/events/* 2>/dev/null | wc -c
 }
 
 # With one class a task there is nothing to learn: the modules do not move, so that both views have
 # the same statistics. In the second run they do, in its first task.
 thousand alone 800
 thousand moved 1000 data.first_classes=4
+grep -q accuracy_task "$runs"/moved/events/* && fail "event files have curves of a thousand single tasks"
 last=$runs/moved/task_39.h5
 h5dump -H -d /head/weight "$last" | grep -q 'SIMPLE { ( 43, 128 )' || fail "h5dump does not find the classifiers"
 differ "$last" "$last" /stats/init/mean /stats/offline/mean || fail "the views are the same where modules move"

@@ -2,7 +2,8 @@
  * 0; an evaluation lies at the last step before it.
  *
  *     train/{loss,accuracy,learning_rate,gradient_norm,images_per_second}
- *     accuracy/SCORER, accuracy_task_KK/SCORER      after a task, or an epoch (eval.every)
+ *     accuracy/SCORER                after a task, or an epoch (eval.every)
+ *     accuracy_task_KK/SCORER        the same, in runs of up to LAE_FEW_TASKS tasks
  *     merge_{kept_online,kept_offline,conflict,norm_online,norm_offline,norm_merged}/block_I
  *     {average_incremental,forgetting,backward_transfer}/SCORER      after a task
  */
@@ -22,6 +23,7 @@ lae_status lae_tensorboard_steps(struct lae_event_file *events,
                                  const struct lae_interval_report *report) LAE_MUST_CHECK;
 lae_status lae_tensorboard_evaluation(struct lae_event_file *events,
                                       const struct lae_position *position,
+                                      const struct lae_setup *setup,
                                       const struct lae_counts *counts) LAE_MUST_CHECK;
 lae_status lae_tensorboard_merge(struct lae_event_file *events, const struct lae_position *position,
                                  const struct lae_setup *setup,
